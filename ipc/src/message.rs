@@ -1,0 +1,138 @@
+//! What a segment carries: the `Message` trait, its schema text, and the difference of two schemas.
+//!
+//! The schema is plain text, one field a line, so that a reader with no message compiled in can
+//! decode a ring, and so that a refusal can name the fields that differ:
+//!
+//! ```text
+//! PriceUpdate v1 48
+//! ingress_mono_ns u64 0 ns, CLOCK_MONOTONIC
+//! bid_price u16 24 1/100 cent
+//! ```
+
+use std::fmt;
+
+/// One field of a message as its schema states it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field {
+    /// Name in the source.
+    pub name: &'static str,
+    /// Rust type in the source, such as `u32` or `[u8; 3]`.
+    pub kind: &'static str,
+    /// Bytes from the start of the message.
+    pub offset: usize,
+    /// Unit and reference, such as `ns, CLOCK_MONOTONIC`.
+    pub unit: &'static str,
+}
+
+/// A fixed-layout message that may cross a process boundary.
+///
+/// Declare messages with [`message!`](crate::message!), which keeps the fields and the schema in
+/// step. The size must be a multiple of 8 bytes: payloads are copied as 64-bit words.
+pub trait Message: bytemuck::Pod {
+    /// Name of the message, the first word of its schema.
+    const NAME: &'static str;
+    /// Version of the meaning of its fields.
+    const VERSION: u16;
+    /// Every field, in order of offset.
+    const FIELDS: &'static [Field];
+}
+
+/// The schema text of `T`, as written into a segment header.
+#[must_use]
+pub fn schema<T: Message>() -> String {
+    use fmt::Write as _;
+    let mut text = format!("{} v{} {}\n", T::NAME, T::VERSION, size_of::<T>());
+    for field in T::FIELDS {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{} {} {} {}", field.name, field.kind.replace(' ', ""), field.offset, field.unit);
+    }
+    text
+}
+
+/// FNV-1a (64 bit, Fowler/Noll/Vo) of a schema text: the fingerprint compared at attach.
+#[must_use]
+pub fn fingerprint(schema: &str) -> u64 {
+    schema.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The lines in which two schemas differ: `- ` only in the segment, `+ ` only in this program.
+#[must_use]
+pub fn difference(in_segment: &str, in_program: &str) -> String {
+    let ours: Vec<&str> = in_program.lines().collect();
+    let theirs: Vec<&str> = in_segment.lines().collect();
+    let mut text = String::new();
+    for line in theirs.iter().filter(|line| !ours.contains(line)) {
+        text.push_str(&format!("  - {line}   (segment)\n"));
+    }
+    for line in ours.iter().filter(|line| !theirs.contains(line)) {
+        text.push_str(&format!("  + {line}   (this program)\n"));
+    }
+    if text.is_empty() && ours != theirs {
+        text.push_str("  the same fields in another order\n");
+    }
+    text
+}
+
+/// Declares a `repr(C)` message with its units, and derives its schema.
+///
+/// ```
+/// ipc::message! {
+///     /// One level of a book changed.
+///     pub struct BookDelta v1 {
+///         /// When it happened.
+///         event_mono_ns: u64 = "ns, CLOCK_MONOTONIC",
+///         /// Price of the level.
+///         price_ticks: i64 = "ticks",
+///     }
+/// }
+/// assert_eq!(ipc::schema::<BookDelta>().lines().count(), 3);
+/// ```
+#[macro_export]
+macro_rules! message {
+    ($(#[$meta:meta])* pub struct $name:ident v $version:literal {
+        $($(#[$field_meta:meta])* $field:ident : $kind:ty = $unit:literal),+ $(,)?
+    }) => { $crate::message!(@define $(#[$meta])* $name, $version, $($(#[$field_meta])* $field: $kind = $unit),+); };
+    ($(#[$meta:meta])* pub struct $name:ident v1 { $($body:tt)+ }) =>
+        { $crate::message! { $(#[$meta])* pub struct $name v 1 { $($body)+ } } };
+    ($(#[$meta:meta])* pub struct $name:ident v2 { $($body:tt)+ }) =>
+        { $crate::message! { $(#[$meta])* pub struct $name v 2 { $($body)+ } } };
+    (@define $(#[$meta:meta])* $name:ident, $version:literal,
+        $($(#[$field_meta:meta])* $field:ident : $kind:ty = $unit:literal),+) => {
+        $(#[$meta])*
+        #[repr(C)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, $crate::bytemuck::Pod, $crate::bytemuck::Zeroable)]
+        #[bytemuck(crate = "::ipc::bytemuck")]
+        pub struct $name { $($(#[$field_meta])* pub $field: $kind),+ }
+
+        impl $crate::Message for $name {
+            const NAME: &'static str = stringify!($name);
+            const VERSION: u16 = $version;
+            const FIELDS: &'static [$crate::Field] = &[$($crate::Field {
+                name: stringify!($field),
+                kind: stringify!($kind),
+                offset: ::core::mem::offset_of!($name, $field),
+                unit: $unit,
+            }),+];
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn swapped_fields_of_one_size_change_the_fingerprint() {
+        let one = "Price v1 16\nbid u64 0 ticks\nask u64 8 ticks\n";
+        let two = "Price v1 16\nask u64 0 ticks\nbid u64 8 ticks\n";
+        assert_ne!(fingerprint(one), fingerprint(two));
+        let text = difference(one, two);
+        assert!(text.contains("- bid u64 0 ticks   (segment)"), "{text}");
+        assert!(text.contains("+ bid u64 8 ticks   (this program)"), "{text}");
+    }
+
+    #[test]
+    fn equal_schemas_have_no_difference() {
+        assert_eq!(difference("A v1 8\nx u64 0 ns\n", "A v1 8\nx u64 0 ns\n"), "");
+    }
+}

@@ -1,0 +1,3 @@
+//! The cold path: what lives in Redis and in the database, off every hot thread.
+
+pub mod discovery;

@@ -1,0 +1,1 @@
+//! Starts, watches and stops a pipeline, and tells how it went.

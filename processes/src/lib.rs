@@ -1,0 +1,12 @@
+//! Who runs: the stages, the venue and feed clients, the simulator, the cold path and the launcher.
+
+#![forbid(unsafe_code)]
+
+pub mod cold;
+pub mod launch;
+pub mod pipeline;
+pub mod process;
+pub mod runtime;
+pub mod sim;
+pub mod stages;
+pub mod venue;

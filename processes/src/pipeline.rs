@@ -1,0 +1,249 @@
+//! The pipeline file: what runs, where, and through which rings. Parsed and validated as a whole,
+//! before anything starts, with every fault reported at once.
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// A whole pipeline file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pipeline {
+    /// Name of the pipeline: prefix of its Redis keys and name of its directories.
+    pub name: String,
+    /// Directory of the rings; the pipeline's own lie in `<rings>/<name>/`.
+    #[serde(default = "default_rings")]
+    pub rings: PathBuf,
+    /// Directory of sockets, logs, the database and the ready files; `/tmp/arbees/<name>` by default.
+    #[serde(default)]
+    pub run_dir: PathBuf,
+    /// How hot loops wait for messages.
+    #[serde(default)]
+    pub wait: Wait,
+    /// The exchange. Filled in by the launcher when the simulator stands in for it.
+    #[serde(default)]
+    pub venue: Venue,
+    /// The scoreboard feed.
+    pub feed: Feed,
+    /// The cold path.
+    #[serde(default)]
+    pub redis: Redis,
+    /// What may be risked.
+    pub limits: Limits,
+    /// What counts as an opportunity.
+    pub model: Model,
+    /// The simulator of venue and feed; without it `venue` and `feed` must name real ones.
+    pub simulator: Option<Simulator>,
+    /// The processes, in data-flow order, which is also the order of stopping.
+    #[serde(rename = "process")]
+    pub processes: Vec<Process>,
+    /// The rings.
+    #[serde(rename = "link")]
+    pub links: Vec<Link>,
+    /// The latest-value boards.
+    #[serde(rename = "board", default)]
+    pub boards: Vec<Board>,
+}
+
+/// How hot loops wait.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wait {
+    /// Spin when there is a core for every hot process, sleep otherwise.
+    #[default]
+    Auto,
+    /// Never leave the core.
+    Spin,
+    /// Spin briefly, then sleep in the kernel until woken.
+    Sleep,
+}
+
+/// Where the exchange is and who we are there.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Venue {
+    /// Base of the REST interface, such as `http://127.0.0.1:9000/trade-api/v2`.
+    #[serde(default)]
+    pub rest: String,
+    /// Address of the WebSocket, such as `ws://127.0.0.1:9000/trade-api/ws/v2`.
+    #[serde(default)]
+    pub websocket: String,
+    /// The key's id at the venue, a UUID.
+    #[serde(default)]
+    pub key_id: String,
+    /// PKCS#8 PEM file of the private key, Ed25519 or RSA, readable by its owner only.
+    #[serde(default)]
+    pub key_file: PathBuf,
+}
+
+/// The scoreboard feed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feed {
+    /// Base of the scoreboards, such as `http://127.0.0.1:9001/apis/site/v2/sports`.
+    #[serde(default)]
+    pub url: String,
+    /// `sport/league` paths, such as `football/nfl`.
+    pub leagues: Vec<String>,
+    /// Time between two polls of one league, milliseconds.
+    pub poll_ms: u64,
+}
+
+/// The cold path's server.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    /// `redis://` or `unix://` address; empty: the launcher starts a private server on a Unix socket.
+    #[serde(default)]
+    pub url: String,
+    /// Time between two heartbeats of a process, milliseconds.
+    #[serde(default = "default_heartbeat_ms")]
+    pub heartbeat_ms: u64,
+}
+
+/// What may be risked. Whole dollars and contracts.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Contracts in one order.
+    pub max_order_contracts: u32,
+    /// Contracts held of one market, long or short.
+    pub max_market_contracts: u32,
+    /// Dollars at stake in one game.
+    pub max_game_dollars: u32,
+    /// Dollars at stake in all.
+    pub max_exposure_dollars: u32,
+    /// Orders without a final answer at any time.
+    pub max_open_orders: u32,
+    /// Shortest time between two orders in one market for one side, milliseconds.
+    pub repeat_ms: u64,
+}
+
+/// What counts as an opportunity.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// Least edge of the model over the price, after fees, 1/10,000 dollar a contract.
+    pub min_edge_e4: u16,
+    /// Least gain of an arbitrage, after fees, 1/10,000 dollar a pair.
+    pub min_arbitrage_e4: u16,
+    /// Weight of the model against the market's own mid, percent.
+    pub weight_percent: u8,
+    /// Oldest game state that may be priced from, milliseconds.
+    pub max_state_age_ms: u64,
+    /// How long a signal may wait to become an order on the wire, milliseconds.
+    pub signal_ttl_ms: u64,
+}
+
+/// The simulator of venue and feed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Simulator {
+    /// Where the games come from.
+    pub source: Source,
+    /// Seed of everything random.
+    #[serde(default)]
+    pub seed: u64,
+    /// Number of games.
+    pub games: usize,
+    /// Game seconds in a second of real time.
+    pub speed: f64,
+    /// Recorded games, with `source = "recorded"`.
+    pub from: Option<PathBuf>,
+    /// Money at the start, dollars.
+    pub balance_dollars: u32,
+    /// One-way network delay, milliseconds: least and greatest.
+    pub delay_ms: [f64; 2],
+    /// Port on loopback of the exchange; 0 takes a free one.
+    #[serde(default)]
+    pub venue_port: u16,
+    /// Port on loopback of the feed; 0 takes a free one.
+    #[serde(default)]
+    pub feed_port: u16,
+}
+
+/// Where simulated games come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Scores and quotes from seeded random processes.
+    Generated,
+    /// Minutes of real games: real states, real prices, real results.
+    Recorded,
+}
+
+/// One process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Process {
+    /// Name, unique; `program.N` for the N-th of several.
+    pub name: String,
+    /// Whether its loop is on the path from tick to order.
+    #[serde(default)]
+    pub hot: bool,
+    /// The core that its loop is pinned to.
+    pub core: Option<usize>,
+}
+
+impl Process {
+    /// The program that it runs: the name up to the dot.
+    #[must_use]
+    pub fn program(&self) -> &str {
+        self.name.split('.').next().unwrap_or(&self.name)
+    }
+
+    /// The number after the dot, 0 where there is none.
+    #[must_use]
+    pub fn index(&self) -> u8 {
+        self.name.split_once('.').and_then(|(_, index)| index.parse().ok()).unwrap_or(0)
+    }
+}
+
+/// One ring.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Link {
+    /// Name, unique, also the file's.
+    pub name: String,
+    /// The process that writes.
+    pub from: String,
+    /// The process that reads.
+    pub to: String,
+    /// Name of the message.
+    pub message: String,
+    /// Whether the writer waits for the reader.
+    pub kind: LinkKind,
+    /// Slots, a power of two.
+    pub depth: u32,
+}
+
+/// Whether a ring's writer waits for its reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkKind {
+    /// The writer waits: nothing is lost.
+    Lossless,
+    /// The writer never waits; the reader is told how many it lost.
+    LatestWins,
+}
+
+/// One latest-value board.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Board {
+    /// Name, unique, also the file's.
+    pub name: String,
+    /// The process that writes.
+    pub writer: String,
+    /// Name of the message.
+    pub message: String,
+    /// Rows.
+    pub slots: u32,
+}
+
+fn default_rings() -> PathBuf {
+    PathBuf::from("/dev/shm/arbees")
+}
+
+fn default_heartbeat_ms() -> u64 {
+    10_000
+}

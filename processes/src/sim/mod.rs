@@ -1,0 +1,1 @@
+//! The simulator of both outside worlds, over real sockets on loopback.

@@ -1,0 +1,1 @@
+//! The stages: pure functions of their inputs, with no clock, no I/O and no randomness.

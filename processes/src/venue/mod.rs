@@ -1,0 +1,1 @@
+//! The outside world as it speaks: the exchange and the scoreboard feed.

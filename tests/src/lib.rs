@@ -1,0 +1,1 @@
+//! Test vocabulary across processes.
