@@ -1,1 +1,8 @@
 //! The stages: pure functions of their inputs, with no clock, no I/O and no randomness.
+
+pub mod execution;
+pub mod positions;
+pub mod risk;
+pub mod shard;
+pub mod table;
+pub mod win_probability;
