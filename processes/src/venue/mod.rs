@@ -1,1 +1,9 @@
 //! The outside world as it speaks: the exchange and the scoreboard feed.
+
+pub mod error;
+pub mod kalshi_frames;
+pub mod kalshi_rest;
+pub mod kalshi_wire;
+pub mod signing;
+
+pub use error::VenueError;
