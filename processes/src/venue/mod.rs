@@ -1,9 +1,11 @@
 //! The outside world as it speaks: the exchange and the scoreboard feed.
 
+pub mod backoff;
 pub mod error;
 pub mod kalshi_frames;
 pub mod kalshi_rest;
 pub mod kalshi_wire;
+pub mod kalshi_ws;
 pub mod signing;
 
 pub use error::VenueError;
