@@ -194,7 +194,10 @@ impl Process {
     /// The number after the dot, 0 where there is none.
     #[must_use]
     pub fn index(&self) -> u8 {
-        self.name.split_once('.').and_then(|(_, index)| index.parse().ok()).unwrap_or(0)
+        self.name
+            .split_once('.')
+            .and_then(|(_, index)| index.parse().ok())
+            .unwrap_or(0)
     }
 }
 
