@@ -6,6 +6,8 @@ pub mod kalshi_frames;
 pub mod kalshi_rest;
 pub mod kalshi_wire;
 pub mod kalshi_ws;
+#[cfg(test)]
+pub(crate) mod recorded;
 pub mod signing;
 
 pub use error::VenueError;
