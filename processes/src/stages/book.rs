@@ -20,8 +20,15 @@ impl Ladder {
         self.0.clear();
         self.0.extend(levels.iter().filter(|level| level.1 != 0));
         self.0.sort_unstable_by_key(|level| level.0);
-        let twice = self.0.windows(2).any(|pair| matches!(pair, [low, high] if low.0 == high.0));
-        if twice || self.0.iter().any(|level| level.1 < 0) { Err(OutOfStep) } else { Ok(()) }
+        let twice = self
+            .0
+            .windows(2)
+            .any(|pair| matches!(pair, [low, high] if low.0 == high.0));
+        if twice || self.0.iter().any(|level| level.1 < 0) {
+            Err(OutOfStep)
+        } else {
+            Ok(())
+        }
     }
 
     fn change(&mut self, price_e4: u16, delta_centi: i64) -> Result<(), OutOfStep> {
@@ -43,7 +50,9 @@ impl Ladder {
     }
 
     fn best(&self) -> (u16, u32) {
-        self.0.last().map_or((0, 0), |level| (level.0, u32::try_from(level.1).unwrap_or(u32::MAX)))
+        self.0.last().map_or((0, 0), |level| {
+            (level.0, u32::try_from(level.1).unwrap_or(u32::MAX))
+        })
     }
 }
 
@@ -56,7 +65,10 @@ pub struct Book {
 
 impl Default for Book {
     fn default() -> Self {
-        Self { yes: Ladder(Vec::with_capacity(LEVELS)), no: Ladder(Vec::with_capacity(LEVELS)) }
+        Self {
+            yes: Ladder(Vec::with_capacity(LEVELS)),
+            no: Ladder(Vec::with_capacity(LEVELS)),
+        }
     }
 }
 
@@ -68,7 +80,12 @@ impl Book {
     }
 
     /// Changes one level by a signed count. Never allocates in a market of up to 128 levels a side.
-    pub fn change(&mut self, outcome: Outcome, price_e4: u16, delta_centi: i64) -> Result<(), OutOfStep> {
+    pub fn change(
+        &mut self,
+        outcome: Outcome,
+        price_e4: u16,
+        delta_centi: i64,
+    ) -> Result<(), OutOfStep> {
         match outcome {
             Outcome::Yes => self.yes.change(price_e4, delta_centi),
             Outcome::No => self.no.change(price_e4, delta_centi),
@@ -88,7 +105,11 @@ impl Book {
     pub(crate) fn write_top(&self, update: &mut PriceUpdate) {
         (update.bid_price_e4, update.bid_count_centi) = self.yes.best();
         let (no_price, count) = self.no.best();
-        update.ask_price_e4 = if count == 0 { 0 } else { E4_PER_DOLLAR.saturating_sub(no_price) };
+        update.ask_price_e4 = if count == 0 {
+            0
+        } else {
+            E4_PER_DOLLAR.saturating_sub(no_price)
+        };
         update.ask_count_centi = count;
     }
 }
@@ -101,10 +122,17 @@ mod tests {
     #[test]
     fn a_bid_for_no_is_an_offer_of_yes() {
         let mut book = Book::default();
-        book.replace(&[Level(4_200, 1_300), Level(4_100, 5)], &[Level(5_500, 700)]).expect("in step");
+        book.replace(
+            &[Level(4_200, 1_300), Level(4_100, 5)],
+            &[Level(5_500, 700)],
+        )
+        .expect("in step");
         let mut update = PriceUpdate::zeroed();
         book.write_top(&mut update);
-        assert_eq!((update.bid_price_e4, update.bid_count_centi), (4_200, 1_300));
+        assert_eq!(
+            (update.bid_price_e4, update.bid_count_centi),
+            (4_200, 1_300)
+        );
         assert_eq!((update.ask_price_e4, update.ask_count_centi), (4_500, 700));
         book.change(Outcome::No, 5_500, -700).expect("in step");
         book.write_top(&mut update);
@@ -115,12 +143,32 @@ mod tests {
     fn what_contradicts_the_book_is_told() {
         let mut book = Book::default();
         book.replace(&[Level(4_200, 100)], &[]).expect("in step");
-        assert_eq!(book.change(Outcome::Yes, 4_200, -101), Err(OutOfStep), "below zero");
-        assert_eq!(book.change(Outcome::No, 4_200, -1), Err(OutOfStep), "from a level that is not there");
-        assert_eq!(book.replace(&[Level(1, 1), Level(1, 2)], &[]), Err(OutOfStep), "one level twice");
-        assert_eq!(book.replace(&[], &[Level(1, -1)]), Err(OutOfStep), "negative");
+        assert_eq!(
+            book.change(Outcome::Yes, 4_200, -101),
+            Err(OutOfStep),
+            "below zero"
+        );
+        assert_eq!(
+            book.change(Outcome::No, 4_200, -1),
+            Err(OutOfStep),
+            "from a level that is not there"
+        );
+        assert_eq!(
+            book.replace(&[Level(1, 1), Level(1, 2)], &[]),
+            Err(OutOfStep),
+            "one level twice"
+        );
+        assert_eq!(
+            book.replace(&[], &[Level(1, -1)]),
+            Err(OutOfStep),
+            "negative"
+        );
         assert_eq!(book.replace(&[Level(1, i64::MAX)], &[]), Ok(()));
-        assert_eq!(book.change(Outcome::Yes, 1, 1), Err(OutOfStep), "beyond what can be counted");
+        assert_eq!(
+            book.change(Outcome::Yes, 1, 1),
+            Err(OutOfStep),
+            "beyond what can be counted"
+        );
     }
 
     #[test]

@@ -160,7 +160,10 @@ impl Books {
 
     /// Every market with its book, and whether it is in step.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Book, bool)> {
-        self.entries.iter().flatten().map(|entry| (entry.facts.market, &entry.book, entry.in_step))
+        self.entries
+            .iter()
+            .flatten()
+            .map(|entry| (entry.facts.market, &entry.book, entry.in_step))
     }
 
     /// Takes one event and publishes every price that it changes. `Err` only from `publish`.
@@ -170,7 +173,10 @@ impl Books {
         ingress_mono_ns: u64,
         publish: &mut impl FnMut(&PriceUpdate) -> Result<(), E>,
     ) -> Result<Wanted, E> {
-        let mut moment = Moment { ingress_mono_ns, venue_unix_us: 0 };
+        let mut moment = Moment {
+            ingress_mono_ns,
+            venue_unix_us: 0,
+        };
         match event {
             Event::Market(facts) => self.add(*facts),
             Event::Subscribed { sid } => {
@@ -178,7 +184,13 @@ impl Books {
                 self.sequences.push((*sid, 1));
             }
             Event::Sequenced { sid, seq } => return self.in_sequence(*sid, *seq, moment, publish),
-            Event::Snapshot { sid, seq, market, yes, no } => {
+            Event::Snapshot {
+                sid,
+                seq,
+                market,
+                yes,
+                no,
+            } => {
                 let wanted = self.in_sequence(*sid, *seq, moment, publish)?;
                 let taken = self.change(*market, moment, publish, |entry, counters| {
                     entry.sid = Some(*sid);
@@ -188,7 +200,15 @@ impl Books {
                 })?;
                 return Ok(taken.or(wanted, *sid, *market));
             }
-            Event::Delta { sid, seq, market, outcome, price_e4, delta_centi, venue_unix_us } => {
+            Event::Delta {
+                sid,
+                seq,
+                market,
+                outcome,
+                price_e4,
+                delta_centi,
+                venue_unix_us,
+            } => {
                 let wanted = self.in_sequence(*sid, *seq, moment, publish)?;
                 moment.venue_unix_us = *venue_unix_us;
                 let taken = self.change(*market, moment, publish, |entry, counters| {
@@ -224,7 +244,14 @@ impl Books {
             Some(Some(entry)) => entry.facts = facts,
             Some(empty) => {
                 let book = Book::default();
-                *empty = Some(Entry { facts, book, sid: None, in_step: false, open: true, published: None });
+                *empty = Some(Entry {
+                    facts,
+                    book,
+                    sid: None,
+                    in_step: false,
+                    open: true,
+                    published: None,
+                });
             }
             None => {}
         }
@@ -246,7 +273,9 @@ impl Books {
             return Ok(Wanted::Nothing);
         }
         self.counters.gaps += 1;
-        self.suspect(moment, publish, |entry| entry.sid.is_none_or(|own| own == sid))?;
+        self.suspect(moment, publish, |entry| {
+            entry.sid.is_none_or(|own| own == sid)
+        })?;
         Ok(Wanted::All { sid })
     }
 
@@ -256,7 +285,12 @@ impl Books {
         publish: &mut impl FnMut(&PriceUpdate) -> Result<(), E>,
         which: impl Fn(&Entry) -> bool,
     ) -> Result<(), E> {
-        for entry in self.entries.iter_mut().flatten().filter(|entry| which(entry)) {
+        for entry in self
+            .entries
+            .iter_mut()
+            .flatten()
+            .filter(|entry| which(entry))
+        {
             entry.in_step = false;
             entry.sid = None;
             entry.publish_change(moment, &mut self.counters, publish)?;
@@ -322,8 +356,10 @@ impl Entry {
         match self.published {
             _ if self.in_step => self.book.write_top(&mut update),
             Some(last) => {
-                (update.bid_price_e4, update.bid_count_centi) = (last.bid_price_e4, last.bid_count_centi);
-                (update.ask_price_e4, update.ask_count_centi) = (last.ask_price_e4, last.ask_count_centi);
+                (update.bid_price_e4, update.bid_count_centi) =
+                    (last.bid_price_e4, last.bid_count_centi);
+                (update.ask_price_e4, update.ask_count_centi) =
+                    (last.ask_price_e4, last.ask_count_centi);
             }
             None => return Ok(()),
         }

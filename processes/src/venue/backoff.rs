@@ -16,7 +16,11 @@ impl Backoff {
     /// Waits from `first` up to `cap`.
     #[must_use]
     pub fn new(first: Duration, cap: Duration) -> Self {
-        Self { first, cap, next: first }
+        Self {
+            first,
+            cap,
+            next: first,
+        }
     }
 
     /// The wait before the next attempt: between half and the whole of the current step.
@@ -42,7 +46,10 @@ mod tests {
         for step in [100, 200, 350, 350] {
             let (least, most) = (Duration::from_millis(step / 2), Duration::from_millis(step));
             let delay = backoff.delay();
-            assert!(least <= delay && delay <= most, "{delay:?} for a step of {step} ms");
+            assert!(
+                least <= delay && delay <= most,
+                "{delay:?} for a step of {step} ms"
+            );
         }
         backoff.reset();
         assert!(backoff.delay() <= Duration::from_millis(100));

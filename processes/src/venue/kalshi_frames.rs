@@ -204,9 +204,16 @@ struct Subscribed<'a> {
 
 /// Reads one frame.
 pub fn parse(text: &str) -> Result<Frame<'_>, MalformedFrame> {
-    let head: Head<'_> = serde_json::from_str(text)
-        .map_err(|error| MalformedFrame { kind: String::new(), reason: error.to_string() })?;
-    let mut frame = Frame { id: head.id, sid: head.sid, seq: head.seq, body: Body::Ok };
+    let head: Head<'_> = serde_json::from_str(text).map_err(|error| MalformedFrame {
+        kind: String::new(),
+        reason: error.to_string(),
+    })?;
+    let mut frame = Frame {
+        id: head.id,
+        sid: head.sid,
+        seq: head.seq,
+        body: Body::Ok,
+    };
     frame.body = match &*head.kind {
         "orderbook_delta" => Body::Delta(message(text, &head.kind)?),
         "orderbook_snapshot" => Body::Snapshot(message(text, &head.kind)?),
@@ -226,8 +233,10 @@ pub fn parse(text: &str) -> Result<Frame<'_>, MalformedFrame> {
 }
 
 fn message<'a, T: Deserialize<'a>>(text: &'a str, kind: &str) -> Result<T, MalformedFrame> {
-    let message: Message<T> = serde_json::from_str(text)
-        .map_err(|error| MalformedFrame { kind: kind.to_owned(), reason: error.to_string() })?;
+    let message: Message<T> = serde_json::from_str(text).map_err(|error| MalformedFrame {
+        kind: kind.to_owned(),
+        reason: error.to_string(),
+    })?;
     Ok(message.msg)
 }
 
@@ -263,37 +272,58 @@ mod tests {
         let text = r#"{"type":"orderbook_delta","sid":1,"seq":10,"sending_ts_ms":3,"msg":{"market_ticker":"A-B","market_id":"x","price_dollars":"0.7400","delta_fp":"-1.84","side":"no","ts":"2026-07-01T02:31:45.308599Z","ts_ms":1782873105308}}"#;
         let frame = parse(text).expect("parses");
         assert_eq!((frame.sid, frame.seq, frame.id), (Some(1), Some(10), None));
-        let Body::Delta(delta) = frame.body else { panic!("{:?}", frame.body) };
-        assert!(matches!(delta.ticker, Cow::Borrowed("A-B")), "no allocation for the ticker");
-        assert_eq!((delta.price_e4, delta.delta_centi, delta.side), (7_400, -184, Outcome::No));
+        let Body::Delta(delta) = frame.body else {
+            panic!("{:?}", frame.body)
+        };
+        assert!(
+            matches!(delta.ticker, Cow::Borrowed("A-B")),
+            "no allocation for the ticker"
+        );
+        assert_eq!(
+            (delta.price_e4, delta.delta_centi, delta.side),
+            (7_400, -184, Outcome::No)
+        );
         assert_eq!(delta.ts_ms, 1_782_873_105_308);
     }
 
     #[test]
     fn an_absent_side_is_an_empty_one() {
         let text = r#"{"type":"orderbook_snapshot","sid":1,"seq":2,"msg":{"market_ticker":"A","no_dollars_fp":[["0.0100","5.00"]]}}"#;
-        let Body::Snapshot(snapshot) = parse(text).expect("parses").body else { panic!("a snapshot") };
-        assert_eq!((snapshot.yes.as_slice(), snapshot.no.as_slice()), (&[][..], &[Level(100, 500)][..]));
+        let Body::Snapshot(snapshot) = parse(text).expect("parses").body else {
+            panic!("a snapshot")
+        };
+        assert_eq!(
+            (snapshot.yes.as_slice(), snapshot.no.as_slice()),
+            (&[][..], &[Level(100, 500)][..])
+        );
     }
 
     #[test]
     fn the_sid_of_a_subscription_is_in_its_message() {
         let text = r#"{"type":"subscribed","id":2,"msg":{"channel":"orderbook_delta","sid":7}}"#;
         let frame = parse(text).expect("parses");
-        assert_eq!((frame.id, frame.sid, frame.body), (Some(2), Some(7), Body::Subscribed("orderbook_delta".into())));
+        assert_eq!(
+            (frame.id, frame.sid, frame.body),
+            (Some(2), Some(7), Body::Subscribed("orderbook_delta".into()))
+        );
     }
 
     #[test]
     fn an_error_says_whether_to_connect_anew() {
         let text = r#"{"type":"error","id":4,"msg":{"code":25,"msg":"Buffer overflow"}}"#;
-        let Body::Error(error) = parse(text).expect("parses").body else { panic!("an error") };
+        let Body::Error(error) = parse(text).expect("parses").body else {
+            panic!("an error")
+        };
         assert!(error.is_terminal() && error.text == "Buffer overflow");
     }
 
     #[test]
     fn unknown_types_keep_their_place_in_the_sequence() {
         let frame = parse(r#"{"type":"weather","sid":3,"seq":9,"msg":[1,2]}"#).expect("parses");
-        assert_eq!((frame.sid, frame.seq, frame.body), (Some(3), Some(9), Body::Unknown("weather".into())));
+        assert_eq!(
+            (frame.sid, frame.seq, frame.body),
+            (Some(3), Some(9), Body::Unknown("weather".into()))
+        );
     }
 
     #[test]
@@ -301,7 +331,10 @@ mod tests {
         for (text, named) in [
             ("", ""),
             ("[]", ""),
-            (r#"{"type":"orderbook_delta","sid":1,"seq":2}"#, "orderbook_delta"),
+            (
+                r#"{"type":"orderbook_delta","sid":1,"seq":2}"#,
+                "orderbook_delta",
+            ),
             (
                 r#"{"type":"orderbook_delta","msg":{"market_ticker":"A","price_dollars":"1.01","delta_fp":"1","side":"no"}}"#,
                 "orderbook_delta",

@@ -54,19 +54,31 @@ impl Received {
 impl Session {
     /// Connects and signs the upgrade.
     pub async fn connect(address: &str, signer: &Signer) -> Result<Self, VenueError> {
-        let no_address = |error: WsError| VenueError::Address { address: address.to_owned(), reason: error.to_string() };
+        let no_address = |error: WsError| VenueError::Address {
+            address: address.to_owned(),
+            reason: error.to_string(),
+        };
         let mut request = address.into_client_request().map_err(no_address)?;
         let signature = signer.sign_now("GET", request.uri().path())?;
         for (name, value) in signature.headers() {
-            let value = HeaderValue::from_str(value).map_err(|error| no_address(WsError::HttpFormat(error.into())))?;
+            let value = HeaderValue::from_str(value)
+                .map_err(|error| no_address(WsError::HttpFormat(error.into())))?;
             request.headers_mut().insert(name, value);
         }
         let connecting = tokio_tungstenite::connect_async_with_config(request, None, true);
         let (socket, _) = timeout(CONNECT_TIMEOUT, connecting)
             .await
-            .map_err(|_| VenueError::Transport { request: label(address), reason: "timed out".into() })?
+            .map_err(|_| VenueError::Transport {
+                request: label(address),
+                reason: "timed out".into(),
+            })?
             .map_err(|error| refusal(address, error))?;
-        Ok(Self { socket, next_id: 1, heard: Instant::now(), dead_after: DEAD_AFTER })
+        Ok(Self {
+            socket,
+            next_id: 1,
+            heard: Instant::now(),
+            dead_after: DEAD_AFTER,
+        })
     }
 
     /// Sets how long a silence is taken for death.
@@ -78,7 +90,11 @@ impl Session {
 
     /// Subscribes channels, for all markets or for some. The answer, one `subscribed` for each
     /// channel, comes as a frame with the returned id.
-    pub async fn subscribe(&mut self, channels: &[&str], tickers: Option<&[&str]>) -> Result<u64, VenueError> {
+    pub async fn subscribe(
+        &mut self,
+        channels: &[&str],
+        tickers: Option<&[&str]>,
+    ) -> Result<u64, VenueError> {
         let (now, later) = match tickers {
             Some(tickers) => {
                 let (now, later) = tickers.split_at(tickers.len().min(TICKERS_PER_COMMAND));
@@ -89,11 +105,27 @@ impl Session {
         // Stated, because the venue has announced that it will change what its absence means.
         let use_yes_price = channels.contains(&"orderbook_delta").then_some(false);
         let first = self
-            .command("subscribe", Parameters { channels: Some(channels), market_tickers: now, use_yes_price, ..Default::default() })
+            .command(
+                "subscribe",
+                Parameters {
+                    channels: Some(channels),
+                    market_tickers: now,
+                    use_yes_price,
+                    ..Default::default()
+                },
+            )
             .await?;
         for tickers in later.chunks(TICKERS_PER_COMMAND) {
-            self.command("subscribe", Parameters { channels: Some(channels), market_tickers: Some(tickers), use_yes_price, ..Default::default() })
-                .await?;
+            self.command(
+                "subscribe",
+                Parameters {
+                    channels: Some(channels),
+                    market_tickers: Some(tickers),
+                    use_yes_price,
+                    ..Default::default()
+                },
+            )
+            .await?;
         }
         Ok(first)
     }
@@ -108,7 +140,12 @@ impl Session {
         self.update(sid, "get_snapshot", tickers).await
     }
 
-    async fn update(&mut self, sid: u32, action: &'static str, tickers: &[&str]) -> Result<(), VenueError> {
+    async fn update(
+        &mut self,
+        sid: u32,
+        action: &'static str,
+        tickers: &[&str],
+    ) -> Result<(), VenueError> {
         for tickers in tickers.chunks(TICKERS_PER_COMMAND) {
             let parameters = Parameters {
                 sid: Some(sid),
@@ -121,15 +158,25 @@ impl Session {
         Ok(())
     }
 
-    async fn command(&mut self, cmd: &'static str, params: Parameters<'_>) -> Result<u64, VenueError> {
+    async fn command(
+        &mut self,
+        cmd: &'static str,
+        params: Parameters<'_>,
+    ) -> Result<u64, VenueError> {
         let id = self.next_id;
         self.next_id += 1;
-        let text = serde_json::to_string(&Command { id, cmd, params })
-            .map_err(|error| VenueError::Malformed { request: cmd.into(), reason: error.to_string() })?;
+        let text = serde_json::to_string(&Command { id, cmd, params }).map_err(|error| {
+            VenueError::Malformed {
+                request: cmd.into(),
+                reason: error.to_string(),
+            }
+        })?;
         // A peer that no longer reads would hold us here for ever once the socket's buffer is full.
         match timeout(CONNECT_TIMEOUT, self.socket.send(Message::text(text))).await {
             Ok(sent) => sent.map_err(disconnected).map(|()| id),
-            Err(_) => Err(VenueError::Disconnected { reason: format!("`{cmd}` cannot be sent") }),
+            Err(_) => Err(VenueError::Disconnected {
+                reason: format!("`{cmd}` cannot be sent"),
+            }),
         }
     }
 
@@ -138,7 +185,11 @@ impl Session {
         loop {
             let message = match timeout_at(self.heard + self.dead_after, self.socket.next()).await {
                 Ok(Some(message)) => message.map_err(disconnected)?,
-                Ok(None) => return Err(VenueError::Disconnected { reason: "the venue closed it".into() }),
+                Ok(None) => {
+                    return Err(VenueError::Disconnected {
+                        reason: "the venue closed it".into(),
+                    });
+                }
                 Err(_) => {
                     let reason = format!("nothing heard for {} ms", self.dead_after.as_millis());
                     return Err(VenueError::Disconnected { reason });
@@ -148,10 +199,19 @@ impl Session {
             self.heard = Instant::now();
             match message {
                 Message::Text(text) if text.trim().is_empty() => {}
-                Message::Text(text) => return Ok(Received { ingress_mono_ns, text }),
+                Message::Text(text) => {
+                    return Ok(Received {
+                        ingress_mono_ns,
+                        text,
+                    });
+                }
                 Message::Close(frame) => {
-                    let reason = frame.map_or_else(String::new, |frame| format!("{} {}", frame.code, frame.reason));
-                    return Err(VenueError::Disconnected { reason: format!("the venue closed it: {reason}") });
+                    let reason = frame.map_or_else(String::new, |frame| {
+                        format!("{} {}", frame.code, frame.reason)
+                    });
+                    return Err(VenueError::Disconnected {
+                        reason: format!("the venue closed it: {reason}"),
+                    });
                 }
                 // The library answers pings by itself, on the next read.
                 Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_) => {}
@@ -165,14 +225,28 @@ fn label(address: &str) -> String {
 }
 
 fn disconnected(error: WsError) -> VenueError {
-    VenueError::Disconnected { reason: error.to_string() }
+    VenueError::Disconnected {
+        reason: error.to_string(),
+    }
 }
 
 fn refusal(address: &str, error: WsError) -> VenueError {
     let WsError::Http(response) = error else {
-        return VenueError::Transport { request: label(address), reason: error.to_string() };
+        return VenueError::Transport {
+            request: label(address),
+            reason: error.to_string(),
+        };
     };
-    let body = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+    let body = response
+        .body()
+        .as_deref()
+        .map(String::from_utf8_lossy)
+        .unwrap_or_default();
     let (code, details) = parse_error(&body);
-    VenueError::Refused { request: label(address), status: response.status().as_u16(), code, details }
+    VenueError::Refused {
+        request: label(address),
+        status: response.status().as_u16(),
+        code,
+        details,
+    }
 }

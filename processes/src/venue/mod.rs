@@ -2,10 +2,12 @@
 
 pub mod backoff;
 pub mod error;
+pub mod espn;
 pub mod kalshi_frames;
 pub mod kalshi_rest;
 pub mod kalshi_wire;
 pub mod kalshi_ws;
+pub mod league;
 #[cfg(test)]
 pub(crate) mod recorded;
 pub mod signing;

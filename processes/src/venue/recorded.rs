@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 /// Where a recorded file lies.
 fn path(name: &str) -> PathBuf {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
-    std::env::var_os("ARBEES_DATA").map_or(beside, PathBuf::from).join(name)
+    std::env::var_os("ARBEES_DATA")
+        .map_or(beside, PathBuf::from)
+        .join(name)
 }
 
 /// A recorded file's bytes, or `None` after saying that the test is skipped.

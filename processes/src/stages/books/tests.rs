@@ -9,7 +9,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
 
 fn facts(market: u32) -> Facts {
-    Facts { market, game: 7, team: 0, fee_rate_e4: 700, tick_e4: 100 }
+    Facts {
+        market,
+        game: 7,
+        team: 0,
+        fee_rate_e4: 700,
+        tick_e4: 100,
+    }
 }
 
 /// Applies an event, collecting what is published.
@@ -24,11 +30,25 @@ fn apply(books: &mut Books, event: &Event, published: &mut Vec<PriceUpdate>) -> 
 }
 
 fn snapshot(seq: u64, market: u32, yes: &[Level], no: &[Level]) -> Event {
-    Event::Snapshot { sid: 1, seq, market, yes: yes.to_vec(), no: no.to_vec() }
+    Event::Snapshot {
+        sid: 1,
+        seq,
+        market,
+        yes: yes.to_vec(),
+        no: no.to_vec(),
+    }
 }
 
 fn delta(seq: u64, market: u32, outcome: Outcome, price_e4: u16, delta_centi: i64) -> Event {
-    Event::Delta { sid: 1, seq, market, outcome, price_e4, delta_centi, venue_unix_us: seq * 1_000 }
+    Event::Delta {
+        sid: 1,
+        seq,
+        market,
+        outcome,
+        price_e4,
+        delta_centi,
+        venue_unix_us: seq * 1_000,
+    }
 }
 
 /// Two markets in step on subscription 1, next number 3.
@@ -47,19 +67,37 @@ fn two_in_step() -> (Books, Vec<PriceUpdate>) {
 }
 
 fn statuses(published: &[PriceUpdate]) -> Vec<(u32, Option<MarketStatus>)> {
-    published.iter().map(|update| (update.market, update.status())).collect()
+    published
+        .iter()
+        .map(|update| (update.market, update.status()))
+        .collect()
 }
 
 #[test]
 fn only_a_change_of_the_top_is_published() {
     let (mut books, mut out) = two_in_step();
-    assert_eq!(statuses(&out), [(1, Some(MarketStatus::Active)), (2, Some(MarketStatus::Active))]);
+    assert_eq!(
+        statuses(&out),
+        [
+            (1, Some(MarketStatus::Active)),
+            (2, Some(MarketStatus::Active))
+        ]
+    );
     out.clear();
     apply(&mut books, &delta(3, 1, Outcome::Yes, 3_900, 100), &mut out);
     assert!(out.is_empty(), "a level below the best bid");
     apply(&mut books, &delta(4, 1, Outcome::Yes, 4_100, 100), &mut out);
-    let [update] = out.as_slice() else { panic!("{out:?}") };
-    assert_eq!((update.bid_price_e4, update.bid_count_centi, update.ask_price_e4), (4_100, 100, 5_000));
+    let [update] = out.as_slice() else {
+        panic!("{out:?}")
+    };
+    assert_eq!(
+        (
+            update.bid_price_e4,
+            update.bid_count_centi,
+            update.ask_price_e4
+        ),
+        (4_100, 100, 5_000)
+    );
     assert_eq!((update.ingress_mono_ns, update.venue_unix_us), (1, 4_000));
     assert!(update.is_tradable());
 }
@@ -70,12 +108,25 @@ fn a_gap_makes_every_book_of_the_subscription_suspect_until_its_snapshot() {
     out.clear();
     let wanted = apply(&mut books, &Event::Sequenced { sid: 1, seq: 4 }, &mut out);
     assert_eq!(wanted, Wanted::All { sid: 1 });
-    assert_eq!(statuses(&out), [(1, Some(MarketStatus::Suspect)), (2, Some(MarketStatus::Suspect))]);
+    assert_eq!(
+        statuses(&out),
+        [
+            (1, Some(MarketStatus::Suspect)),
+            (2, Some(MarketStatus::Suspect))
+        ]
+    );
     assert_eq!(out[0].bid_price_e4, 4_000, "the last price stays visible");
     out.clear();
-    assert_eq!(apply(&mut books, &delta(5, 1, Outcome::Yes, 4_500, 100), &mut out), Wanted::Nothing);
+    assert_eq!(
+        apply(&mut books, &delta(5, 1, Outcome::Yes, 4_500, 100), &mut out),
+        Wanted::Nothing
+    );
     assert!(out.is_empty(), "a delta cannot heal");
-    apply(&mut books, &snapshot(6, 2, &[Level(3_000, 100)], &[Level(6_000, 100)]), &mut out);
+    apply(
+        &mut books,
+        &snapshot(6, 2, &[Level(3_000, 100)], &[Level(6_000, 100)]),
+        &mut out,
+    );
     assert_eq!(statuses(&out), [(2, Some(MarketStatus::Active))]);
     assert_eq!((books.counters().gaps, books.counters().skipped), (1, 1));
 }
@@ -83,9 +134,18 @@ fn a_gap_makes_every_book_of_the_subscription_suspect_until_its_snapshot() {
 #[test]
 fn acknowledgements_and_unknown_markets_take_their_numbers() {
     let (mut books, mut out) = two_in_step();
-    assert_eq!(apply(&mut books, &Event::Sequenced { sid: 1, seq: 3 }, &mut out), Wanted::Nothing);
-    assert_eq!(apply(&mut books, &delta(4, 99, Outcome::Yes, 1, -1), &mut out), Wanted::Nothing);
-    assert_eq!(apply(&mut books, &Event::Sequenced { sid: 8, seq: 77 }, &mut out), Wanted::Nothing);
+    assert_eq!(
+        apply(&mut books, &Event::Sequenced { sid: 1, seq: 3 }, &mut out),
+        Wanted::Nothing
+    );
+    assert_eq!(
+        apply(&mut books, &delta(4, 99, Outcome::Yes, 1, -1), &mut out),
+        Wanted::Nothing
+    );
+    assert_eq!(
+        apply(&mut books, &Event::Sequenced { sid: 8, seq: 77 }, &mut out),
+        Wanted::Nothing
+    );
     assert_eq!(books.counters().gaps, 0);
 }
 
@@ -102,13 +162,30 @@ fn a_contradiction_is_healed_market_by_market() {
 fn a_lost_connection_and_a_closed_market_are_told() {
     let (mut books, mut out) = two_in_step();
     out.clear();
-    apply(&mut books, &Event::Trading { market: 2, open: false }, &mut out);
+    apply(
+        &mut books,
+        &Event::Trading {
+            market: 2,
+            open: false,
+        },
+        &mut out,
+    );
     apply(&mut books, &Event::Disconnected, &mut out);
-    assert_eq!(statuses(&out), [(2, Some(MarketStatus::Closed)), (1, Some(MarketStatus::Suspect))]);
+    assert_eq!(
+        statuses(&out),
+        [
+            (2, Some(MarketStatus::Closed)),
+            (1, Some(MarketStatus::Suspect))
+        ]
+    );
     out.clear();
     apply(&mut books, &Event::Subscribed { sid: 1 }, &mut out);
     let again = snapshot(1, 1, &[Level(4_000, 500)], &[Level(5_000, 300)]);
-    assert_eq!(apply(&mut books, &again, &mut out), Wanted::Nothing, "numbers start over");
+    assert_eq!(
+        apply(&mut books, &again, &mut out),
+        Wanted::Nothing,
+        "numbers start over"
+    );
     assert_eq!(statuses(&out), [(1, Some(MarketStatus::Active))]);
 }
 
@@ -124,7 +201,10 @@ impl Model {
     }
 
     fn list(&self, side: usize) -> Vec<Level> {
-        self.levels[side].iter().map(|(price, count)| Level(*price, *count)).collect()
+        self.levels[side]
+            .iter()
+            .map(|(price, count)| Level(*price, *count))
+            .collect()
     }
 }
 
@@ -185,21 +265,30 @@ fn naive_books(session: &str) -> BTreeMap<(String, String), BTreeMap<u16, i64>> 
     let mut books: BTreeMap<(String, String), BTreeMap<u16, i64>> = BTreeMap::new();
     for line in session.lines().filter(|line| !line.is_empty()) {
         let frame: serde_json::Value = serde_json::from_str(line).expect("JSON");
-        let (message, text) = (&frame["msg"], |value: &serde_json::Value| value.as_str().expect("text").to_owned());
+        let (message, text) = (&frame["msg"], |value: &serde_json::Value| {
+            value.as_str().expect("text").to_owned()
+        });
         let price = |value: &serde_json::Value| parse_price_e4(&text(value)).expect("price");
         let count = |value: &serde_json::Value| parse_decimal(&text(value), 2).expect("count");
         match frame["type"].as_str() {
             Some("orderbook_snapshot") => {
                 for side in ["yes", "no"] {
-                    let levels = message[format!("{side}_dollars_fp")].as_array().cloned().unwrap_or_default();
-                    let levels = levels.iter().map(|level| (price(&level[0]), count(&level[1]))).collect();
+                    let levels = message[format!("{side}_dollars_fp")]
+                        .as_array()
+                        .cloned()
+                        .unwrap_or_default();
+                    let levels = levels
+                        .iter()
+                        .map(|level| (price(&level[0]), count(&level[1])))
+                        .collect();
                     books.insert((text(&message["market_ticker"]), side.into()), levels);
                 }
             }
             Some("orderbook_delta") => {
                 let key = (text(&message["market_ticker"]), text(&message["side"]));
                 let book = books.get_mut(&key).expect("a snapshot first");
-                *book.entry(price(&message["price_dollars"])).or_default() += count(&message["delta_fp"]);
+                *book.entry(price(&message["price_dollars"])).or_default() +=
+                    count(&message["delta_fp"]);
                 book.retain(|_, count| *count != 0);
             }
             _ => {}
@@ -214,10 +303,13 @@ fn events(session: &str) -> (Vec<Event>, Vec<String>) {
     for line in session.lines().filter(|line| !line.is_empty()) {
         let frame = parse(line).expect("every recorded frame parses");
         let mut number = |ticker: &str, events: &mut Vec<Event>| {
-            let known = tickers.iter().position(|known| known == ticker).unwrap_or_else(|| {
-                tickers.push(ticker.to_owned());
-                tickers.len() - 1
-            });
+            let known = tickers
+                .iter()
+                .position(|known| known == ticker)
+                .unwrap_or_else(|| {
+                    tickers.push(ticker.to_owned());
+                    tickers.len() - 1
+                });
             let market = u32::try_from(known).expect("few");
             if known + 1 == tickers.len() {
                 events.push(Event::Market(facts(market)));
@@ -229,12 +321,26 @@ fn events(session: &str) -> (Vec<Event>, Vec<String>) {
             (Body::Subscribed(_), _) => events.push(Event::Subscribed { sid }),
             (Body::Snapshot(body), Some(seq)) => {
                 let market = number(&body.ticker, &mut events);
-                events.push(Event::Snapshot { sid, seq, market, yes: body.yes, no: body.no });
+                events.push(Event::Snapshot {
+                    sid,
+                    seq,
+                    market,
+                    yes: body.yes,
+                    no: body.no,
+                });
             }
             (Body::Delta(body), Some(seq)) => {
                 let market = number(&body.ticker, &mut events);
                 let (outcome, price_e4, delta_centi) = (body.side, body.price_e4, body.delta_centi);
-                events.push(Event::Delta { sid, seq, market, outcome, price_e4, delta_centi, venue_unix_us: 0 });
+                events.push(Event::Delta {
+                    sid,
+                    seq,
+                    market,
+                    outcome,
+                    price_e4,
+                    delta_centi,
+                    venue_unix_us: 0,
+                });
             }
             (_, Some(seq)) => events.push(Event::Sequenced { sid, seq }),
             (Body::Fill(_), None) => {}
@@ -246,22 +352,45 @@ fn events(session: &str) -> (Vec<Event>, Vec<String>) {
 
 #[test]
 fn the_recorded_session_gives_the_books_that_a_naive_reading_gives() {
-    let Some(session) = recorded::text("kalshi_ws/jfreun123_demo_session_2026-07-01.raw.jsonl") else { return };
+    let Some(session) = recorded::text("kalshi_ws/jfreun123_demo_session_2026-07-01.raw.jsonl")
+    else {
+        return;
+    };
     let (events, tickers) = events(&session);
     let (mut books, mut out) = (Books::default(), Vec::new());
     for event in &events {
-        assert_eq!(apply(&mut books, event, &mut out), Wanted::Nothing, "{event:?}");
+        assert_eq!(
+            apply(&mut books, event, &mut out),
+            Wanted::Nothing,
+            "{event:?}"
+        );
     }
     let counters = books.counters();
-    assert_eq!((counters.deltas, counters.snapshots, counters.gaps, counters.contradictions), (2_885, 5, 0, 0));
+    assert_eq!(
+        (
+            counters.deltas,
+            counters.snapshots,
+            counters.gaps,
+            counters.contradictions
+        ),
+        (2_885, 5, 0, 0)
+    );
     let naive = naive_books(&session);
     let mut compared = 0;
     for (market, book, in_step) in books.iter() {
         assert!(in_step);
         let ticker = &tickers[market as usize];
         for (outcome, side) in [(Outcome::Yes, "yes"), (Outcome::No, "no")] {
-            let ours: BTreeMap<u16, i64> = book.levels(outcome).iter().map(|level| (level.0, level.1)).collect();
-            assert_eq!(Some(&ours), naive.get(&(ticker.clone(), side.into())), "{ticker} {side}");
+            let ours: BTreeMap<u16, i64> = book
+                .levels(outcome)
+                .iter()
+                .map(|level| (level.0, level.1))
+                .collect();
+            assert_eq!(
+                Some(&ours),
+                naive.get(&(ticker.clone(), side.into())),
+                "{ticker} {side}"
+            );
             compared += 1;
         }
     }
