@@ -1,5 +1,7 @@
 //! The stages: pure functions of their inputs, with no clock, no I/O and no randomness.
 
+pub mod book;
+pub mod books;
 pub mod execution;
 mod exposure;
 pub mod opportunity;
