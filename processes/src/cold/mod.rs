@@ -1,3 +1,5 @@
 //! The cold path: what lives in Redis and in the database, off every hot thread.
 
+pub mod database;
 pub mod discovery;
+pub mod reconcile;

@@ -1,10 +1,10 @@
 //! Laws of every model, and its skill on recorded games where they are at hand.
 
 use super::*;
+use crate::venue::recorded;
 use bytemuck::Zeroable;
 use layouts::Half;
 use proptest::prelude::*;
-use std::path::PathBuf;
 
 const SPORTS: [Sport; 6] =
     [Sport::Nfl, Sport::Ncaaf, Sport::Nba, Sport::Ncaam, Sport::Nhl, Sport::Mlb];
@@ -177,23 +177,10 @@ proptest! {
     }
 }
 
-fn recorded(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("ARBEES_DATA").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")),
-        PathBuf::from,
-    );
-    let path = root.join(name);
-    if !path.exists() {
-        println!("skipped: no recorded data at {}; set ARBEES_DATA", path.display());
-        return None;
-    }
-    Some(path)
-}
-
-/// Rows of a recorded table as closures over column names.
+/// Header and rows of a recorded table.
 fn rows(name: &str) -> Option<(Vec<String>, Vec<csv::StringRecord>)> {
-    let file = std::fs::File::open(recorded(name)?).expect("recorded data can be read");
-    let mut reader = csv::Reader::from_reader(flate2::read::GzDecoder::new(file));
+    let bytes = recorded::bytes(name)?;
+    let mut reader = csv::Reader::from_reader(flate2::read::GzDecoder::new(bytes.as_slice()));
     let header = reader.headers().expect("a header").iter().map(str::to_owned).collect();
     Some((header, reader.records().filter_map(Result::ok).collect()))
 }
