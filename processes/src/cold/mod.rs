@@ -1,3 +1,4 @@
 //! The cold path: what lives in Redis and in the database, off every hot thread.
 
 pub mod discovery;
+pub mod redis;
