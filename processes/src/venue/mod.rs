@@ -11,5 +11,6 @@ pub mod league;
 #[cfg(test)]
 pub(crate) mod recorded;
 pub mod signing;
+pub mod teams;
 
 pub use error::VenueError;
