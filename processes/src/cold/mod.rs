@@ -1,4 +1,5 @@
 //! The cold path: what lives in Redis and in the database, off every hot thread.
 
+pub mod announcer;
 pub mod discovery;
 pub mod redis;
