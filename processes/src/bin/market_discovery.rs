@@ -3,5 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    processes::runtime::main("market_discovery", processes::process::market_discovery::run)
+    processes::runtime::main(
+        "market_discovery",
+        processes::process::market_discovery::run,
+    )
 }

@@ -96,9 +96,19 @@ impl Desk {
 
     fn take(&mut self, note: Note, context: &Context) -> Result<Wanted, Failure> {
         match note {
-            Note::Event { event, ingress_mono_ns } => self.apply(&event, ingress_mono_ns, context),
-            Note::Market { facts, shard, ticker } => {
-                let route = self.outputs.iter().position(|output| output.to_index() == shard);
+            Note::Event {
+                event,
+                ingress_mono_ns,
+            } => self.apply(&event, ingress_mono_ns, context),
+            Note::Market {
+                facts,
+                shard,
+                ticker,
+            } => {
+                let route = self
+                    .outputs
+                    .iter()
+                    .position(|output| output.to_index() == shard);
                 let Some(route) = route else {
                     self.unroutable += 1;
                     tracing::warn!(ticker, shard, "no ring leads to this market's shard");
@@ -115,12 +125,20 @@ impl Desk {
         }
     }
 
-    fn apply(&mut self, event: &Event, ingress_mono_ns: u64, context: &Context) -> Result<Wanted, Failure> {
+    fn apply(
+        &mut self,
+        event: &Event,
+        ingress_mono_ns: u64,
+        context: &Context,
+    ) -> Result<Wanted, Failure> {
         let (routes, outputs, board) = (&self.routes, &mut self.outputs, &mut self.board);
         self.books.apply(event, ingress_mono_ns, &mut |update| {
             // Discovery keeps numbers below the board's slots; one beyond them has no row.
             board.write(update.market, update);
-            match routes.get(&update.market).and_then(|route| outputs.get_mut(*route)) {
+            match routes
+                .get(&update.market)
+                .and_then(|route| outputs.get_mut(*route))
+            {
                 Some(output) => output.send(update, context).map(drop),
                 None => Ok(()),
             }
@@ -129,14 +147,23 @@ impl Desk {
 
     /// Every full book, in the venue's own format.
     fn write_books(&self) -> Result<(), Failure> {
-        let Some(path) = std::env::var_os(BOOKS_VARIABLE) else { return Ok(()) };
+        let Some(path) = std::env::var_os(BOOKS_VARIABLE) else {
+            return Ok(());
+        };
         let side = |levels: &[Level]| -> Value {
-            let level = |level: &Level| json!([format_decimal(level.0.into(), 4), format_decimal(level.1, 2)]);
+            let level = |level: &Level| {
+                json!([
+                    format_decimal(level.0.into(), 4),
+                    format_decimal(level.1, 2)
+                ])
+            };
             levels.iter().map(level).collect()
         };
         let mut books = Map::new();
         for (market, book, _) in self.books.iter() {
-            let Some(ticker) = self.tickers.get(&market) else { continue };
+            let Some(ticker) = self.tickers.get(&market) else {
+                continue;
+            };
             let sides = json!({ "yes": side(book.levels(Outcome::Yes)), "no": side(book.levels(Outcome::No)) });
             books.insert(ticker.clone(), sides);
         }

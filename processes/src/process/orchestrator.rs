@@ -51,7 +51,9 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let clients = clients(context)?;
     let (mut to_hot, mut inbox) = handoff::to_hot::<Batch>(INBOX);
     let watcher = Watcher::new(context)?;
-    io_thread("scoreboards", move || async move { watcher.run(clients, &mut to_hot).await })?;
+    io_thread("scoreboards", move || async move {
+        watcher.run(clients, &mut to_hot).await
+    })?;
     context.pin()?;
     context.ready()?;
     let (mut idle, mut counters) = (context.idle(), Counters::default());
@@ -83,8 +85,9 @@ fn clients(context: &Context) -> Result<Vec<EspnClient>, Failure> {
     let feed = &context.pipeline.feed;
     let known = || LEAGUES.map(|league| league.path).join(", ");
     let client = |path: &String| {
-        let league = League::at(path)
-            .ok_or_else(|| Failure::Configuration(format!("unknown league `{path}`; known are {}", known())))?;
+        let league = League::at(path).ok_or_else(|| {
+            Failure::Configuration(format!("unknown league `{path}`; known are {}", known()))
+        })?;
         EspnClient::new(&feed.url, league).map_err(Failure::other)
     };
     feed.leagues.iter().map(client).collect()
@@ -104,8 +107,9 @@ struct Watcher {
 impl Watcher {
     fn new(context: &Context) -> Result<Self, Failure> {
         let pipeline = &context.pipeline;
-        let shards = u8::try_from(pipeline.shards())
-            .map_err(|_| Failure::Configuration("more shards than a signal's id can tell apart".into()))?;
+        let shards = u8::try_from(pipeline.shards()).map_err(|_| {
+            Failure::Configuration("more shards than a signal's id can tell apart".into())
+        })?;
         Ok(Self {
             cold: Cold::connect(&pipeline.redis.url, &pipeline.name),
             name: context.name.clone(),
@@ -139,13 +143,25 @@ impl Watcher {
             }
             self.counters.games = desk.len();
             beat.send_replace(json!(self.counters));
-            if to_hot.send(Batch { states, counters: self.counters }).await.is_err() {
+            if to_hot
+                .send(Batch {
+                    states,
+                    counters: self.counters,
+                })
+                .await
+                .is_err()
+            {
                 return;
             }
         }
     }
 
-    fn look(&mut self, desk: &mut GameDesk, client: &mut EspnClient, poll: Result<Poll, VenueError>) -> Outcome {
+    fn look(
+        &mut self,
+        desk: &mut GameDesk,
+        client: &mut EspnClient,
+        poll: Result<Poll, VenueError>,
+    ) -> Outcome {
         let league = client.league();
         let away = format!("scoreboard {} is away", league.path);
         self.counters.polls += 1;
@@ -161,13 +177,17 @@ impl Watcher {
                     Ok(scoreboard) => {
                         for reason in &scoreboard.left_out {
                             self.counters.left_out += 1;
-                            self.complaints.say(&format!("left out: {reason}"), &league.path);
+                            self.complaints
+                                .say(&format!("left out: {reason}"), &league.path);
                         }
                         desk.on_scoreboard(league, scoreboard.games)
                     }
                     Err(reason) => {
                         self.counters.malformed += 1;
-                        self.complaints.say(&format!("scoreboard {} cannot be read", league.path), &reason);
+                        self.complaints.say(
+                            &format!("scoreboard {} cannot be read", league.path),
+                            &reason,
+                        );
                         client.forget();
                         Outcome::default()
                     }
@@ -188,10 +208,15 @@ impl Watcher {
             match self.cold.hash_get_all("games").await {
                 Ok(games) => {
                     let game = |json: &String| serde_json::from_str::<Game>(json).ok();
-                    return games.values().filter_map(game).map(|game| (game.game, game.shard)).collect();
+                    return games
+                        .values()
+                        .filter_map(game)
+                        .map(|game| (game.game, game.shard))
+                        .collect();
                 }
                 Err(error) => {
-                    self.complaints.say("cannot learn which shard prices which game", &error);
+                    self.complaints
+                        .say("cannot learn which shard prices which game", &error);
                     sleep(backoff.delay()).await;
                 }
             }

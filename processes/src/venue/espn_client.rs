@@ -32,7 +32,10 @@ pub enum Poll {
 impl EspnClient {
     /// A client for a league of the feed at `base`, such as `https://.../apis/site/v2/sports`.
     pub fn new(base: &str, league: League) -> Result<Self, VenueError> {
-        let address = |reason: String| VenueError::Address { address: base.to_owned(), reason };
+        let address = |reason: String| VenueError::Address {
+            address: base.to_owned(),
+            reason,
+        };
         let text = format!("{}/{}/scoreboard", base.trim_end_matches('/'), league.path);
         let mut url = Url::parse(&text).map_err(|error| address(error.to_string()))?;
         url.set_query(Some(league.query).filter(|query| !query.is_empty()));
@@ -42,7 +45,12 @@ impl EspnClient {
             .no_proxy()
             .build()
             .map_err(|error| address(error.to_string()))?;
-        Ok(Self { http, url, league, etag: None })
+        Ok(Self {
+            http,
+            url,
+            league,
+            etag: None,
+        })
     }
 
     /// The league.
@@ -69,7 +77,12 @@ impl EspnClient {
         }
         if !status.is_success() {
             let (code, details) = (String::new(), String::new());
-            return Err(VenueError::Refused { request: request(), status: status.as_u16(), code, details });
+            return Err(VenueError::Refused {
+                request: request(),
+                status: status.as_u16(),
+                code,
+                details,
+            });
         }
         let etag = response.headers().get(ETAG).cloned();
         let document = response.bytes().await.map_err(transport)?.to_vec();
@@ -85,5 +98,8 @@ impl EspnClient {
 
 fn arrival() -> Arrival {
     let unix_us = jiff::Timestamp::now().as_microsecond();
-    Arrival { mono_ns: ipc::clock::mono_ns(), unix_us: u64::try_from(unix_us).unwrap_or(0) }
+    Arrival {
+        mono_ns: ipc::clock::mono_ns(),
+        unix_us: u64::try_from(unix_us).unwrap_or(0),
+    }
 }

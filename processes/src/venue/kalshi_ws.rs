@@ -250,3 +250,6 @@ fn refusal(address: &str, error: WsError) -> VenueError {
         details,
     }
 }
+
+#[cfg(test)]
+mod tests;

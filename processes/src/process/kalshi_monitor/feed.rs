@@ -113,7 +113,9 @@ impl Feed {
         let beat = heart(self.cold.clone(), &name, heartbeat_ms);
         let mut markets = follow_markets(self.cold.clone());
         // Nothing to subscribe before the first market is known.
-        let Some(first) = markets.recv().await else { return };
+        let Some(first) = markets.recv().await else {
+            return;
+        };
         if self.add(first).await.is_err() {
             return;
         }
@@ -123,11 +125,18 @@ impl Feed {
                 Ok(session) => {
                     tracing::info!("connected to the venue");
                     self.complaints.forget("cannot connect to the venue");
-                    match self.serve(session, &mut markets, &mut wanted, &beat, &mut backoff).await {
+                    match self
+                        .serve(session, &mut markets, &mut wanted, &beat, &mut backoff)
+                        .await
+                    {
                         Ok(error) => tracing::warn!(%error, "connection lost"),
                         Err(Gone) => return,
                     }
-                    if self.event(Event::Disconnected, ipc::clock::mono_ns()).await.is_err() {
+                    if self
+                        .event(Event::Disconnected, ipc::clock::mono_ns())
+                        .await
+                        .is_err()
+                    {
                         return;
                     }
                     self.counters.reconnects += 1;
@@ -199,17 +208,31 @@ impl Feed {
         let now = Instant::now();
         let unknown = |market: &u32| !self.subscribed.contains(market);
         if self.numbers.values().any(unknown) {
-            let new: Vec<(String, u32)> =
-                self.numbers.iter().filter(|(_, market)| unknown(market)).map(|(ticker, market)| (ticker.clone(), *market)).collect();
+            let new: Vec<(String, u32)> = self
+                .numbers
+                .iter()
+                .filter(|(_, market)| unknown(market))
+                .map(|(ticker, market)| (ticker.clone(), *market))
+                .collect();
             let tickers: Vec<&str> = new.iter().map(|(ticker, _)| ticker.as_str()).collect();
             session.add_markets(sid, &tickers).await?;
-            self.subscribed.extend(new.iter().map(|(_, market)| *market));
+            self.subscribed
+                .extend(new.iter().map(|(_, market)| *market));
             self.await_snapshots(new.into_iter().map(|(_, market)| market));
         }
         if self.awaited.values().any(|due| *due <= now) {
-            let late: HashSet<u32> = self.awaited.iter().filter(|(_, due)| **due <= now).map(|(market, _)| *market).collect();
-            let tickers: Vec<&str> =
-                self.numbers.iter().filter(|(_, market)| late.contains(market)).map(|(ticker, _)| ticker.as_str()).collect();
+            let late: HashSet<u32> = self
+                .awaited
+                .iter()
+                .filter(|(_, due)| **due <= now)
+                .map(|(market, _)| *market)
+                .collect();
+            let tickers: Vec<&str> = self
+                .numbers
+                .iter()
+                .filter(|(_, market)| late.contains(market))
+                .map(|(ticker, _)| ticker.as_str())
+                .collect();
             session.get_snapshot(sid, &tickers).await?;
             self.counters.resyncs += late.len() as u64;
             self.await_snapshots(late);
@@ -219,7 +242,8 @@ impl Feed {
 
     fn await_snapshots(&mut self, markets: impl IntoIterator<Item = u32>) {
         let due = Instant::now() + SNAPSHOT_PATIENCE;
-        self.awaited.extend(markets.into_iter().map(|market| (market, due)));
+        self.awaited
+            .extend(markets.into_iter().map(|market| (market, due)));
     }
 
     fn on_wanted(&mut self, wanted: Wanted) {
@@ -228,9 +252,12 @@ impl Feed {
             Wanted::Nothing => {}
             // The request may be older than the session that is served now.
             Wanted::All { sid } if self.sid == Some(sid) => {
-                self.awaited.extend(self.subscribed.iter().map(|market| (*market, now)));
+                self.awaited
+                    .extend(self.subscribed.iter().map(|market| (*market, now)));
             }
-            Wanted::One { sid, market } if self.sid == Some(sid) => drop(self.awaited.insert(market, now)),
+            Wanted::One { sid, market } if self.sid == Some(sid) => {
+                drop(self.awaited.insert(market, now))
+            }
             Wanted::All { .. } | Wanted::One { .. } => {}
         }
     }
@@ -244,7 +271,12 @@ impl Feed {
             tick_e4: market.tick_e4,
         };
         self.numbers.insert(market.ticker.clone(), market.market);
-        self.send(Note::Market { facts, shard: market.shard, ticker: market.ticker }).await
+        self.send(Note::Market {
+            facts,
+            shard: market.shard,
+            ticker: market.ticker,
+        })
+        .await
     }
 
     /// Turns one frame into an event. The inner error ends the session.
@@ -255,15 +287,19 @@ impl Feed {
             Err(error) => {
                 // Its number is missing now, so the books see a gap and heal.
                 self.counters.malformed += 1;
-                self.complaints.say(&format!("malformed frame `{}`", error.kind), &error);
+                self.complaints
+                    .say(&format!("malformed frame `{}`", error.kind), &error);
                 return Ok(Ok(()));
             }
         };
         if let Body::Error(error) = &frame.body {
             self.counters.errors += 1;
-            self.complaints.say(&format!("the venue says error {}", error.code), &error.text);
+            self.complaints
+                .say(&format!("the venue says error {}", error.code), &error.text);
             if error.is_terminal() {
-                return Ok(Err(VenueError::Disconnected { reason: format!("error {}: {}", error.code, error.text) }));
+                return Ok(Err(VenueError::Disconnected {
+                    reason: format!("error {}: {}", error.code, error.text),
+                }));
             }
         }
         if let Some(event) = self.event_of(frame) {
@@ -280,15 +316,33 @@ impl Feed {
                 (self.sid.replace(sid) != Some(sid)).then_some(Event::Subscribed { sid })
             }
             (Body::Snapshot(body), Some(seq)) => {
-                let Some(market) = self.number(&body.ticker) else { return Some(Event::Sequenced { sid, seq }) };
+                let Some(market) = self.number(&body.ticker) else {
+                    return Some(Event::Sequenced { sid, seq });
+                };
                 self.awaited.remove(&market);
-                Some(Event::Snapshot { sid, seq, market, yes: body.yes, no: body.no })
+                Some(Event::Snapshot {
+                    sid,
+                    seq,
+                    market,
+                    yes: body.yes,
+                    no: body.no,
+                })
             }
             (Body::Delta(body), Some(seq)) => {
-                let Some(market) = self.number(&body.ticker) else { return Some(Event::Sequenced { sid, seq }) };
+                let Some(market) = self.number(&body.ticker) else {
+                    return Some(Event::Sequenced { sid, seq });
+                };
                 let (outcome, price_e4, delta_centi) = (body.side, body.price_e4, body.delta_centi);
                 let venue_unix_us = body.ts_ms.saturating_mul(1_000);
-                Some(Event::Delta { sid, seq, market, outcome, price_e4, delta_centi, venue_unix_us })
+                Some(Event::Delta {
+                    sid,
+                    seq,
+                    market,
+                    outcome,
+                    price_e4,
+                    delta_centi,
+                    venue_unix_us,
+                })
             }
             (Body::Lifecycle(body), _) => {
                 let open = match &*body.event_type {
@@ -316,13 +370,18 @@ impl Feed {
         let number = self.numbers.get(ticker).copied();
         if number.is_none() {
             self.counters.unknown += 1;
-            self.complaints.say("frame about a market that was not asked for", &ticker);
+            self.complaints
+                .say("frame about a market that was not asked for", &ticker);
         }
         number
     }
 
     async fn event(&mut self, event: Event, ingress_mono_ns: u64) -> Result<(), Gone> {
-        self.send(Note::Event { event, ingress_mono_ns }).await
+        self.send(Note::Event {
+            event,
+            ingress_mono_ns,
+        })
+        .await
     }
 
     async fn send(&mut self, note: Note) -> Result<(), Gone> {

@@ -39,9 +39,17 @@ impl GameDesk {
     #[must_use]
     pub fn new(shards: u8, remembered: impl IntoIterator<Item = (u32, u8)>) -> Self {
         let shards = shards.max(1);
-        let assigned: HashMap<u32, u8> = remembered.into_iter().filter(|(_, shard)| *shard < shards).collect();
+        let assigned: HashMap<u32, u8> = remembered
+            .into_iter()
+            .filter(|(_, shard)| *shard < shards)
+            .collect();
         let next_shard = u8::try_from(assigned.len() % usize::from(shards)).unwrap_or(0);
-        Self { shards, next_shard, assigned, games: HashMap::new() }
+        Self {
+            shards,
+            next_shard,
+            assigned,
+            games: HashMap::new(),
+        }
     }
 
     /// Number of games known.
@@ -68,7 +76,11 @@ impl GameDesk {
     /// Takes the news that a league's scoreboard is what it was.
     pub fn on_unchanged(&mut self, league: League, arrival: Arrival) -> Outcome {
         let mut outcome = Outcome::default();
-        for known in self.games.values_mut().filter(|known| known.last.sport == league.sport as u8) {
+        for known in self
+            .games
+            .values_mut()
+            .filter(|known| known.last.sport == league.sport as u8)
+        {
             let mut state = known.last;
             state.ingress_mono_ns = arrival.mono_ns;
             state.ingress_unix_us = arrival.unix_us;
@@ -95,7 +107,13 @@ impl GameDesk {
         let Some(known) = self.games.get_mut(&state.game) else {
             outcome.announcements.push(announcement.clone());
             outcome.states.push((shard, state));
-            self.games.insert(state.game, Known { announced: announcement, last: state });
+            self.games.insert(
+                state.game,
+                Known {
+                    announced: announcement,
+                    last: state,
+                },
+            );
             return;
         };
         // The line is shown only until the game starts; it is worth keeping.
@@ -154,29 +172,54 @@ mod tests {
     const NFL: League = LEAGUES[0];
 
     fn game(number: u32, phase: Phase, home_score: u16, mono_ns: u64) -> ParsedGame {
-        let team = Team { code: "X".into(), location: String::new(), name: String::new() };
+        let team = Team {
+            code: "X".into(),
+            location: String::new(),
+            name: String::new(),
+        };
         let state = GameState {
             game: number,
             phase: phase as u8,
             home_score,
             ingress_mono_ns: mono_ns,
-            pregame_home_win_e4: if phase == Phase::Scheduled { 6_000 } else { NO_PROBABILITY },
+            pregame_home_win_e4: if phase == Phase::Scheduled {
+                6_000
+            } else {
+                NO_PROBABILITY
+            },
             ..GameState::zeroed()
         };
-        ParsedGame { state, start: String::new(), home: team.clone(), away: team }
+        ParsedGame {
+            state,
+            start: String::new(),
+            home: team.clone(),
+            away: team,
+        }
     }
 
     fn shards(outcome: &Outcome) -> Vec<u8> {
-        outcome.announcements.iter().map(|game| game.shard).collect()
+        outcome
+            .announcements
+            .iter()
+            .map(|game| game.shard)
+            .collect()
     }
 
     #[test]
     fn games_go_to_shards_in_turn_and_stay_there() {
         let mut desk = GameDesk::new(2, []);
-        let all = || (1..=4).map(|number| game(number, Phase::Scheduled, 0, 1)).collect::<Vec<_>>();
+        let all = || {
+            (1..=4)
+                .map(|number| game(number, Phase::Scheduled, 0, 1))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(shards(&desk.on_scoreboard(NFL, all())), [0, 1, 0, 1]);
         let mut again = GameDesk::new(2, [(3, 0), (9, 7)]);
-        assert_eq!(shards(&again.on_scoreboard(NFL, all())), [1, 0, 0, 1], "3 remembered, 9 no shard of ours");
+        assert_eq!(
+            shards(&again.on_scoreboard(NFL, all())),
+            [1, 0, 0, 1],
+            "3 remembered, 9 no shard of ours"
+        );
     }
 
     #[test]
@@ -186,20 +229,43 @@ mod tests {
         assert_eq!(sent(game(1, Phase::Live, 0, 0)), 1, "new");
         assert_eq!(sent(game(1, Phase::Live, 0, REFRESH_NS - 1)), 0, "the same");
         assert_eq!(sent(game(1, Phase::Live, 3, REFRESH_NS - 1)), 1, "a score");
-        assert_eq!(sent(game(1, Phase::Live, 3, 2 * REFRESH_NS)), 1, "a second later");
+        assert_eq!(
+            sent(game(1, Phase::Live, 3, 2 * REFRESH_NS)),
+            1,
+            "a second later"
+        );
         assert_eq!(sent(game(1, Phase::Final, 3, 2 * REFRESH_NS)), 1, "over");
-        assert_eq!(sent(game(1, Phase::Final, 3, 9 * REFRESH_NS)), 0, "over for good");
+        assert_eq!(
+            sent(game(1, Phase::Final, 3, 9 * REFRESH_NS)),
+            0,
+            "over for good"
+        );
     }
 
     #[test]
     fn an_unchanged_board_keeps_live_games_fresh() {
         let mut desk = GameDesk::new(1, []);
-        desk.on_scoreboard(NFL, vec![game(1, Phase::Live, 0, 0), game(2, Phase::Scheduled, 0, 0)]);
-        let later = Arrival { mono_ns: 5 * REFRESH_NS, unix_us: 9 };
+        desk.on_scoreboard(
+            NFL,
+            vec![game(1, Phase::Live, 0, 0), game(2, Phase::Scheduled, 0, 0)],
+        );
+        let later = Arrival {
+            mono_ns: 5 * REFRESH_NS,
+            unix_us: 9,
+        };
         let outcome = desk.on_unchanged(NFL, later);
-        let [(0, state)] = outcome.states.as_slice() else { panic!("{outcome:?}") };
-        assert_eq!((state.game, state.ingress_mono_ns, state.ingress_unix_us), (1, later.mono_ns, 9));
-        assert_eq!(desk.on_unchanged(LEAGUES[5], later), Outcome::default(), "another league");
+        let [(0, state)] = outcome.states.as_slice() else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(
+            (state.game, state.ingress_mono_ns, state.ingress_unix_us),
+            (1, later.mono_ns, 9)
+        );
+        assert_eq!(
+            desk.on_unchanged(LEAGUES[5], later),
+            Outcome::default(),
+            "another league"
+        );
     }
 
     #[test]
@@ -209,6 +275,9 @@ mod tests {
         let outcome = desk.on_scoreboard(NFL, vec![game(1, Phase::Live, 0, 1)]);
         assert_eq!(outcome.announcements[0].phase, "live");
         assert_eq!(outcome.states[0].1.pregame_home_win_e4, 6_000);
-        assert_eq!(desk.on_scoreboard(NFL, vec![game(1, Phase::Live, 0, 2)]), Outcome::default());
+        assert_eq!(
+            desk.on_scoreboard(NFL, vec![game(1, Phase::Live, 0, 2)]),
+            Outcome::default()
+        );
     }
 }
