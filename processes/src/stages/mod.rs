@@ -2,3 +2,11 @@
 
 pub mod book;
 pub mod books;
+pub mod execution;
+mod exposure;
+pub mod opportunity;
+pub mod positions;
+pub mod risk;
+pub mod shard;
+pub mod table;
+pub mod win_probability;
