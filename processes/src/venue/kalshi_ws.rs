@@ -252,4 +252,6 @@ fn refusal(address: &str, error: WsError) -> VenueError {
 }
 
 #[cfg(test)]
+pub(crate) mod stand_in;
+#[cfg(test)]
 mod tests;

@@ -125,6 +125,12 @@ impl Feed {
                 Ok(session) => {
                     tracing::info!("connected to the venue");
                     self.complaints.forget("cannot connect to the venue");
+                    // All that is known goes into the first subscription.
+                    while let Ok(market) = markets.try_recv() {
+                        if self.add(market).await.is_err() {
+                            return;
+                        }
+                    }
                     match self
                         .serve(session, &mut markets, &mut wanted, &beat, &mut backoff)
                         .await
@@ -256,7 +262,7 @@ impl Feed {
                     .extend(self.subscribed.iter().map(|market| (*market, now)));
             }
             Wanted::One { sid, market } if self.sid == Some(sid) => {
-                drop(self.awaited.insert(market, now))
+                self.awaited.insert(market, now);
             }
             Wanted::All { .. } | Wanted::One { .. } => {}
         }
@@ -416,3 +422,6 @@ fn follow_markets(cold: Cold) -> mpsc::UnboundedReceiver<Market> {
     });
     receiver
 }
+
+#[cfg(test)]
+mod tests;

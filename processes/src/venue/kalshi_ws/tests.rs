@@ -2,81 +2,13 @@
 
 use super::*;
 use crate::venue::kalshi_frames::Body;
-use crate::venue::signing::{
-    KEY_HEADER, SIGNATURE_HEADER, Signature, TIMESTAMP_HEADER, test_signer,
-};
+use crate::venue::kalshi_ws::stand_in::{Venue, listen};
+use crate::venue::signing::test_signer;
 use base64::Engine as _;
 use ring::signature::{ED25519, UnparsedPublicKey};
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use serde_json::json;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::StatusCode;
-
-/// The venue's side of one connection.
-struct Venue {
-    socket: WebSocketStream<TcpStream>,
-    signed: Signature,
-    path: String,
-}
-
-impl Venue {
-    /// Takes one connection.
-    #[allow(clippy::result_large_err, reason = "the library's own type")]
-    async fn accept(listener: &TcpListener) -> Self {
-        let (stream, _) = listener.accept().await.expect("accepts");
-        let mut seen = None;
-        let socket =
-            tokio_tungstenite::accept_hdr_async(stream, |request: &Request, response: Response| {
-                let header = |name: &str| {
-                    let value = request
-                        .headers()
-                        .get(name)
-                        .and_then(|value| value.to_str().ok());
-                    value.unwrap_or_default().to_owned()
-                };
-                let signed = Signature {
-                    key_id: header(KEY_HEADER),
-                    timestamp_ms: header(TIMESTAMP_HEADER),
-                    signature: header(SIGNATURE_HEADER),
-                };
-                seen = Some((signed, request.uri().path().to_owned()));
-                Ok::<_, ErrorResponse>(response)
-            })
-            .await
-            .expect("upgrades");
-        let (signed, path) = seen.expect("a request");
-        Self {
-            socket,
-            signed,
-            path,
-        }
-    }
-
-    async fn says(&mut self, text: &str) {
-        self.socket
-            .send(Message::text(text.to_owned()))
-            .await
-            .expect("sends");
-    }
-
-    async fn hears(&mut self) -> Message {
-        self.socket.next().await.expect("hears").expect("well")
-    }
-
-    async fn command(&mut self) -> Value {
-        let text = self.hears().await.into_text().expect("text");
-        serde_json::from_str(&text).expect("JSON")
-    }
-}
-
-async fn listen() -> (TcpListener, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
-    let address = format!(
-        "ws://{}/trade-api/ws/v2",
-        listener.local_addr().expect("bound")
-    );
-    (listener, address)
-}
 
 /// Both ends of one connection.
 async fn connected() -> (Session, Venue) {
