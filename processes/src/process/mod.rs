@@ -1,1 +1,9 @@
 //! The wiring of each process: which rings, which stage, which I/O thread.
+
+pub mod complaints;
+pub mod discoveries;
+pub mod execution_service;
+pub mod game_shard;
+pub mod position_tracker;
+pub mod pulse;
+pub mod signal_processor;
