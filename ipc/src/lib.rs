@@ -1,4 +1,71 @@
-//! stub
-pub use bytemuck;
+//! Single-producer single-consumer rings and latest-value boards in shared memory.
+//!
+//! Two processes map one file. The producer writes fixed-layout messages into slots of whole cache
+//! lines; sequence number and payload share the line, so a message costs one cache-line transfer.
+//! Neither side allocates, locks or enters the kernel to send or receive, except to wake a peer
+//! that chose to sleep.
+//!
+//! ```
+//! ipc::message! {
+//!     /// One level of a book changed.
+//!     pub struct BookDelta v1 {
+//!         /// When it happened.
+//!         event_mono_ns: u64 = "ns, CLOCK_MONOTONIC",
+//!         /// Price of the level.
+//!         price_ticks: i64 = "ticks",
+//!     }
+//! }
+//! # fn main() -> Result<(), ipc::Error> {
+//! # let directory = tempfile::tempdir().unwrap();
+//! let path = directory.path().join("deltas.ring");
+//! ipc::create_ring::<BookDelta>(&path, ipc::RingOptions { capacity: 1024, ..Default::default() })?;
+//!
+//! let mut producer = ipc::Producer::<BookDelta>::attach(&path)?; // usually in one process
+//! let mut consumer = ipc::Consumer::<BookDelta>::attach(&path)?; // and in another
+//! producer.push(&BookDelta { event_mono_ns: ipc::clock::mono_ns(), price_ticks: 42 }).unwrap();
+//!
+//! let received = consumer.pop().unwrap();
+//! assert_eq!((received.sequence, received.message.price_ticks), (0, 42));
+//! consumer.commit(); // the work is done: a successor would continue behind it
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | module | what |
+//! |---|---|
+//! | `message` | schema text, fingerprint, difference of two schemas |
+//! | `header`, `create`, `segment` | the file: geometry, creation, per-role mapping |
+//! | `slot` | the line protocol |
+//! | `producer`, `consumer`, `observer` | one role each |
+//! | `board` | the latest value by index: one writer, any readers |
+//! | `role` | who holds a role, by kernel lock, never by PID |
+//! | `wait` | spin, yield, sleep; waking without a tax on the producer |
+//! | `stats` | counters and the latency histogram in the segment |
+
+mod board;
+pub mod clock;
+mod consumer;
+mod create;
+mod error;
+mod header;
 mod message;
+mod observer;
+mod producer;
+mod role;
+mod segment;
+mod slot;
+mod stats;
+mod wait;
+
+pub use board::{BoardReader, BoardWriter, Row};
+pub use bytemuck;
+pub use consumer::{Consumer, Received};
+pub use create::{RingOptions, create_board, create_ring, remove_abandoned};
+pub use error::{Error, PushError};
+pub use header::{Info, Kind};
 pub use message::{Field, Message, difference, fingerprint, schema};
+pub use observer::{Observer, Statistics};
+pub use producer::Producer;
+pub use role::{Peer, Role};
+pub use stats::Histogram;
+pub use wait::{Bell, Doorbell, Ladder, Waiter, WakeSource};

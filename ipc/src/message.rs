@@ -44,7 +44,14 @@ pub fn schema<T: Message>() -> String {
     let mut text = format!("{} v{} {}\n", T::NAME, T::VERSION, size_of::<T>());
     for field in T::FIELDS {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{} {} {} {}", field.name, field.kind.replace(' ', ""), field.offset, field.unit);
+        let _ = writeln!(
+            text,
+            "{} {} {} {}",
+            field.name,
+            field.kind.replace(' ', ""),
+            field.offset,
+            field.unit
+        );
     }
     text
 }
@@ -52,7 +59,9 @@ pub fn schema<T: Message>() -> String {
 /// FNV-1a (64 bit, Fowler/Noll/Vo) of a schema text: the fingerprint compared at attach.
 #[must_use]
 pub fn fingerprint(schema: &str) -> u64 {
-    schema.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    schema.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// The lines in which two schemas differ: `- ` only in the segment, `+ ` only in this program.
@@ -128,11 +137,17 @@ mod tests {
         assert_ne!(fingerprint(one), fingerprint(two));
         let text = difference(one, two);
         assert!(text.contains("- bid u64 0 ticks   (segment)"), "{text}");
-        assert!(text.contains("+ bid u64 8 ticks   (this program)"), "{text}");
+        assert!(
+            text.contains("+ bid u64 8 ticks   (this program)"),
+            "{text}"
+        );
     }
 
     #[test]
     fn equal_schemas_have_no_difference() {
-        assert_eq!(difference("A v1 8\nx u64 0 ns\n", "A v1 8\nx u64 0 ns\n"), "");
+        assert_eq!(
+            difference("A v1 8\nx u64 0 ns\n", "A v1 8\nx u64 0 ns\n"),
+            ""
+        );
     }
 }

@@ -54,7 +54,8 @@ ipc::message! {
         padding: [u8; 4] = "zero",
     }
 }
-const _: () = assert!(size_of::<GameState>() == 48 && core::mem::offset_of!(GameState, sport) == 30);
+const _: () =
+    assert!(size_of::<GameState>() == 48 && core::mem::offset_of!(GameState, sport) == 30);
 
 /// Stands in a probability field where the feed gives none.
 pub const NO_PROBABILITY: u16 = u16::MAX;

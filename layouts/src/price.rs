@@ -37,7 +37,9 @@ ipc::message! {
         padding: [u8; 6] = "zero",
     }
 }
-const _: () = assert!(size_of::<PriceUpdate>() == 48 && core::mem::offset_of!(PriceUpdate, bid_price_e4) == 32);
+const _: () = assert!(
+    size_of::<PriceUpdate>() == 48 && core::mem::offset_of!(PriceUpdate, bid_price_e4) == 32
+);
 
 /// Whose win a market pays for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, CheckedBitPattern, bytemuck::NoUninit)]

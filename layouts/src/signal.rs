@@ -67,5 +67,8 @@ impl Signal {
 /// derives its client order id from it can be sent again without being placed twice.
 #[must_use]
 pub const fn signal_id(shard: u8, from_games: bool, sequence: u64, leg: u8) -> u64 {
-    ((shard as u64) << 56) | ((from_games as u64) << 55) | ((sequence & ((1 << 54) - 1)) << 1) | (leg as u64 & 1)
+    ((shard as u64) << 56)
+        | ((from_games as u64) << 55)
+        | ((sequence & ((1 << 54) - 1)) << 1)
+        | (leg as u64 & 1)
 }

@@ -67,7 +67,12 @@ pub fn parse_decimal(text: &str, decimals: u32) -> Option<i64> {
         None => (false, text),
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
+    if whole.is_empty()
+        || !whole
+            .bytes()
+            .chain(fraction.bytes())
+            .all(|byte| byte.is_ascii_digit())
+    {
         return None;
     }
     let kept = fraction.len().min(decimals as usize);
@@ -76,7 +81,10 @@ pub fn parse_decimal(text: &str, decimals: u32) -> Option<i64> {
     }
     let mut value: i64 = whole.parse().ok()?;
     for place in 0..decimals as usize {
-        let digit = fraction.as_bytes().get(place).map_or(0, |byte| i64::from(byte - b'0'));
+        let digit = fraction
+            .as_bytes()
+            .get(place)
+            .map_or(0, |byte| i64::from(byte - b'0'));
         value = value.checked_mul(10)?.checked_add(digit)?;
     }
     Some(if negative { -value } else { value })
@@ -91,14 +99,21 @@ pub fn format_decimal(value: i64, decimals: u32) -> String {
     if decimals == 0 {
         return format!("{sign}{magnitude}");
     }
-    format!("{sign}{}.{:0width$}", magnitude / scale, magnitude % scale, width = decimals as usize)
+    format!(
+        "{sign}{}.{:0width$}",
+        magnitude / scale,
+        magnitude % scale,
+        width = decimals as usize
+    )
 }
 
 /// Parses a price in dollars to 1/10,000 dollar; `None` outside 0..=1 dollar or off the unit.
 #[must_use]
 pub fn parse_price_e4(dollars: &str) -> Option<u16> {
     let value = parse_decimal(dollars, 4)?;
-    u16::try_from(value).ok().filter(|price| *price <= E4_PER_DOLLAR)
+    u16::try_from(value)
+        .ok()
+        .filter(|price| *price <= E4_PER_DOLLAR)
 }
 
 /// Parses a quantity in contracts to 1/100 contract.
@@ -118,7 +133,8 @@ pub fn cost_micros(price_e4: u16, count_centi: u32) -> i64 {
 #[must_use]
 pub fn fee_micros(rate_e4: u16, price_e4: u16, count_centi: u32) -> i64 {
     let price = u128::from(price_e4.min(E4_PER_DOLLAR));
-    let product = u128::from(rate_e4) * u128::from(count_centi) * price * (u128::from(E4_PER_DOLLAR) - price);
+    let product =
+        u128::from(rate_e4) * u128::from(count_centi) * price * (u128::from(E4_PER_DOLLAR) - price);
     // rate (1e-4) x count (1e-2) x price (1e-4) x (1 - price) (1e-4): 1e-14 dollars; 1e10 of them make $0.0001.
     let e4_dollars = product.div_ceil(10_000_000_000);
     i64::try_from(e4_dollars * 100).unwrap_or(i64::MAX)
@@ -143,7 +159,9 @@ mod tests {
         assert_eq!(parse_price_e4("0.42"), Some(4_200));
         assert_eq!(parse_price_e4("1.0000"), Some(10_000));
         assert_eq!(parse_price_e4("0.420000"), Some(4_200));
-        for bad in ["", ".", "0.42001", "1.0001", "-0.1", "1e-2", "0.4 ", "٣.0", "+1"] {
+        for bad in [
+            "", ".", "0.42001", "1.0001", "-0.1", "1e-2", "0.4 ", "٣.0", "+1",
+        ] {
             assert_eq!(parse_price_e4(bad), None, "{bad:?}");
         }
         assert_eq!(parse_centi("1406474.86"), Some(140_647_486));

@@ -1,1 +1,12 @@
 //! The stages: pure functions of their inputs, with no clock, no I/O and no randomness.
+
+pub mod book;
+pub mod books;
+pub mod execution;
+mod exposure;
+pub mod opportunity;
+pub mod positions;
+pub mod risk;
+pub mod shard;
+pub mod table;
+pub mod win_probability;

@@ -1,1 +1,16 @@
 //! The outside world as it speaks: the exchange and the scoreboard feed.
+
+pub mod backoff;
+pub mod error;
+pub mod espn;
+pub mod kalshi_frames;
+pub mod kalshi_rest;
+pub mod kalshi_wire;
+pub mod kalshi_ws;
+pub mod league;
+#[cfg(test)]
+pub(crate) mod recorded;
+pub mod signing;
+pub mod teams;
+
+pub use error::VenueError;

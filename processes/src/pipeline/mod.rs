@@ -1,8 +1,16 @@
 //! The pipeline file: what runs, where, and through which rings. Parsed and validated as a whole,
 //! before anything starts, with every fault reported at once.
 
+mod faults;
+
+pub use faults::PROGRAMS;
+
+use crate::runtime::Failure;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// A whole pipeline file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -16,6 +24,9 @@ pub struct Pipeline {
     /// Directory of sockets, logs, the database and the ready files; `/tmp/arbees/<name>` by default.
     #[serde(default)]
     pub run_dir: PathBuf,
+    /// Identity of this launch, 16 hex digits; client order ids carry it. Set by the launcher.
+    #[serde(default)]
+    pub run_id: String,
     /// How hot loops wait for messages.
     #[serde(default)]
     pub wait: Wait,
@@ -42,6 +53,53 @@ pub struct Pipeline {
     /// The latest-value boards.
     #[serde(rename = "board", default)]
     pub boards: Vec<Board>,
+}
+
+impl Pipeline {
+    /// Reads a pipeline file. Its meaning is judged by [`Pipeline::faults`].
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read or is not of this form; the text names line and column.
+    pub fn load(path: &Path) -> Result<Self, Failure> {
+        let text = fs::read_to_string(path).map_err(|error| {
+            Failure::io(format!("read pipeline file `{}`", path.display()), error)
+        })?;
+        let mut pipeline: Self = toml::from_str(&text).map_err(|error| {
+            Failure::Configuration(format!("pipeline file `{}`: {error}", path.display()))
+        })?;
+        if pipeline.run_dir.as_os_str().is_empty() {
+            pipeline.run_dir = Path::new("/tmp/arbees").join(&pipeline.name);
+        }
+        Ok(pipeline)
+    }
+
+    /// Directory of this pipeline's rings and boards.
+    #[must_use]
+    pub fn ring_dir(&self) -> PathBuf {
+        self.rings.join(&self.name)
+    }
+
+    /// File of a ring.
+    #[must_use]
+    pub fn ring_path(&self, link: &str) -> PathBuf {
+        self.ring_dir().join(format!("{link}.ring"))
+    }
+
+    /// File of a board.
+    #[must_use]
+    pub fn board_path(&self, board: &str) -> PathBuf {
+        self.ring_dir().join(format!("{board}.board"))
+    }
+
+    /// Number of shards: of processes that run `game_shard`.
+    #[must_use]
+    pub fn shards(&self) -> usize {
+        self.processes
+            .iter()
+            .filter(|process| process.program() == "game_shard")
+            .count()
+    }
 }
 
 /// How hot loops wait.
@@ -194,7 +252,10 @@ impl Process {
     /// The number after the dot, 0 where there is none.
     #[must_use]
     pub fn index(&self) -> u8 {
-        self.name.split_once('.').and_then(|(_, index)| index.parse().ok()).unwrap_or(0)
+        self.name
+            .split_once('.')
+            .and_then(|(_, index)| index.parse().ok())
+            .unwrap_or(0)
     }
 }
 

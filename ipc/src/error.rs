@@ -1,0 +1,134 @@
+//! What can go wrong when a segment is created or attached, and when a message is pushed.
+
+use crate::role::Role;
+use std::{io, path::PathBuf};
+
+/// Why a segment could not be created, attached or removed. Every text says what, where, found and
+/// expected, and the fix.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// No such segment.
+    #[error("segment {} does not exist\n  fix: start the pipeline's launcher first, or check the ring directory", path.display())]
+    NotFound {
+        /// The file looked for.
+        path: PathBuf,
+    },
+    /// A segment of that name is there already.
+    #[error("segment {} exists already\n  fix: remove it with `remove_abandoned` when no process holds it", path.display())]
+    Exists {
+        /// The file in the way.
+        path: PathBuf,
+    },
+    /// The file system has no room. Nothing was created.
+    #[error("no room for segment {}: {needed} bytes needed, {available} available in its file system\n  fix: enlarge it (`mount -o remount,size=...`) or lower the depth of the ring", path.display())]
+    NoSpace {
+        /// The segment to be created.
+        path: PathBuf,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes available.
+        available: u64,
+    },
+    /// The file is not a segment, is half-written, or states an impossible geometry.
+    #[error("{} is not a usable segment: {reason}\n  fix: remove the file and start its pipeline again", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What about it.
+        reason: String,
+    },
+    /// The segment was written by another version of this library.
+    #[error("segment {} has format {found}, this program reads format {expected}\n  fix: build all processes from one commit and start the pipeline again", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Format in the file.
+        found: u32,
+        /// Format of this library.
+        expected: u32,
+    },
+    /// The segment carries another message.
+    #[error("segment {} carries another layout than this program expects\n{difference}  fix: build all processes from one commit and start the pipeline again", path.display())]
+    Layout {
+        /// The file.
+        path: PathBuf,
+        /// The lines that differ.
+        difference: String,
+    },
+    /// A ring was opened as a board or the other way round.
+    #[error("segment {} is a {found}, opened as a {expected}", path.display())]
+    Kind {
+        /// The file.
+        path: PathBuf,
+        /// Kind in the file.
+        found: &'static str,
+        /// Kind expected.
+        expected: &'static str,
+    },
+    /// The options are impossible.
+    #[error("cannot create {}: {reason}", path.display())]
+    Options {
+        /// The segment to be created.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// Another process holds the role.
+    #[error("another live process is the {role} of {}\n  fix: stop it first; a stopped (SIGSTOP) process still holds its role", path.display())]
+    RoleTaken {
+        /// The file.
+        path: PathBuf,
+        /// The role.
+        role: Role,
+    },
+    /// The counters in the segment contradict each other.
+    #[error("segment {} is damaged: {reason}\n  fix: stop the pipeline, remove the file, start again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The contradiction.
+        reason: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(
+        action: &'static str,
+        path: &std::path::Path,
+        source: impl Into<io::Error>,
+    ) -> Self {
+        Self::Io {
+            action,
+            path: path.to_owned(),
+            source: source.into(),
+        }
+    }
+}
+
+/// Why a message was not pushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PushError {
+    /// Every slot holds a message that the consumer has not committed.
+    #[error("the ring is full")]
+    Full,
+    /// The consumer's page states an impossible position; nothing was overwritten.
+    #[error(
+        "the consumer states position {position}, but only {published} messages were published"
+    )]
+    PeerDamaged {
+        /// Position that the consumer states.
+        position: u64,
+        /// Messages published.
+        published: u64,
+    },
+}

@@ -1,0 +1,78 @@
+//! Who is producer and who is consumer: open-file-description locks on one byte each.
+//!
+//! The kernel drops such a lock when its holder dies, whatever the PID namespace. A stopped process
+//! keeps it, so nobody takes over from one that may wake up. PIDs decide nothing.
+
+use crate::error::Error;
+use nix::{
+    errno::Errno,
+    fcntl::{FcntlArg, fcntl},
+    libc,
+};
+use std::{fmt, fs::File, path::Path};
+
+/// A role in a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Writes the slots.
+    Producer,
+    /// Reads them and says how far it is.
+    Consumer,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Producer => "producer",
+            Self::Consumer => "consumer",
+        })
+    }
+}
+
+/// What is known of the other side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// A live process holds the role.
+    Attached,
+    /// It said goodbye: nothing more will come until a successor attaches.
+    Closed,
+    /// Nobody holds the role, and nobody said goodbye: it died, or has not come yet.
+    Absent,
+}
+
+/// Takes a role for the life of `file`'s open file description.
+pub(crate) fn take(file: &File, role: Role, path: &Path) -> Result<(), Error> {
+    match fcntl(file, FcntlArg::F_OFD_SETLK(&region(role))) {
+        Ok(_) => Ok(()),
+        Err(Errno::EAGAIN | Errno::EACCES) => Err(Error::RoleTaken {
+            path: path.to_owned(),
+            role,
+        }),
+        Err(error) => Err(Error::io("lock a role of", path, error)),
+    }
+}
+
+/// Whether another open file description holds the role. A read-only `file` suffices to ask.
+pub(crate) fn is_held(file: &File, role: Role) -> bool {
+    let mut question = region(role);
+    fcntl(file, FcntlArg::F_OFD_GETLK(&mut question)).is_ok()
+        && i32::from(question.l_type) != libc::F_UNLCK
+}
+
+fn region(role: Role) -> libc::flock {
+    let start = match role {
+        Role::Producer => 0,
+        Role::Consumer => 1,
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "both constants are below 4; the C type is short"
+    )]
+    libc::flock {
+        l_type: libc::F_WRLCK as i16,
+        l_whence: libc::SEEK_SET as i16,
+        l_start: start,
+        l_len: 1,
+        l_pid: 0,
+    }
+}

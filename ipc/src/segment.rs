@@ -1,0 +1,182 @@
+//! The file of a ring or board: opened, checked, and mapped by role.
+//!
+//! | region | written by | producer maps | consumer maps | observer maps |
+//! |---|---|---|---|---|
+//! | header | creator, once | read | read | read |
+//! | producer page | producer | write | read | read |
+//! | consumer region | consumer | read | write | read |
+//! | slots | producer | write | read | read |
+
+use crate::{
+    error::Error,
+    header::{FORMAT, HEADER_BYTES, Info, Kind},
+    message::{self, Message},
+    role::{self, Role},
+    stats::{ConsumerPage, ProducerPage},
+};
+use memmap2::{MmapOptions, MmapRaw};
+use nix::{
+    errno::Errno,
+    fcntl::{OFlag, open},
+    sys::stat::{Mode, SFlag, fstat},
+    unistd::geteuid,
+};
+use std::{
+    fs::File,
+    path::Path,
+    sync::atomic::{
+        AtomicU64,
+        Ordering::{Acquire, Relaxed},
+    },
+};
+
+/// An opened segment whose header has been checked.
+pub(crate) struct Segment {
+    pub(crate) info: Info,
+    pub(crate) file: File,
+    writable: bool,
+}
+
+/// How a role maps a region.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+}
+
+impl Segment {
+    /// Opens and checks a segment; with `Access::Write` its file may be mapped for writing and its
+    /// roles may be taken.
+    pub(crate) fn open(path: &Path, access: Access) -> Result<Self, Error> {
+        let mode = if access == Access::Write {
+            OFlag::O_RDWR
+        } else {
+            OFlag::O_RDONLY
+        };
+        let file = match open(
+            path,
+            mode | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK,
+            Mode::empty(),
+        ) {
+            Ok(file) => File::from(file),
+            Err(Errno::ENOENT) => {
+                return Err(Error::NotFound {
+                    path: path.to_owned(),
+                });
+            }
+            Err(Errno::ELOOP) => {
+                return Err(Error::Invalid {
+                    path: path.to_owned(),
+                    reason: "a symbolic link, which is never followed".into(),
+                });
+            }
+            Err(error) => return Err(Error::io("open", path, error)),
+        };
+        let status = fstat(&file).map_err(|error| Error::io("examine", path, error))?;
+        if SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+            return Err(Error::Invalid {
+                path: path.to_owned(),
+                reason: "not a regular file".into(),
+            });
+        }
+        let us = geteuid();
+        if status.st_uid != us.as_raw() && status.st_uid != 0 && !us.is_root() {
+            let reason = format!(
+                "owned by user {}, neither us ({us}) nor root",
+                status.st_uid
+            );
+            return Err(Error::Invalid {
+                path: path.to_owned(),
+                reason,
+            });
+        }
+        let length = u64::try_from(status.st_size).unwrap_or(0);
+        let info = Info::parse(path, &read_header(path, &file, length)?, length)?;
+        Ok(Self {
+            info,
+            file,
+            writable: access == Access::Write,
+        })
+    }
+
+    /// Refuses a segment that carries anything but `T` in the way that `expected` says.
+    pub(crate) fn expect<T: Message>(&self, board: bool) -> Result<(), Error> {
+        if (self.info.kind == Kind::Board) != board {
+            let expected = if board { "board" } else { "ring" };
+            return Err(Error::Kind {
+                path: self.info.path.clone(),
+                found: self.info.kind.name(),
+                expected,
+            });
+        }
+        let ours = message::schema::<T>();
+        // Equal text is what counts; the fingerprint is its short name.
+        if self.info.schema != ours || self.info.message_size as usize != size_of::<T>() {
+            let difference = message::difference(&self.info.schema, &ours);
+            return Err(Error::Layout {
+                path: self.info.path.clone(),
+                difference,
+            });
+        }
+        Ok(())
+    }
+
+    /// Takes a role for the life of this value.
+    pub(crate) fn take(&self, role: Role) -> Result<(), Error> {
+        role::take(&self.file, role, &self.info.path)
+    }
+
+    /// Maps a region, touching every page at once so that none is touched first on the hot path.
+    pub(crate) fn map(&self, region: (usize, usize), access: Access) -> Result<MmapRaw, Error> {
+        let mut options = MmapOptions::new();
+        options.offset(region.0 as u64).len(region.1).populate();
+        let map = match access {
+            Access::Write if self.writable => options.map_raw(&self.file),
+            _ => options.map_raw_read_only(&self.file),
+        };
+        map.map_err(|error| Error::io("map", &self.info.path, error))
+    }
+}
+
+/// A consistent copy of the header page: the magic is loaded first.
+fn read_header(path: &Path, file: &File, length: u64) -> Result<Vec<u8>, Error> {
+    if length < HEADER_BYTES as u64 {
+        let reason = format!(
+            "{length} bytes, a header has {HEADER_BYTES}; format {FORMAT} is never shorter"
+        );
+        return Err(Error::Invalid {
+            path: path.to_owned(),
+            reason,
+        });
+    }
+    let map = MmapOptions::new()
+        .len(HEADER_BYTES)
+        .map_raw_read_only(file)
+        .map_err(|error| Error::io("map the header of", path, error))?;
+    let words: &[AtomicU64] =
+        // SAFETY: page-aligned, HEADER_BYTES long (the file is at least that), alive to the end of this
+        // function; atomics may be written by others meanwhile.
+        unsafe { std::slice::from_raw_parts(map.as_ptr().cast(), HEADER_BYTES / 8) };
+    // Pairs with the Release store in build.
+    let magic = words[0].load(Acquire);
+    let rest = words.iter().skip(1).map(|word| word.load(Relaxed));
+    Ok(std::iter::once(magic)
+        .chain(rest)
+        .flat_map(u64::to_ne_bytes)
+        .collect())
+}
+
+/// The producer's page in a mapping.
+pub(crate) fn producer_page(map: &MmapRaw) -> &ProducerPage {
+    assert!(map.len() >= size_of::<ProducerPage>());
+    // SAFETY: page-aligned and long enough (asserted); every field is an atomic, for which any bytes
+    // are valid; a read-only mapping is only ever loaded from by the roles that hold one.
+    unsafe { &*map.as_ptr().cast() }
+}
+
+/// The consumer's region in a mapping.
+pub(crate) fn consumer_page(map: &MmapRaw) -> &ConsumerPage {
+    assert!(map.len() >= size_of::<ConsumerPage>());
+    // SAFETY: as in producer_page.
+    unsafe { &*map.as_ptr().cast() }
+}

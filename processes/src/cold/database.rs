@@ -1,0 +1,420 @@
+//! The position database: every fill, settlement and market name, in SQLite, by one writer.
+//!
+//! Only facts are stored; positions are a view over them, so they cannot disagree. Booking is
+//! idempotent by the venue's trade id. The journal is a write-ahead log, so that readers never hold
+//! up the writer; `synchronous` is FULL because the ring forgets a fill once its transaction is
+//! done: NORMAL could lose the last transactions to a power cut, and with them money. Batches make
+//! the cost of a sync small.
+
+use crate::pipeline::Pipeline;
+use crate::stages::positions::PositionBook;
+use layouts::{E4_PER_DOLLAR, Fill};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Schema changes in order; `user_version` counts those that are applied. Only ever append.
+const MIGRATIONS: [&str; 1] = ["
+    CREATE TABLE markets (
+        market INTEGER PRIMARY KEY,
+        ticker TEXT NOT NULL UNIQUE
+    ) STRICT;
+    CREATE TABLE fills (
+        trade BLOB PRIMARY KEY CHECK (length(trade) = 16),
+        client_order INTEGER NOT NULL,
+        market INTEGER NOT NULL,
+        side INTEGER NOT NULL CHECK (side IN (0, 1)),
+        count_centi INTEGER NOT NULL CHECK (count_centi >= 0),
+        price_e4 INTEGER NOT NULL CHECK (price_e4 BETWEEN 0 AND 10000),
+        fee_micros INTEGER NOT NULL,
+        is_taker INTEGER NOT NULL,
+        ingress_mono_ns INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX fills_of_market ON fills (market);
+    CREATE TABLE settlements (
+        market INTEGER PRIMARY KEY,
+        value_e4 INTEGER NOT NULL CHECK (value_e4 BETWEEN 0 AND 10000)
+    ) STRICT;
+    CREATE VIEW positions AS
+        SELECT fills.market AS market,
+            CASE WHEN settlements.market IS NULL
+                THEN sum(iif(side = 0, count_centi, -count_centi)) ELSE 0 END AS position_centi,
+            sum(iif(side = 0, -price_e4, price_e4) * count_centi - fee_micros)
+                + coalesce(value_e4, 0) * sum(iif(side = 0, count_centi, -count_centi))
+                * (settlements.market IS NOT NULL) AS cash_micros,
+            sum(fee_micros) AS fees_micros
+        FROM fills LEFT JOIN settlements USING (market) GROUP BY fills.market;
+"];
+
+/// How long a statement waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A failure of the database.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// The engine's own word.
+    #[error("position database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// Written by a later version of this program.
+    #[error(
+        "position database {path} has version {found}, this program knows {known}\n  fix: use the newer program, or another run directory"
+    )]
+    TooNew {
+        /// The file.
+        path: String,
+        /// Its version.
+        found: usize,
+        /// The latest that this program knows.
+        known: usize,
+    },
+    /// A market was decided twice, differently.
+    #[error("market {market} was settled at {before} and is now said to be {now} (1/10000 dollar)")]
+    Contradiction {
+        /// Market number.
+        market: u32,
+        /// Value booked.
+        before: u16,
+        /// Value told now.
+        now: u16,
+    },
+}
+
+/// The database, open.
+#[derive(Debug)]
+pub struct Database {
+    connection: Connection,
+}
+
+/// The database file of a pipeline. A simulated venue starts with an empty ledger at each launch,
+/// and so does its database; a real venue's goes on.
+#[must_use]
+pub fn path(pipeline: &Pipeline) -> PathBuf {
+    let name = match &pipeline.simulator {
+        Some(_) => format!("positions.{}.db", pipeline.run_id),
+        None => "positions.db".to_owned(),
+    };
+    pipeline.run_dir.join(name)
+}
+
+impl Database {
+    /// Opens the database, creating or migrating it as needed.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be used.
+    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        let mut database = Self { connection };
+        database.migrate(path)?;
+        Ok(database)
+    }
+
+    /// Opens an existing database to look at it.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or it cannot be read.
+    pub fn open_read_only(path: &Path) -> Result<Self, DatabaseError> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        Ok(Self { connection })
+    }
+
+    fn migrate(&mut self, path: &Path) -> Result<(), DatabaseError> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let version: u32 =
+            transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let known = MIGRATIONS.len();
+        if version as usize > known {
+            let path = path.display().to_string();
+            return Err(DatabaseError::TooNew {
+                path,
+                found: version as usize,
+                known,
+            });
+        }
+        for (number, migration) in (1_u32..).zip(MIGRATIONS).skip(version as usize) {
+            transaction.execute_batch(migration)?;
+            transaction.pragma_update(None, "user_version", number)?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    /// Books a batch of fills in one transaction; durable when it returns. How many were new.
+    ///
+    /// # Errors
+    ///
+    /// When nothing of the batch was booked.
+    pub fn book(&mut self, fills: &[Fill]) -> Result<usize, DatabaseError> {
+        let transaction = self.connection.transaction()?;
+        let mut new = 0;
+        {
+            let mut insert = transaction.prepare_cached(
+                "INSERT INTO fills VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                 ON CONFLICT (trade) DO NOTHING",
+            )?;
+            for fill in fills {
+                new += insert.execute(params![
+                    fill.trade,
+                    fill.order.cast_signed(),
+                    fill.market,
+                    fill.side,
+                    fill.count_centi,
+                    fill.price_e4,
+                    fill.fee_micros,
+                    fill.is_taker,
+                    fill.ingress_mono_ns.cast_signed(),
+                ])?;
+            }
+        }
+        transaction.commit()?;
+        Ok(new)
+    }
+
+    /// Books the decision of a market; whether it was new.
+    ///
+    /// # Errors
+    ///
+    /// When it contradicts an earlier one, or cannot be written.
+    pub fn settle(&mut self, market: u32, value_e4: u16) -> Result<bool, DatabaseError> {
+        let transaction = self.connection.transaction()?;
+        let before: Option<u16> = transaction
+            .query_row(
+                "SELECT value_e4 FROM settlements WHERE market = ?1",
+                [market],
+                |row| row.get(0),
+            )
+            .optional()?;
+        match before {
+            Some(before) if before == value_e4 => return Ok(false),
+            Some(before) => {
+                return Err(DatabaseError::Contradiction {
+                    market,
+                    before,
+                    now: value_e4,
+                });
+            }
+            None => {}
+        }
+        transaction.execute(
+            "INSERT INTO settlements VALUES (?1, ?2)",
+            params![market, value_e4],
+        )?;
+        transaction.commit()?;
+        Ok(true)
+    }
+
+    /// Remembers the venue's name of a market number.
+    ///
+    /// # Errors
+    ///
+    /// When the number or the ticker is taken by another, or it cannot be written.
+    pub fn name_market(&mut self, market: u32, ticker: &str) -> Result<(), DatabaseError> {
+        self.connection.execute(
+            "INSERT INTO markets VALUES (?1, ?2) ON CONFLICT DO UPDATE SET ticker = excluded.ticker
+             WHERE ticker <> excluded.ticker",
+            params![market, ticker],
+        )?;
+        Ok(())
+    }
+
+    /// Every market number and its ticker.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn markets(&self) -> Result<Vec<(u32, String)>, DatabaseError> {
+        let mut select = self
+            .connection
+            .prepare("SELECT market, ticker FROM markets ORDER BY market")?;
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Every fill, by trade id.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn fills(&self) -> Result<Vec<Fill>, DatabaseError> {
+        let mut select = self.connection.prepare(
+            "SELECT trade, client_order, market, side, count_centi, price_e4, fee_micros, is_taker,
+                    ingress_mono_ns FROM fills ORDER BY trade",
+        )?;
+        let rows = select.query_map([], |row| {
+            Ok(Fill {
+                trade: row.get(0)?,
+                order: row.get::<_, i64>(1)?.cast_unsigned(),
+                market: row.get(2)?,
+                side: row.get(3)?,
+                count_centi: row.get(4)?,
+                price_e4: row.get(5)?,
+                fee_micros: row.get(6)?,
+                is_taker: row.get(7)?,
+                ingress_mono_ns: row.get::<_, i64>(8)?.cast_unsigned(),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Every settlement: market and value.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn settlements(&self) -> Result<Vec<(u32, u16)>, DatabaseError> {
+        let mut select = self
+            .connection
+            .prepare("SELECT market, value_e4 FROM settlements ORDER BY market")?;
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The position book that all fills and settlements make.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn load(&self) -> Result<PositionBook, DatabaseError> {
+        let mut book = PositionBook::default();
+        for fill in self.fills()? {
+            book.fill(&fill);
+        }
+        for (market, value_e4) in self.settlements()? {
+            book.settle(market, value_e4);
+        }
+        Ok(book)
+    }
+}
+
+/// Whether the table takes this fill: its constraints are for faults of ours, not for bad input.
+#[must_use]
+pub fn is_bookable(fill: &Fill) -> bool {
+    fill.side().is_some() && fill.price_e4 <= E4_PER_DOLLAR
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytemuck::Zeroable;
+    use layouts::Side;
+
+    fn fill(trade: u8, side: Side, count_centi: u32, price_e4: u16) -> Fill {
+        Fill {
+            trade: [trade; 16],
+            order: u64::MAX - u64::from(trade),
+            market: 7,
+            count_centi,
+            price_e4,
+            fee_micros: 1_700,
+            side: side as u8,
+            is_taker: 1,
+            ..Fill::zeroed()
+        }
+    }
+
+    fn scratch() -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("positions.db");
+        (directory, path)
+    }
+
+    #[test]
+    fn what_was_booked_is_there_after_a_restart_and_booked_once() {
+        let (_directory, path) = scratch();
+        let fills = [
+            fill(1, Side::Bid, 552, 1_700),
+            fill(2, Side::Ask, 52, 1_800),
+        ];
+        {
+            let mut database = Database::open(&path).unwrap();
+            assert_eq!(database.book(&fills).unwrap(), 2);
+            database
+                .name_market(7, "KXNFLGAME-26OCT12BUFLAR-LAR")
+                .unwrap();
+        }
+        let mut database = Database::open(&path).unwrap();
+        assert_eq!(database.book(&fills).unwrap(), 0, "idempotent by trade");
+        database
+            .name_market(7, "KXNFLGAME-26OCT12BUFLAR-LAR")
+            .unwrap();
+        assert_eq!(database.fills().unwrap(), fills);
+        assert_eq!(
+            database.markets().unwrap(),
+            [(7, "KXNFLGAME-26OCT12BUFLAR-LAR".to_owned())]
+        );
+        assert!(database.settle(7, 10_000).unwrap());
+        assert!(!database.settle(7, 10_000).unwrap());
+        assert!(matches!(
+            database.settle(7, 0),
+            Err(DatabaseError::Contradiction { .. })
+        ));
+        let total = database.load().unwrap().total();
+        assert_eq!(
+            total.cash_micros,
+            -552 * 1_700 + 52 * 1_800 - 3_400 + 500 * 10_000
+        );
+    }
+
+    #[test]
+    fn the_view_agrees_with_the_book() {
+        let (_directory, path) = scratch();
+        let mut database = Database::open(&path).unwrap();
+        let view = |database: &Database| -> (i64, i64, i64) {
+            database
+                .connection
+                .query_row(
+                    "SELECT position_centi, cash_micros, fees_micros FROM positions",
+                    [],
+                    |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+                )
+                .unwrap()
+        };
+        database
+            .book(&[
+                fill(1, Side::Ask, 552, 1_700),
+                fill(2, Side::Bid, 52, 1_800),
+            ])
+            .unwrap();
+        for _ in 0..2 {
+            let total = database.load().unwrap().total();
+            let expected = (total.position_centi, total.cash_micros, total.fees_micros);
+            assert_eq!(view(&database), expected);
+            database.settle(7, 5_000).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_database_of_a_later_version_is_refused() {
+        let (_directory, path) = scratch();
+        Database::open(&path)
+            .unwrap()
+            .connection
+            .pragma_update(None, "user_version", 9)
+            .unwrap();
+        let error = Database::open(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("has version 9, this program knows 1"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_bad_batch_leaves_nothing_behind() {
+        let (_directory, path) = scratch();
+        let mut database = Database::open(&path).unwrap();
+        let bad = Fill {
+            side: 9,
+            ..fill(2, Side::Bid, 1, 1)
+        };
+        assert!(!is_bookable(&bad));
+        assert!(database.book(&[fill(1, Side::Bid, 1, 1), bad]).is_err());
+        assert_eq!(database.fills().unwrap(), []);
+        assert!(Database::open_read_only(&path.with_extension("none")).is_err());
+    }
+}

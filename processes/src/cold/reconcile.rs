@@ -1,0 +1,394 @@
+//! Compares our database with the venue's own account of us, to the last micro-dollar.
+//!
+//! Compared: every fill by trade id, every position, the fees of every market, what every decided
+//! market paid, and the balance, which must be the money at the start, plus all flows of our fills
+//! and settlements, less a dollar for every contract sold short (the venue's collateral).
+//!
+//! The venue may decide a market after our last look; its settlements are booked first, then judged
+//! by what *our* fills say they should have paid. A venue that decides another one between two of
+//! our requests would look different from itself, so a difference is looked at again.
+
+use super::database::{Database, DatabaseError};
+use crate::stages::positions::{Position, PositionBook};
+use crate::venue::error::VenueError;
+use crate::venue::kalshi_rest::KalshiRest;
+use crate::venue::kalshi_wire::{FillRecord, PositionRecord, SettlementRecord};
+use layouts::units::format_decimal;
+use layouts::{E4_PER_DOLLAR, Fill};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+/// Looks at the venue before a difference is believed.
+const LOOKS: u32 = 4;
+/// Wait between them: longer than the lag of the venue's reads.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+/// Settlements are paid out in whole cents on the wire.
+const MICROS_PER_CENT: i64 = 10_000;
+
+/// Why no comparison was possible.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// Our side.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The venue's side.
+    #[error(transparent)]
+    Venue(#[from] VenueError),
+}
+
+/// The outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reconciliation {
+    /// Whether nothing differs.
+    pub equal: bool,
+    /// What differs, in words, exactly.
+    pub differences: Vec<String>,
+    /// Our money by our own books, collateral of shorts taken out, as the venue states a balance.
+    pub cash_micros: i64,
+    /// Every market with a fill, by ticker.
+    pub positions: Vec<MarketPosition>,
+    /// Gained or lost after fees; open positions at cost.
+    pub pnl_micros: i64,
+    /// Fees paid.
+    pub fees_micros: i64,
+    /// Fills booked.
+    pub fills: usize,
+}
+
+/// One market in the outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MarketPosition {
+    /// The venue's name.
+    pub ticker: String,
+    /// What we hold and what it cost.
+    #[serde(flatten)]
+    pub position: Position,
+}
+
+/// What the venue says of us.
+#[derive(Debug, Clone)]
+struct Account {
+    fills: Vec<FillRecord>,
+    positions: Vec<PositionRecord>,
+    settlements: Vec<SettlementRecord>,
+    balance_micros: i64,
+}
+
+/// What we say of us.
+#[derive(Debug, Clone)]
+struct Ledger {
+    fills: Vec<Fill>,
+    book: PositionBook,
+    tickers: BTreeMap<u32, String>,
+    starting_cash_micros: i64,
+}
+
+/// Compares the database with the venue.
+///
+/// # Errors
+///
+/// When one of them cannot be read; a difference is no error.
+pub async fn reconcile(
+    database: &Path,
+    rest: &KalshiRest,
+    starting_cash_micros: i64,
+) -> Result<Reconciliation, ReconcileError> {
+    let mut look = 1;
+    loop {
+        let account = Account {
+            settlements: rest.settlements().await?,
+            fills: rest.fills(None).await?,
+            positions: rest.positions().await?,
+            balance_micros: rest.balance().await?.balance_micros,
+        };
+        let outcome = judge(&ledger(database, &account, starting_cash_micros)?, &account);
+        if outcome.equal || look == LOOKS {
+            return Ok(outcome);
+        }
+        look += 1;
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+}
+
+/// Our side, with the venue's settlements booked.
+fn ledger(
+    path: &Path,
+    account: &Account,
+    starting_cash_micros: i64,
+) -> Result<Ledger, DatabaseError> {
+    let mut database = Database::open(path)?;
+    let tickers: BTreeMap<u32, String> = database.markets()?.into_iter().collect();
+    for (market, ticker) in &tickers {
+        let of_market = account
+            .settlements
+            .iter()
+            .find(|settled| settled.ticker == *ticker);
+        let Some(value_e4) = of_market.and_then(settlement_value) else {
+            continue;
+        };
+        match database.settle(*market, value_e4) {
+            // Told as a difference below: the payouts disagree.
+            Ok(_) | Err(DatabaseError::Contradiction { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Ledger {
+        fills: database.fills()?,
+        book: database.load()?,
+        tickers,
+        starting_cash_micros,
+    })
+}
+
+/// What a contract of YES paid, 1/10,000 dollar; none where the record does not say.
+#[must_use]
+pub fn settlement_value(record: &SettlementRecord) -> Option<u16> {
+    match (record.value_e4, record.market_result.as_str()) {
+        (Some(value), _) => Some(value),
+        (None, "yes") => Some(E4_PER_DOLLAR),
+        (None, "no") => Some(0),
+        (None, _) => None,
+    }
+}
+
+fn judge(ledger: &Ledger, account: &Account) -> Reconciliation {
+    let mut differences = Vec::new();
+    compare_fills(ledger, account, &mut differences);
+    compare_positions(ledger, account, &mut differences);
+    compare_settlements(ledger, account, &mut differences);
+    let total = ledger.book.total();
+    let collateral = ledger.book.collateral_micros();
+    let cash_micros = ledger.starting_cash_micros + total.cash_micros - collateral;
+    if cash_micros != account.balance_micros {
+        differences.push(format!(
+            "balance: ours {} ({} at the start {} of flows less {} of collateral), the venue's {}",
+            dollars(cash_micros),
+            dollars(ledger.starting_cash_micros),
+            Signed(total.cash_micros),
+            dollars(collateral),
+            dollars(account.balance_micros)
+        ));
+    }
+    let positions = ledger
+        .book
+        .markets()
+        .map(|(market, position)| MarketPosition {
+            ticker: ledger.ticker(market),
+            position: *position,
+        });
+    Reconciliation {
+        equal: differences.is_empty(),
+        differences,
+        cash_micros,
+        positions: positions.collect(),
+        pnl_micros: total.pnl_micros(),
+        fees_micros: total.fees_micros,
+        fills: ledger.fills.len(),
+    }
+}
+
+impl Ledger {
+    fn ticker(&self, market: u32) -> String {
+        self.tickers
+            .get(&market)
+            .cloned()
+            .unwrap_or_else(|| format!("market {market}"))
+    }
+
+    fn by_ticker(&self) -> BTreeMap<String, Position> {
+        self.book
+            .markets()
+            .map(|(market, position)| (self.ticker(market), *position))
+            .collect()
+    }
+}
+
+fn compare_fills(ledger: &Ledger, account: &Account, differences: &mut Vec<String>) {
+    let ours: BTreeMap<[u8; 16], &Fill> =
+        ledger.fills.iter().map(|fill| (fill.trade, fill)).collect();
+    let theirs: BTreeMap<[u8; 16], &FillRecord> = account
+        .fills
+        .iter()
+        .map(|fill| (fill.trade_id, fill))
+        .collect();
+    let trades: BTreeSet<[u8; 16]> = ours.keys().chain(theirs.keys()).copied().collect();
+    for trade in trades {
+        let id = uuid::Uuid::from_bytes(trade);
+        match (ours.get(&trade), theirs.get(&trade)) {
+            (Some(our), None) => differences.push(format!(
+                "fill {id}: ours ({}), the venue has none",
+                our_words(&ledger.ticker(our.market), our)
+            )),
+            (None, Some(their)) => {
+                differences.push(format!(
+                    "fill {id}: the venue's ({}), we have none",
+                    their_words(their)
+                ));
+            }
+            (Some(our), Some(their)) => {
+                let (our, their) = (
+                    our_words(&ledger.ticker(our.market), our),
+                    their_words(their),
+                );
+                if our != their {
+                    differences.push(format!("fill {id}: ours ({our}), the venue's ({their})"));
+                }
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+fn compare_positions(ledger: &Ledger, account: &Account, differences: &mut Vec<String>) {
+    let ours = ledger.by_ticker();
+    let theirs: BTreeMap<&str, &PositionRecord> = account
+        .positions
+        .iter()
+        .map(|position| (position.ticker.as_str(), position))
+        .collect();
+    let fees = account
+        .fills
+        .iter()
+        .fold(BTreeMap::<&str, i64>::new(), |mut fees, fill| {
+            *fees.entry(fill.ticker.as_str()).or_default() += fill.fee_micros;
+            fees
+        });
+    let tickers: BTreeSet<&str> = ours
+        .keys()
+        .map(String::as_str)
+        .chain(theirs.keys().copied())
+        .collect();
+    for ticker in tickers {
+        let our = ours.get(ticker).copied().unwrap_or_default();
+        let their = theirs.get(ticker);
+        let held = their.map_or(0, |position| position.position_centi);
+        if our.position_centi != held {
+            differences.push(format!(
+                "position of {ticker}: ours {}, the venue's {}",
+                format_decimal(our.position_centi, 2),
+                format_decimal(held, 2)
+            ));
+        }
+        // A venue that no longer lists a decided market still lists its fills.
+        let paid = their.map_or(0, |position| position.fees_paid_micros);
+        let charged = fees.get(ticker).copied().unwrap_or_default();
+        if our.fees_micros != charged || (their.is_some() && our.fees_micros != paid) {
+            differences.push(format!(
+                "fees of {ticker}: ours {}, the venue's {} in its fills and {} in its positions",
+                dollars(our.fees_micros),
+                dollars(charged),
+                dollars(paid)
+            ));
+        }
+    }
+}
+
+fn compare_settlements(ledger: &Ledger, account: &Account, differences: &mut Vec<String>) {
+    let theirs: BTreeMap<&str, &SettlementRecord> = account
+        .settlements
+        .iter()
+        .map(|settled| (settled.ticker.as_str(), settled))
+        .collect();
+    let held = held_by_ticker(ledger);
+    let ours = ledger.by_ticker();
+    for (ticker, record) in &theirs {
+        let position = held.get(*ticker).copied().unwrap_or_default();
+        let theirs = i64::from(record.yes_count_centi) - i64::from(record.no_count_centi);
+        if position != theirs {
+            differences.push(format!(
+                "settlement of {ticker}: we held {}, the venue settled {}",
+                format_decimal(position, 2),
+                format_decimal(theirs, 2)
+            ));
+        }
+        let settled = ours.get(*ticker).and_then(|position| position.settled_e4);
+        let Some(value) = settled else { continue };
+        if settlement_value(record).is_some_and(|theirs| theirs != value) {
+            differences.push(format!(
+                "settlement of {ticker}: ours at {}, the venue's at {}",
+                format_decimal(i64::from(value), 4),
+                format_decimal(settlement_value(record).map_or(0, i64::from), 4)
+            ));
+        }
+        let paid = payout_micros(position, value);
+        if (paid - record.revenue_micros).abs() >= MICROS_PER_CENT {
+            differences.push(format!(
+                "settlement of {ticker}: by our books it pays {}, the venue paid {}",
+                dollars(paid),
+                dollars(record.revenue_micros)
+            ));
+        }
+    }
+    for (ticker, position) in &ours {
+        if position.settled_e4.is_some() && !theirs.contains_key(ticker.as_str()) {
+            differences.push(format!(
+                "settlement of {ticker}: booked by us, the venue has none"
+            ));
+        }
+    }
+}
+
+/// What we held when it was decided: the sum of all fills.
+fn held_by_ticker(ledger: &Ledger) -> BTreeMap<String, i64> {
+    ledger.fills.iter().fold(BTreeMap::new(), |mut held, fill| {
+        let change = fill.side().map_or(0, |side| side.sign()) * i64::from(fill.count_centi);
+        *held.entry(ledger.ticker(fill.market)).or_default() += change;
+        held
+    })
+}
+
+/// What the venue pays out: the value of YES held, or of NO, which a short is.
+fn payout_micros(position_centi: i64, value_e4: u16) -> i64 {
+    let value = i64::from(value_e4);
+    let of_no = i64::from(E4_PER_DOLLAR) - value;
+    position_centi.max(0) * value + (-position_centi).max(0) * of_no
+}
+
+fn our_words(ticker: &str, fill: &Fill) -> String {
+    let side = fill.side().map_or("?", |side| side.as_str());
+    words(
+        ticker,
+        side,
+        fill.count_centi,
+        fill.price_e4,
+        i64::from(fill.fee_micros),
+    )
+}
+
+fn their_words(fill: &FillRecord) -> String {
+    words(
+        &fill.ticker,
+        fill.side.as_str(),
+        fill.count_centi,
+        fill.price_e4,
+        fill.fee_micros,
+    )
+}
+
+fn words(ticker: &str, side: &str, count_centi: u32, price_e4: u16, fee_micros: i64) -> String {
+    format!(
+        "{side} {} {ticker} @ {} fee {}",
+        format_decimal(i64::from(count_centi), 2),
+        format_decimal(i64::from(price_e4), 4),
+        format_decimal(fee_micros, 6)
+    )
+}
+
+fn dollars(micros: i64) -> String {
+    format!("${}", format_decimal(micros, 6))
+}
+
+/// Dollars with their sign always shown.
+struct Signed(i64);
+
+impl std::fmt::Display for Signed {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "+" };
+        write!(formatter, "{sign} ${}", format_decimal(self.0.abs(), 6))
+    }
+}
+
+#[cfg(test)]
+mod tests;

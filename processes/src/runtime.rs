@@ -1,1 +1,0 @@
-//! What every process of the pipeline shares: start, loop, hand-over between threads, stop.

@@ -1,0 +1,315 @@
+//! A process's place in its pipeline: its name, its rings, its core, and whether it is to stop.
+
+use super::{
+    Failure, Idle,
+    rings::{Input, Output},
+};
+use crate::pipeline::{Link, Pipeline, Process, Wait};
+use clap::Parser;
+use nix::{
+    sched::{CpuSet, sched_setaffinity},
+    sys::{prctl, signal::Signal},
+    unistd::{Pid, getppid},
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+/// Environment variable with the launcher's PID: who has it set dies with the launcher.
+pub(crate) const LAUNCHER_VARIABLE: &str = "ARBEES_LAUNCHER";
+
+#[derive(Parser)]
+#[command(
+    about = "One process of a pipeline. The launcher starts it; by hand it joins a pipeline that is already laid out."
+)]
+#[command(
+    after_help = "Example:\n  game_shard --pipeline /tmp/arbees/demo/pipeline.toml --name game_shard.0"
+)]
+struct Arguments {
+    /// The resolved pipeline file, as the launcher wrote it.
+    #[arg(long)]
+    pipeline: PathBuf,
+    /// Name of this process in the pipeline file.
+    #[arg(long)]
+    name: String,
+}
+
+/// A process's place in its pipeline.
+pub struct Context {
+    /// The resolved pipeline file.
+    pub pipeline: Pipeline,
+    /// Name of this process.
+    pub name: String,
+    process: Process,
+    stop: Arc<AtomicBool>,
+}
+
+/// The whole life of a process: parse, join the pipeline, run, report, exit code.
+///
+/// What `run` returns is written to `<run_dir>/<name>.report.json`. Exit code 0 after an orderly
+/// stop, 1 after a failure, 2 for bad arguments or a bad pipeline file.
+pub fn main(program: &str, run: fn(&Context) -> Result<serde_json::Value, Failure>) -> ExitCode {
+    let arguments = Arguments::parse();
+    start_logging();
+    let context = match Context::join(&arguments.pipeline, &arguments.name, program) {
+        Ok(context) => context,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            return ExitCode::from(2);
+        }
+    };
+    let result = run(&context).and_then(|figures| context.write_beside("report.json", &figures));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {}: {failure}", context.name);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Context {
+    /// Joins the pipeline whose resolved file is `file` as the process `name` of `program`.
+    ///
+    /// # Errors
+    ///
+    /// When the file is unusable or names no such process.
+    pub fn join(file: &Path, name: &str, program: &str) -> Result<Self, Failure> {
+        let pipeline = Pipeline::load(file)?;
+        let process = pipeline
+            .processes
+            .iter()
+            .find(|process| process.name == name)
+            .cloned();
+        let process = process.ok_or_else(|| {
+            let names: Vec<&str> = pipeline
+                .processes
+                .iter()
+                .map(|process| process.name.as_str())
+                .collect();
+            Failure::Configuration(format!(
+                "pipeline `{}` has no process `{name}`; it has {}",
+                pipeline.name,
+                names.join(", ")
+            ))
+        })?;
+        if process.program() != program {
+            return Err(Failure::Configuration(format!(
+                "process `{name}` is a `{}`, this program is `{program}`",
+                process.program()
+            )));
+        }
+        die_with_launcher()?;
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [Signal::SIGTERM, Signal::SIGINT] {
+            signal_hook::flag::register(signal as i32, Arc::clone(&stop))
+                .map_err(|error| Failure::io(format!("handle {signal}"), error))?;
+        }
+        Ok(Self {
+            pipeline,
+            name: name.to_owned(),
+            process,
+            stop,
+        })
+    }
+
+    /// Whether this process has been asked to stop. A relaxed load.
+    #[inline]
+    #[must_use]
+    pub fn stopping(&self) -> bool {
+        self.stop.load(Relaxed)
+    }
+
+    /// The flag behind [`Context::stopping`], for I/O threads.
+    #[must_use]
+    pub fn stop_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.stop)
+    }
+
+    /// The number after the dot of this process's name; 0 where there is none.
+    #[must_use]
+    pub fn index(&self) -> u8 {
+        self.process.index()
+    }
+
+    /// Attaches to every ring that carries `T` to this process, in the order of the file.
+    ///
+    /// # Errors
+    ///
+    /// When a ring is missing, taken, or carries another layout.
+    pub fn inputs<T: ipc::Message>(&self) -> Result<Vec<Input<T>>, Failure> {
+        self.links::<T>(|link| &link.to)
+            .map(|link| Input::attach(link, &self.ring_path(&link.name)))
+            .collect()
+    }
+
+    /// Attaches to every ring that carries `T` from this process, in the order of the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::inputs`].
+    pub fn outputs<T: ipc::Message>(&self) -> Result<Vec<Output<T>>, Failure> {
+        let ladder = self.ladder();
+        self.links::<T>(|link| &link.from)
+            .map(|link| Output::attach(link, &self.ring_path(&link.name), ladder))
+            .collect()
+    }
+
+    /// The only ring that carries `T` from this process.
+    ///
+    /// # Errors
+    ///
+    /// When there is not exactly one, and as [`Context::inputs`].
+    pub fn output<T: ipc::Message>(&self) -> Result<Output<T>, Failure> {
+        let mut outputs = self.outputs::<T>()?;
+        match (outputs.pop(), outputs.len()) {
+            (Some(output), 0) => Ok(output),
+            (_, others) => Err(self.not_one::<T>("output", others)),
+        }
+    }
+
+    /// The only ring that carries `T` to this process.
+    ///
+    /// # Errors
+    ///
+    /// When there is not exactly one, and as [`Context::inputs`].
+    pub fn input<T: ipc::Message>(&self) -> Result<Input<T>, Failure> {
+        let mut inputs = self.inputs::<T>()?;
+        match (inputs.pop(), inputs.len()) {
+            (Some(input), 0) => Ok(input),
+            (_, others) => Err(self.not_one::<T>("input", others)),
+        }
+    }
+
+    /// Attaches to the board of `T` whose writer is this process.
+    ///
+    /// # Errors
+    ///
+    /// When the pipeline file names none, or it cannot be attached.
+    pub fn board<T: ipc::Message>(&self) -> Result<ipc::BoardWriter<T>, Failure> {
+        let board = self
+            .pipeline
+            .boards
+            .iter()
+            .find(|board| board.writer == self.name && board.message == T::NAME);
+        let board = board.ok_or_else(|| self.not_one::<T>("board", 0))?;
+        Ok(ipc::BoardWriter::attach(
+            &self.pipeline.board_path(&board.name),
+        )?)
+    }
+
+    /// The wait ladder of this pipeline.
+    #[must_use]
+    pub fn idle(&self) -> Idle {
+        Idle::new(self.ladder())
+    }
+
+    /// Pins the calling thread to this process's core, if the pipeline file gives one.
+    ///
+    /// # Errors
+    ///
+    /// When the core does not exist or may not be used.
+    pub fn pin(&self) -> Result<(), Failure> {
+        let Some(core) = self.process.core else {
+            return Ok(());
+        };
+        let mut set = CpuSet::new();
+        set.set(core)
+            .and_then(|()| sched_setaffinity(Pid::from_raw(0), &set))
+            .map_err(|error| Failure::io(format!("pin `{}` to core {core}", self.name), error))
+    }
+
+    /// Says that this process is attached and able to work.
+    ///
+    /// # Errors
+    ///
+    /// When the ready file cannot be written.
+    pub fn ready(&self) -> Result<(), Failure> {
+        self.ready_with(&serde_json::json!({ "pid": std::process::id() }))
+    }
+
+    /// As [`Context::ready`], with something that the launcher passes on.
+    ///
+    /// # Errors
+    ///
+    /// When the ready file cannot be written.
+    pub fn ready_with(&self, body: &serde_json::Value) -> Result<(), Failure> {
+        self.write_beside("ready", body)
+    }
+
+    /// Writes `<run_dir>/<name>.<suffix>` whole or not at all.
+    fn write_beside(&self, suffix: &str, body: &serde_json::Value) -> Result<(), Failure> {
+        let path = self
+            .pipeline
+            .run_dir
+            .join(format!("{}.{suffix}", self.name));
+        let partial = path.with_extension("partial");
+        fs::write(&partial, body.to_string())
+            .and_then(|()| fs::rename(&partial, &path))
+            .map_err(|error| Failure::io(format!("write `{}`", path.display()), error))
+    }
+
+    fn ring_path(&self, link: &str) -> PathBuf {
+        self.pipeline.ring_path(link)
+    }
+
+    fn ladder(&self) -> ipc::Ladder {
+        match self.pipeline.wait {
+            Wait::Spin => ipc::Ladder::Spin,
+            // The launcher resolves Auto; a process started by hand shares its cores.
+            Wait::Sleep | Wait::Auto => ipc::Ladder::Sleep,
+        }
+    }
+
+    fn links<T: ipc::Message>(&self, end: fn(&Link) -> &String) -> impl Iterator<Item = &Link> {
+        self.pipeline
+            .links
+            .iter()
+            .filter(move |link| *end(link) == self.name && link.message == T::NAME)
+    }
+
+    fn not_one<T: ipc::Message>(&self, what: &str, others: usize) -> Failure {
+        let found = if others == 0 {
+            "none".to_owned()
+        } else {
+            format!("{}", others + 1)
+        };
+        Failure::Configuration(format!(
+            "`{}` needs exactly one {what} of {}, the pipeline file gives it {found}",
+            self.name,
+            T::NAME
+        ))
+    }
+}
+
+/// Arranges that the kernel kills this process when the launcher dies, however it dies.
+pub(crate) fn die_with_launcher() -> Result<(), Failure> {
+    let Ok(launcher) = std::env::var(LAUNCHER_VARIABLE) else {
+        return Ok(());
+    };
+    prctl::set_pdeathsig(Signal::SIGKILL)
+        .map_err(|error| Failure::io("ask to die with the launcher", error))?;
+    if getppid().to_string() == launcher {
+        Ok(())
+    } else {
+        Err(Failure::other("the launcher is gone already"))
+    }
+}
+
+/// One line a record on standard error; `ARBEES_LOG` filters as `RUST_LOG` would.
+pub(crate) fn start_logging() {
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_env("ARBEES_LOG").unwrap_or_else(|_| "info".into());
+    // A second subscriber can only come from a test that has set its own.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .try_init();
+}

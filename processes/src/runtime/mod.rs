@@ -1,0 +1,16 @@
+//! What every process of the pipeline shares: start, rings, waiting, threads, stop.
+//!
+//! One thread owns each process's loop. Whatever waits for the outside world runs on I/O threads
+//! of the same process and is reached through the queues of [`handoff`].
+
+mod context;
+mod failure;
+pub mod handoff;
+mod io;
+mod rings;
+
+pub use context::{Context, main};
+pub(crate) use context::{LAUNCHER_VARIABLE, die_with_launcher};
+pub use failure::Failure;
+pub use io::io_thread;
+pub use rings::{Idle, Input, Output};

@@ -1,0 +1,187 @@
+//! A process's ends of its rings, and how its loop waits on them.
+
+use super::{Context, Failure};
+use crate::pipeline::Link;
+use ipc::{
+    Bell, Consumer, Ladder, Message, Peer, Producer, PushError, Received, Waiter, WakeSource,
+};
+use std::path::Path;
+
+/// Rounds of waiting for room between two looks at whether the reader still lives.
+const ROUNDS_BETWEEN_LOOKS: u32 = 1024;
+
+/// The reading end of a ring.
+pub struct Input<T: Message> {
+    name: String,
+    consumer: Consumer<T>,
+}
+
+impl<T: Message> Input<T> {
+    pub(super) fn attach(link: &Link, path: &Path) -> Result<Self, Failure> {
+        Ok(Self {
+            name: link.name.clone(),
+            consumer: Consumer::attach(path)?,
+        })
+    }
+
+    /// Name of the ring.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The next message, if there is one.
+    #[inline]
+    pub fn pop(&mut self) -> Option<Received<T>> {
+        self.consumer.pop()
+    }
+
+    /// Everything popped so far is done with.
+    #[inline]
+    pub fn commit(&mut self) {
+        self.consumer.commit();
+    }
+
+    /// Every message with a sequence below `position` is done with.
+    #[inline]
+    pub fn commit_to(&mut self, position: u64) {
+        self.consumer.commit_to(position);
+    }
+
+    /// Sequence of the next message that will be popped.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.consumer.next_sequence()
+    }
+
+    /// Whether nothing is left and nothing more will come: the writer is gone. A system call.
+    #[must_use]
+    pub fn drained(&self) -> bool {
+        // The second look is for what the writer published before it went.
+        !self.consumer.has_message()
+            && self.consumer.producer() != Peer::Attached
+            && !self.consumer.has_message()
+    }
+}
+
+impl<T: Message> WakeSource for Input<T> {
+    fn is_ready(&self) -> bool {
+        self.consumer.is_ready()
+    }
+
+    fn arm(&mut self) -> Bell<'_> {
+        self.consumer.arm()
+    }
+
+    fn disarm(&mut self) {
+        self.consumer.disarm();
+    }
+
+    fn may_sleep(&self) -> bool {
+        self.consumer.may_sleep()
+    }
+}
+
+/// The writing end of a ring.
+pub struct Output<T: Message> {
+    name: String,
+    to_index: u8,
+    producer: Producer<T>,
+    waiter: Waiter,
+}
+
+impl<T: Message> Output<T> {
+    pub(super) fn attach(link: &Link, path: &Path, ladder: Ladder) -> Result<Self, Failure> {
+        let to_index = link
+            .to
+            .split_once('.')
+            .and_then(|(_, index)| index.parse().ok())
+            .unwrap_or(0);
+        Ok(Self {
+            name: link.name.clone(),
+            to_index,
+            producer: Producer::attach(path)?,
+            waiter: Waiter::new(ladder),
+        })
+    }
+
+    /// Name of the ring.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The number after the dot of the reader's name: the shard that this ring feeds.
+    #[must_use]
+    pub fn to_index(&self) -> u8 {
+        self.to_index
+    }
+
+    /// Publishes a message, waiting for room in a lossless ring.
+    ///
+    /// # Errors
+    ///
+    /// When this process is to stop and the reader, for whom there is no room, is gone; and when the
+    /// reader's page is damaged.
+    #[inline]
+    pub fn send(&mut self, message: &T, context: &Context) -> Result<u64, Failure> {
+        match self.producer.push(message) {
+            Ok(sequence) => Ok(sequence),
+            Err(PushError::Full) => self.send_when_there_is_room(message, context),
+            Err(error) => Err(self.undelivered(error)),
+        }
+    }
+
+    #[cold]
+    fn send_when_there_is_room(&mut self, message: &T, context: &Context) -> Result<u64, Failure> {
+        self.waiter.progress();
+        let mut rounds = 0_u32;
+        loop {
+            match self.producer.push(message) {
+                Ok(sequence) => return Ok(sequence),
+                Err(PushError::Full) => {}
+                Err(error) => return Err(self.undelivered(error)),
+            }
+            rounds = rounds.wrapping_add(1);
+            if rounds.is_multiple_of(ROUNDS_BETWEEN_LOOKS)
+                && context.stopping()
+                && self.producer.consumer() != Peer::Attached
+            {
+                return Err(self.undelivered("the ring is full and its reader is gone"));
+            }
+            self.waiter.wait_blind();
+        }
+    }
+
+    fn undelivered(&self, cause: impl ToString) -> Failure {
+        Failure::Undelivered {
+            link: self.name.clone(),
+            cause: cause.to_string(),
+        }
+    }
+}
+
+/// How a hot loop waits: reports progress, or waits for one of its sources.
+pub struct Idle {
+    waiter: Waiter,
+}
+
+impl Idle {
+    pub(super) fn new(ladder: Ladder) -> Self {
+        Self {
+            waiter: Waiter::new(ladder),
+        }
+    }
+
+    /// The round did some work.
+    #[inline]
+    pub fn progress(&mut self) {
+        self.waiter.progress();
+    }
+
+    /// The round found nothing: waits, at most some 50 ms.
+    #[inline]
+    pub fn wait(&mut self, sources: &mut [&mut dyn WakeSource]) {
+        self.waiter.wait(sources);
+    }
+}

@@ -1,0 +1,398 @@
+//! The order books of all markets, each in step with the venue or marked as suspect.
+//!
+//! The venue numbers the frames of a subscription over all its markets, so one lost frame makes
+//! every book of the subscription suspect until its next snapshot.
+//!
+//! | event | book before | book after |
+//! |---|---|---|
+//! | snapshot in sequence, or the first after a gap | any | in step |
+//! | delta in sequence | in step | in step |
+//! | delta in sequence | suspect | suspect: the delta has nothing to change |
+//! | level below zero, or taken from a level that is not there | in step | suspect, snapshot wanted |
+//! | gap | any of the subscription | suspect, snapshots wanted |
+//! | connection lost | any | suspect |
+
+use super::book::{Book, OutOfStep};
+use crate::venue::kalshi_frames::{Level, Outcome};
+use layouts::{MarketStatus, PriceUpdate};
+
+/// What discovery knows of a market and every price carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facts {
+    /// Market number.
+    pub market: u32,
+    /// Game number.
+    pub game: u32,
+    /// Whose win it pays for: 0 home, 1 away.
+    pub team: u8,
+    /// Taker fee rate.
+    pub fee_rate_e4: u16,
+    /// Price step.
+    pub tick_e4: u16,
+}
+
+/// What happened at the venue, as the stage sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A market to keep a book of.
+    Market(Facts),
+    /// A subscription of books begins; its sequence starts at 1.
+    Subscribed {
+        /// Subscription.
+        sid: u32,
+    },
+    /// A frame that takes a number and says nothing about a book that we keep.
+    Sequenced {
+        /// Subscription.
+        sid: u32,
+        /// Number.
+        seq: u64,
+    },
+    /// A whole book.
+    Snapshot {
+        /// Subscription.
+        sid: u32,
+        /// Number.
+        seq: u64,
+        /// Market number.
+        market: u32,
+        /// Bids for YES.
+        yes: Vec<Level>,
+        /// Bids for NO.
+        no: Vec<Level>,
+    },
+    /// A change of one level.
+    Delta {
+        /// Subscription.
+        sid: u32,
+        /// Number.
+        seq: u64,
+        /// Market number.
+        market: u32,
+        /// Side.
+        outcome: Outcome,
+        /// Level, in the side's own dollars.
+        price_e4: u16,
+        /// Change.
+        delta_centi: i64,
+        /// The venue's time, 0 where it gave none.
+        venue_unix_us: u64,
+    },
+    /// The venue ended trading in a market, for now or for good, or resumed it.
+    Trading {
+        /// Market number.
+        market: u32,
+        /// Whether it trades.
+        open: bool,
+    },
+    /// The connection is gone, and every subscription with it.
+    Disconnected,
+}
+
+/// What is needed to be in step again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Nothing.
+    Nothing,
+    /// A snapshot of every market of a subscription.
+    All {
+        /// Subscription.
+        sid: u32,
+    },
+    /// A snapshot of one market.
+    One {
+        /// Subscription.
+        sid: u32,
+        /// Market number.
+        market: u32,
+    },
+}
+
+/// What the books have seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counters {
+    /// Deltas applied.
+    pub deltas: u64,
+    /// Snapshots applied.
+    pub snapshots: u64,
+    /// Deltas to a book that is waiting for its snapshot.
+    pub skipped: u64,
+    /// Breaks of a sequence.
+    pub gaps: u64,
+    /// Frames that contradict the book.
+    pub contradictions: u64,
+    /// Prices published.
+    pub ticks: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    facts: Facts,
+    book: Book,
+    sid: Option<u32>,
+    in_step: bool,
+    open: bool,
+    published: Option<PriceUpdate>,
+}
+
+/// When the frame at hand came, and when the venue says it happened.
+#[derive(Clone, Copy)]
+struct Moment {
+    ingress_mono_ns: u64,
+    venue_unix_us: u64,
+}
+
+/// All books, by market number.
+#[derive(Debug, Default)]
+pub struct Books {
+    entries: Vec<Option<Entry>>,
+    /// Subscription and the number that its next frame must have.
+    sequences: Vec<(u32, u64)>,
+    counters: Counters,
+}
+
+impl Books {
+    /// What the books have seen.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Every market with its book, and whether it is in step.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &Book, bool)> {
+        self.entries
+            .iter()
+            .flatten()
+            .map(|entry| (entry.facts.market, &entry.book, entry.in_step))
+    }
+
+    /// Takes one event and publishes every price that it changes. `Err` only from `publish`.
+    pub fn apply<E>(
+        &mut self,
+        event: &Event,
+        ingress_mono_ns: u64,
+        publish: &mut impl FnMut(&PriceUpdate) -> Result<(), E>,
+    ) -> Result<Wanted, E> {
+        let mut moment = Moment {
+            ingress_mono_ns,
+            venue_unix_us: 0,
+        };
+        match event {
+            Event::Market(facts) => self.add(*facts),
+            Event::Subscribed { sid } => {
+                self.sequences.retain(|(known, _)| known != sid);
+                self.sequences.push((*sid, 1));
+            }
+            Event::Sequenced { sid, seq } => return self.in_sequence(*sid, *seq, moment, publish),
+            Event::Snapshot {
+                sid,
+                seq,
+                market,
+                yes,
+                no,
+            } => {
+                let wanted = self.in_sequence(*sid, *seq, moment, publish)?;
+                let taken = self.change(*market, moment, publish, |entry, counters| {
+                    entry.sid = Some(*sid);
+                    counters.snapshots += 1;
+                    entry.in_step = true;
+                    entry.book.replace(yes, no)
+                })?;
+                return Ok(taken.or(wanted, *sid, *market));
+            }
+            Event::Delta {
+                sid,
+                seq,
+                market,
+                outcome,
+                price_e4,
+                delta_centi,
+                venue_unix_us,
+            } => {
+                let wanted = self.in_sequence(*sid, *seq, moment, publish)?;
+                moment.venue_unix_us = *venue_unix_us;
+                let taken = self.change(*market, moment, publish, |entry, counters| {
+                    if !entry.in_step {
+                        counters.skipped += 1;
+                        return Ok(());
+                    }
+                    counters.deltas += 1;
+                    entry.book.change(*outcome, *price_e4, *delta_centi)
+                })?;
+                return Ok(taken.or(wanted, *sid, *market));
+            }
+            Event::Trading { market, open } => {
+                self.change(*market, moment, publish, |entry, _| {
+                    entry.open = *open;
+                    Ok(())
+                })?;
+            }
+            Event::Disconnected => {
+                self.sequences.clear();
+                self.suspect(moment, publish, |_| true)?;
+            }
+        }
+        Ok(Wanted::Nothing)
+    }
+
+    fn add(&mut self, facts: Facts) {
+        let place = facts.market as usize;
+        if self.entries.len() <= place {
+            self.entries.resize_with(place + 1, || None);
+        }
+        match self.entries.get_mut(place) {
+            Some(Some(entry)) => entry.facts = facts,
+            Some(empty) => {
+                let book = Book::default();
+                *empty = Some(Entry {
+                    facts,
+                    book,
+                    sid: None,
+                    in_step: false,
+                    open: true,
+                    published: None,
+                });
+            }
+            None => {}
+        }
+    }
+
+    /// Checks a frame's number. The frame after a gap is good in itself; what is lost is before it.
+    fn in_sequence<E>(
+        &mut self,
+        sid: u32,
+        seq: u64,
+        moment: Moment,
+        publish: &mut impl FnMut(&PriceUpdate) -> Result<(), E>,
+    ) -> Result<Wanted, E> {
+        let Some((_, next)) = self.sequences.iter_mut().find(|(known, _)| *known == sid) else {
+            return Ok(Wanted::Nothing);
+        };
+        let expected = std::mem::replace(next, seq.wrapping_add(1));
+        if expected == seq {
+            return Ok(Wanted::Nothing);
+        }
+        self.counters.gaps += 1;
+        self.suspect(moment, publish, |entry| {
+            entry.sid.is_none_or(|own| own == sid)
+        })?;
+        Ok(Wanted::All { sid })
+    }
+
+    fn suspect<E>(
+        &mut self,
+        moment: Moment,
+        publish: &mut impl FnMut(&PriceUpdate) -> Result<(), E>,
+        which: impl Fn(&Entry) -> bool,
+    ) -> Result<(), E> {
+        for entry in self
+            .entries
+            .iter_mut()
+            .flatten()
+            .filter(|entry| which(entry))
+        {
+            entry.in_step = false;
+            entry.sid = None;
+            entry.publish_change(moment, &mut self.counters, publish)?;
+        }
+        Ok(())
+    }
+
+    fn change<E>(
+        &mut self,
+        market: u32,
+        moment: Moment,
+        publish: &mut impl FnMut(&PriceUpdate) -> Result<(), E>,
+        how: impl FnOnce(&mut Entry, &mut Counters) -> Result<(), OutOfStep>,
+    ) -> Result<Taken, E> {
+        let Some(Some(entry)) = self.entries.get_mut(market as usize) else {
+            return Ok(Taken::Well);
+        };
+        let taken = match how(entry, &mut self.counters) {
+            Ok(()) => Taken::Well,
+            Err(OutOfStep) => {
+                self.counters.contradictions += 1;
+                entry.in_step = false;
+                Taken::OutOfStep
+            }
+        };
+        entry.publish_change(moment, &mut self.counters, publish)?;
+        Ok(taken)
+    }
+}
+
+enum Taken {
+    Well,
+    OutOfStep,
+}
+
+impl Taken {
+    fn or(self, wanted: Wanted, sid: u32, market: u32) -> Wanted {
+        match (self, wanted) {
+            (Self::OutOfStep, Wanted::Nothing) => Wanted::One { sid, market },
+            (_, wanted) => wanted,
+        }
+    }
+}
+
+impl Entry {
+    fn status(&self) -> MarketStatus {
+        match (self.open, self.in_step) {
+            (false, _) => MarketStatus::Closed,
+            (true, true) => MarketStatus::Active,
+            (true, false) => MarketStatus::Suspect,
+        }
+    }
+
+    /// Publishes if best bid, best offer or status differ from what was published last. A market
+    /// that never had a price has none to distrust, so it stays silent until its first snapshot.
+    fn publish_change<E>(
+        &mut self,
+        moment: Moment,
+        counters: &mut Counters,
+        publish: &mut impl FnMut(&PriceUpdate) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut update = self.blank();
+        match self.published {
+            _ if self.in_step => self.book.write_top(&mut update),
+            Some(last) => {
+                (update.bid_price_e4, update.bid_count_centi) =
+                    (last.bid_price_e4, last.bid_count_centi);
+                (update.ask_price_e4, update.ask_count_centi) =
+                    (last.ask_price_e4, last.ask_count_centi);
+            }
+            None => return Ok(()),
+        }
+        update.status = self.status() as u8;
+        if self.published == Some(update) {
+            return Ok(());
+        }
+        // Stored without its times, so that times alone never make a change.
+        self.published = Some(update);
+        update.ingress_mono_ns = moment.ingress_mono_ns;
+        update.venue_unix_us = moment.venue_unix_us;
+        counters.ticks += 1;
+        publish(&update)
+    }
+
+    fn blank(&self) -> PriceUpdate {
+        PriceUpdate {
+            ingress_mono_ns: 0,
+            venue_unix_us: 0,
+            market: self.facts.market,
+            game: self.facts.game,
+            bid_count_centi: 0,
+            ask_count_centi: 0,
+            bid_price_e4: 0,
+            ask_price_e4: 0,
+            fee_rate_e4: self.facts.fee_rate_e4,
+            tick_e4: self.facts.tick_e4,
+            team: self.facts.team,
+            status: MarketStatus::Suspect as u8,
+            padding: [0; 6],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

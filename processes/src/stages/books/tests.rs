@@ -1,0 +1,398 @@
+//! The books against a model that knows everything, and against a recorded session.
+
+use super::*;
+use crate::venue::kalshi_frames::{Body, parse};
+use crate::venue::recorded;
+use layouts::units::{parse_decimal, parse_price_e4};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
+
+fn facts(market: u32) -> Facts {
+    Facts {
+        market,
+        game: 7,
+        team: 0,
+        fee_rate_e4: 700,
+        tick_e4: 100,
+    }
+}
+
+/// Applies an event, collecting what is published.
+fn apply(books: &mut Books, event: &Event, published: &mut Vec<PriceUpdate>) -> Wanted {
+    let mut publish = |update: &PriceUpdate| {
+        published.push(*update);
+        Ok::<(), Infallible>(())
+    };
+    match books.apply(event, 1, &mut publish) {
+        Ok(wanted) => wanted,
+    }
+}
+
+fn snapshot(seq: u64, market: u32, yes: &[Level], no: &[Level]) -> Event {
+    Event::Snapshot {
+        sid: 1,
+        seq,
+        market,
+        yes: yes.to_vec(),
+        no: no.to_vec(),
+    }
+}
+
+fn delta(seq: u64, market: u32, outcome: Outcome, price_e4: u16, delta_centi: i64) -> Event {
+    Event::Delta {
+        sid: 1,
+        seq,
+        market,
+        outcome,
+        price_e4,
+        delta_centi,
+        venue_unix_us: seq * 1_000,
+    }
+}
+
+/// Two markets in step on subscription 1, next number 3.
+fn two_in_step() -> (Books, Vec<PriceUpdate>) {
+    let (mut books, mut out) = (Books::default(), Vec::new());
+    for event in [
+        Event::Market(facts(1)),
+        Event::Market(facts(2)),
+        Event::Subscribed { sid: 1 },
+        snapshot(1, 1, &[Level(4_000, 500)], &[Level(5_000, 300)]),
+        snapshot(2, 2, &[Level(3_000, 100)], &[Level(6_000, 100)]),
+    ] {
+        assert_eq!(apply(&mut books, &event, &mut out), Wanted::Nothing);
+    }
+    (books, out)
+}
+
+fn statuses(published: &[PriceUpdate]) -> Vec<(u32, Option<MarketStatus>)> {
+    published
+        .iter()
+        .map(|update| (update.market, update.status()))
+        .collect()
+}
+
+#[test]
+fn only_a_change_of_the_top_is_published() {
+    let (mut books, mut out) = two_in_step();
+    assert_eq!(
+        statuses(&out),
+        [
+            (1, Some(MarketStatus::Active)),
+            (2, Some(MarketStatus::Active))
+        ]
+    );
+    out.clear();
+    apply(&mut books, &delta(3, 1, Outcome::Yes, 3_900, 100), &mut out);
+    assert!(out.is_empty(), "a level below the best bid");
+    apply(&mut books, &delta(4, 1, Outcome::Yes, 4_100, 100), &mut out);
+    let [update] = out.as_slice() else {
+        panic!("{out:?}")
+    };
+    assert_eq!(
+        (
+            update.bid_price_e4,
+            update.bid_count_centi,
+            update.ask_price_e4
+        ),
+        (4_100, 100, 5_000)
+    );
+    assert_eq!((update.ingress_mono_ns, update.venue_unix_us), (1, 4_000));
+    assert!(update.is_tradable());
+}
+
+#[test]
+fn a_gap_makes_every_book_of_the_subscription_suspect_until_its_snapshot() {
+    let (mut books, mut out) = two_in_step();
+    out.clear();
+    let wanted = apply(&mut books, &Event::Sequenced { sid: 1, seq: 4 }, &mut out);
+    assert_eq!(wanted, Wanted::All { sid: 1 });
+    assert_eq!(
+        statuses(&out),
+        [
+            (1, Some(MarketStatus::Suspect)),
+            (2, Some(MarketStatus::Suspect))
+        ]
+    );
+    assert_eq!(out[0].bid_price_e4, 4_000, "the last price stays visible");
+    out.clear();
+    assert_eq!(
+        apply(&mut books, &delta(5, 1, Outcome::Yes, 4_500, 100), &mut out),
+        Wanted::Nothing
+    );
+    assert!(out.is_empty(), "a delta cannot heal");
+    apply(
+        &mut books,
+        &snapshot(6, 2, &[Level(3_000, 100)], &[Level(6_000, 100)]),
+        &mut out,
+    );
+    assert_eq!(statuses(&out), [(2, Some(MarketStatus::Active))]);
+    assert_eq!((books.counters().gaps, books.counters().skipped), (1, 1));
+}
+
+#[test]
+fn acknowledgements_and_unknown_markets_take_their_numbers() {
+    let (mut books, mut out) = two_in_step();
+    assert_eq!(
+        apply(&mut books, &Event::Sequenced { sid: 1, seq: 3 }, &mut out),
+        Wanted::Nothing
+    );
+    assert_eq!(
+        apply(&mut books, &delta(4, 99, Outcome::Yes, 1, -1), &mut out),
+        Wanted::Nothing
+    );
+    assert_eq!(
+        apply(&mut books, &Event::Sequenced { sid: 8, seq: 77 }, &mut out),
+        Wanted::Nothing
+    );
+    assert_eq!(books.counters().gaps, 0);
+}
+
+#[test]
+fn a_contradiction_is_healed_market_by_market() {
+    let (mut books, mut out) = two_in_step();
+    out.clear();
+    let wanted = apply(&mut books, &delta(3, 1, Outcome::No, 100, -1), &mut out);
+    assert_eq!(wanted, Wanted::One { sid: 1, market: 1 });
+    assert_eq!(statuses(&out), [(1, Some(MarketStatus::Suspect))]);
+}
+
+#[test]
+fn a_lost_connection_and_a_closed_market_are_told() {
+    let (mut books, mut out) = two_in_step();
+    out.clear();
+    apply(
+        &mut books,
+        &Event::Trading {
+            market: 2,
+            open: false,
+        },
+        &mut out,
+    );
+    apply(&mut books, &Event::Disconnected, &mut out);
+    assert_eq!(
+        statuses(&out),
+        [
+            (2, Some(MarketStatus::Closed)),
+            (1, Some(MarketStatus::Suspect))
+        ]
+    );
+    out.clear();
+    apply(&mut books, &Event::Subscribed { sid: 1 }, &mut out);
+    let again = snapshot(1, 1, &[Level(4_000, 500)], &[Level(5_000, 300)]);
+    assert_eq!(
+        apply(&mut books, &again, &mut out),
+        Wanted::Nothing,
+        "numbers start over"
+    );
+    assert_eq!(statuses(&out), [(1, Some(MarketStatus::Active))]);
+}
+
+/// The venue in the property test: books without any cleverness.
+#[derive(Default)]
+struct Model {
+    levels: [BTreeMap<u16, i64>; 2],
+}
+
+impl Model {
+    fn side(&mut self, outcome: Outcome) -> &mut BTreeMap<u16, i64> {
+        &mut self.levels[usize::from(outcome == Outcome::No)]
+    }
+
+    fn list(&self, side: usize) -> Vec<Level> {
+        self.levels[side]
+            .iter()
+            .map(|(price, count)| Level(*price, *count))
+            .collect()
+    }
+}
+
+proptest! {
+    /// Whatever is lost on the way, a book that says it is in step is the venue's, and a snapshot
+    /// of each market always brings all of them back.
+    #[test]
+    fn a_book_in_step_is_the_venues(
+        steps in prop::collection::vec((0_u32..3, any::<bool>(), 1_u16..12, 1_i64..9, 0_u8..20), 1..200)
+    ) {
+        let mut venue: HashMap<u32, Model> = HashMap::new();
+        let (mut books, mut out) = (Books::default(), Vec::new());
+        for market in 0..3 {
+            apply(&mut books, &Event::Market(facts(market)), &mut out);
+        }
+        apply(&mut books, &Event::Subscribed { sid: 1 }, &mut out);
+        let mut seq = 0;
+        for (market, is_no, price, count, fate) in steps {
+            let model = venue.entry(market).or_default();
+            seq += 1;
+            let outcome = if is_no { Outcome::No } else { Outcome::Yes };
+            let event = if fate == 0 {
+                snapshot(seq, market, &model.list(0), &model.list(1))
+            } else {
+                let level = model.side(outcome).entry(price).or_default();
+                let change = if *level > 0 && fate % 2 == 0 { -count.min(*level) } else { count };
+                *level += change;
+                model.side(outcome).retain(|_, count| *count > 0);
+                delta(seq, market, outcome, price, change)
+            };
+            if fate != 19 {
+                apply(&mut books, &event, &mut out);
+            }
+            if fate == 18 {
+                for market in 0..3 {
+                    seq += 1;
+                    let model = venue.entry(market).or_default();
+                    apply(&mut books, &snapshot(seq, market, &model.list(0), &model.list(1)), &mut out);
+                }
+                prop_assert!(books.iter().all(|(_, _, in_step)| in_step));
+            }
+            // A loss shows only with the next frame: compare where none is pending.
+            if fate != 19 {
+                for (market, book, in_step) in books.iter().filter(|(.., in_step)| *in_step) {
+                    prop_assert!(in_step);
+                    let model = venue.entry(market).or_default();
+                    prop_assert_eq!(book.levels(Outcome::Yes).to_vec(), model.list(0));
+                    prop_assert_eq!(book.levels(Outcome::No).to_vec(), model.list(1));
+                }
+            }
+        }
+        prop_assert_eq!(books.counters().contradictions, 0, "gaps are found before they contradict");
+    }
+}
+
+/// The books of a session as a few lines of untyped JSON see them.
+fn naive_books(session: &str) -> BTreeMap<(String, String), BTreeMap<u16, i64>> {
+    let mut books: BTreeMap<(String, String), BTreeMap<u16, i64>> = BTreeMap::new();
+    for line in session.lines().filter(|line| !line.is_empty()) {
+        let frame: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let (message, text) = (&frame["msg"], |value: &serde_json::Value| {
+            value.as_str().expect("text").to_owned()
+        });
+        let price = |value: &serde_json::Value| parse_price_e4(&text(value)).expect("price");
+        let count = |value: &serde_json::Value| parse_decimal(&text(value), 2).expect("count");
+        match frame["type"].as_str() {
+            Some("orderbook_snapshot") => {
+                for side in ["yes", "no"] {
+                    let levels = message[format!("{side}_dollars_fp")]
+                        .as_array()
+                        .cloned()
+                        .unwrap_or_default();
+                    let levels = levels
+                        .iter()
+                        .map(|level| (price(&level[0]), count(&level[1])))
+                        .collect();
+                    books.insert((text(&message["market_ticker"]), side.into()), levels);
+                }
+            }
+            Some("orderbook_delta") => {
+                let key = (text(&message["market_ticker"]), text(&message["side"]));
+                let book = books.get_mut(&key).expect("a snapshot first");
+                *book.entry(price(&message["price_dollars"])).or_default() +=
+                    count(&message["delta_fp"]);
+                book.retain(|_, count| *count != 0);
+            }
+            _ => {}
+        }
+    }
+    books
+}
+
+/// The recorded session as events; markets are numbered as they appear.
+fn events(session: &str) -> (Vec<Event>, Vec<String>) {
+    let (mut events, mut tickers) = (Vec::new(), Vec::<String>::new());
+    for line in session.lines().filter(|line| !line.is_empty()) {
+        let frame = parse(line).expect("every recorded frame parses");
+        let mut number = |ticker: &str, events: &mut Vec<Event>| {
+            let known = tickers
+                .iter()
+                .position(|known| known == ticker)
+                .unwrap_or_else(|| {
+                    tickers.push(ticker.to_owned());
+                    tickers.len() - 1
+                });
+            let market = u32::try_from(known).expect("few");
+            if known + 1 == tickers.len() {
+                events.push(Event::Market(facts(market)));
+            }
+            market
+        };
+        let (sid, seq) = (frame.sid.expect("every frame has a sid"), frame.seq);
+        match (frame.body, seq) {
+            (Body::Subscribed(_), _) => events.push(Event::Subscribed { sid }),
+            (Body::Snapshot(body), Some(seq)) => {
+                let market = number(&body.ticker, &mut events);
+                events.push(Event::Snapshot {
+                    sid,
+                    seq,
+                    market,
+                    yes: body.yes,
+                    no: body.no,
+                });
+            }
+            (Body::Delta(body), Some(seq)) => {
+                let market = number(&body.ticker, &mut events);
+                let (outcome, price_e4, delta_centi) = (body.side, body.price_e4, body.delta_centi);
+                events.push(Event::Delta {
+                    sid,
+                    seq,
+                    market,
+                    outcome,
+                    price_e4,
+                    delta_centi,
+                    venue_unix_us: 0,
+                });
+            }
+            (_, Some(seq)) => events.push(Event::Sequenced { sid, seq }),
+            (Body::Fill(_), None) => {}
+            (body, None) => panic!("{body:?} without a number"),
+        }
+    }
+    (events, tickers)
+}
+
+#[test]
+fn the_recorded_session_gives_the_books_that_a_naive_reading_gives() {
+    let Some(session) = recorded::text("kalshi_ws/jfreun123_demo_session_2026-07-01.raw.jsonl")
+    else {
+        return;
+    };
+    let (events, tickers) = events(&session);
+    let (mut books, mut out) = (Books::default(), Vec::new());
+    for event in &events {
+        assert_eq!(
+            apply(&mut books, event, &mut out),
+            Wanted::Nothing,
+            "{event:?}"
+        );
+    }
+    let counters = books.counters();
+    assert_eq!(
+        (
+            counters.deltas,
+            counters.snapshots,
+            counters.gaps,
+            counters.contradictions
+        ),
+        (2_885, 5, 0, 0)
+    );
+    let naive = naive_books(&session);
+    let mut compared = 0;
+    for (market, book, in_step) in books.iter() {
+        assert!(in_step);
+        let ticker = &tickers[market as usize];
+        for (outcome, side) in [(Outcome::Yes, "yes"), (Outcome::No, "no")] {
+            let ours: BTreeMap<u16, i64> = book
+                .levels(outcome)
+                .iter()
+                .map(|level| (level.0, level.1))
+                .collect();
+            assert_eq!(
+                Some(&ours),
+                naive.get(&(ticker.clone(), side.into())),
+                "{ticker} {side}"
+            );
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 10);
+}

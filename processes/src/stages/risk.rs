@@ -1,0 +1,352 @@
+//! The stage of `signal_processor`: which signals become orders, and of what size. All from memory.
+//!
+//! | check | drop counted as |
+//! |---|---|
+//! | bytes that mean something | `malformed` |
+//! | id above the last of its source | `duplicate` |
+//! | both legs of an arbitrage present | `orphan_leg` |
+//! | not expired by the message's own time | `expired` |
+//! | `repeat_ms` since the last order of the same market, side and kind | `repeated` |
+//! | room among the open orders | `open_orders` |
+//! | room in order, market, game and total for one whole contract | `too_small`, `market_limit`, `game_limit`, `total_limit` |
+//!
+//! Sources are rings, read in order, and ids grow with the ring position, so one number a source
+//! recognises every repetition for ever, without a table of ids.
+//!
+//! Sizing: a quarter of the Kelly stake on the total limit as bankroll. With edge e at price p that
+//! is `bankroll x e / (4 p (1 - p))` contracts for a buy and a sell alike. An arbitrage has no risk
+//! to weigh: it takes what is shown. Both are cut to the limits, then to whole contracts; both legs
+//! of an arbitrage get the same count or neither is sent.
+
+use super::exposure::{Exposure, Room, stake_micros};
+use crate::pipeline::Limits;
+use layouts::units::E4_PER_DOLLAR;
+use layouts::{CENTICONTRACTS_PER_CONTRACT, Order, OrderAck, Side, Signal, SignalKind};
+use serde::Serialize;
+
+const NS_PER_MS: u64 = 1_000_000;
+/// Sources of signals: 8 bits of shard and 1 bit of input, the top of a signal's id.
+const SOURCES: usize = 1 << 9;
+const SOURCE_SHIFT: u32 = 55;
+const SHARDS: usize = 1 << 8;
+/// The share of the Kelly stake that is taken: one in this many.
+const KELLY_PARTS: u64 = 4;
+
+/// At most one order a leg.
+pub type Orders = [Option<Order>; 2];
+const NOTHING: Orders = [None, None];
+
+/// What happened so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counters {
+    /// Signals taken.
+    pub signals: u64,
+    /// Orders made.
+    pub orders: u64,
+    /// Acknowledgements taken.
+    pub acks: u64,
+    /// Acknowledgements of orders that are not open, such as repetitions.
+    pub stray_acks: u64,
+    /// Dropped: bytes that mean nothing.
+    pub malformed: u64,
+    /// Dropped: taken before.
+    pub duplicate: u64,
+    /// Dropped: one leg of an arbitrage without the other.
+    pub orphan_leg: u64,
+    /// Dropped: too late.
+    pub expired: u64,
+    /// Dropped: an order of the same market, side and kind went out just before.
+    pub repeated: u64,
+    /// Dropped: too many orders without an answer.
+    pub open_orders: u64,
+    /// Dropped: less than a contract shown or worth taking.
+    pub too_small: u64,
+    /// Dropped: the market's limit is reached.
+    pub market_limit: u64,
+    /// Dropped: the game's limit is reached.
+    pub game_limit: u64,
+    /// Dropped: the total limit is reached.
+    pub total_limit: u64,
+}
+
+/// Why a signal became no order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Drop {
+    Expired,
+    Repeated,
+    OpenOrders,
+    TooSmall,
+    MarketLimit,
+    GameLimit,
+    TotalLimit,
+}
+
+/// A signal whose bytes all mean something.
+#[derive(Debug, Clone, Copy)]
+struct Checked {
+    signal: Signal,
+    side: Side,
+    kind: SignalKind,
+}
+
+/// The stage.
+#[derive(Debug, Clone)]
+pub struct Risk {
+    limits: Limits,
+    exposure: Exposure,
+    /// Greatest id taken of each source, plus one.
+    next_id: Box<[u64; SOURCES]>,
+    /// First leg of an arbitrage whose second is due next from the same shard.
+    first_leg: Box<[Option<Checked>; SHARDS]>,
+    counters: Counters,
+}
+
+impl Risk {
+    /// A stage with no positions.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            exposure: Exposure::new(limits.max_open_orders as usize),
+            next_id: Box::new([0; SOURCES]),
+            first_leg: Box::new([None; SHARDS]),
+            counters: Counters::default(),
+        }
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Orders without a final answer.
+    #[must_use]
+    pub fn open_orders(&self) -> usize {
+        self.exposure.open_orders()
+    }
+
+    /// The most that positions and open orders can lose from here, micro-dollars.
+    #[must_use]
+    pub fn at_stake_micros(&self) -> i64 {
+        self.exposure.at_stake_micros()
+    }
+
+    /// Takes a signal; `now` is the message's own time, ns, CLOCK_MONOTONIC.
+    pub fn on_signal(&mut self, signal: &Signal, now: u64) -> Orders {
+        self.counters.signals += 1;
+        let Some(checked) = check(signal) else {
+            self.counters.malformed += 1;
+            return NOTHING;
+        };
+        if !self.is_new(signal.signal) {
+            self.counters.duplicate += 1;
+            return NOTHING;
+        }
+        let shard = usize::from((signal.signal >> 56).to_le_bytes()[0]);
+        let waiting = self.first_leg.get_mut(shard).and_then(Option::take);
+        match (waiting, checked.kind) {
+            (Some(first), SignalKind::Arbitrage) if is_pair(&first.signal, signal) => {
+                self.send(&[first, checked], now)
+            }
+            (waiting, kind) => {
+                self.counters.orphan_leg += u64::from(waiting.is_some());
+                match kind {
+                    SignalKind::ModelEdge => self.send(&[checked], now),
+                    SignalKind::Arbitrage => self.hold(shard, checked),
+                }
+            }
+        }
+    }
+
+    /// Takes the final word on an order.
+    pub fn on_ack(&mut self, ack: &OrderAck) {
+        self.counters.acks += 1;
+        let (Some(status), Some(_)) = (ack.status(), ack.reason()) else {
+            // The order stays open at its worst case: better stuck than guessed at.
+            self.counters.malformed += 1;
+            return;
+        };
+        if !self.exposure.acknowledge(ack, status) {
+            self.counters.stray_acks += 1;
+        }
+    }
+
+    /// A game is over: what it cost or brought is decided and no longer at stake.
+    pub fn on_game_over(&mut self, game: u32) {
+        self.exposure.release(game);
+    }
+
+    fn is_new(&mut self, id: u64) -> bool {
+        let source = usize::try_from(id >> SOURCE_SHIFT).unwrap_or(0);
+        let within = (id & ((1 << SOURCE_SHIFT) - 1)) + 1;
+        match self.next_id.get_mut(source) {
+            Some(last) if within > *last => {
+                *last = within;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Keeps the first leg of a pair. A second leg whose first never came is of no use.
+    fn hold(&mut self, shard: usize, leg: Checked) -> Orders {
+        match self.first_leg.get_mut(shard) {
+            Some(slot) if leg.signal.signal & 1 == 0 => *slot = Some(leg),
+            _ => self.counters.orphan_leg += 1,
+        }
+        NOTHING
+    }
+
+    /// Sends all legs, or none. A drop is counted once a leg.
+    fn send(&mut self, legs: &[Checked], now: u64) -> Orders {
+        match self.count(legs, now) {
+            Err(cause) => {
+                let legs = legs.len() as u64;
+                *self.counter(cause) += legs;
+                NOTHING
+            }
+            Ok(count_centi) => {
+                let mut orders = NOTHING;
+                for (slot, leg) in orders.iter_mut().zip(legs) {
+                    let order = order(&leg.signal, count_centi);
+                    self.exposure
+                        .open(&order, leg.side, leg.kind, &leg.signal, now);
+                    self.counters.orders += 1;
+                    *slot = Some(order);
+                }
+                orders
+            }
+        }
+    }
+
+    /// Whole contracts that every leg may have.
+    fn count(&self, legs: &[Checked], now: u64) -> Result<u32, Drop> {
+        if legs.iter().any(|leg| now > leg.signal.expires_mono_ns) {
+            return Err(Drop::Expired);
+        }
+        let repeat_ns = self.limits.repeat_ms.saturating_mul(NS_PER_MS);
+        let repeated = |leg: &Checked| {
+            self.exposure
+                .last_order(&leg.signal, leg.side, leg.kind)
+                .is_some_and(|last| now.saturating_sub(last) < repeat_ns)
+        };
+        if legs.iter().any(repeated) {
+            return Err(Drop::Repeated);
+        }
+        if self.exposure.open_orders() + legs.len() > self.limits.max_open_orders as usize {
+            return Err(Drop::OpenOrders);
+        }
+        let order = self
+            .limits
+            .max_order_contracts
+            .saturating_mul(CENTICONTRACTS_PER_CONTRACT);
+        let wanted = legs
+            .iter()
+            .fold(order, |least, leg| least.min(self.wanted(leg)));
+        let mut count = whole(wanted).ok_or(Drop::TooSmall)?;
+        for leg in legs {
+            let room = self
+                .exposure
+                .market_room(&leg.signal, leg.side, &self.limits);
+            count = whole(count.min(room)).ok_or(Drop::MarketLimit)?;
+        }
+        let Room { game, total } = self.exposure.money_room(legs[0].signal.game, &self.limits);
+        count = fit(count, legs, game).ok_or(Drop::GameLimit)?;
+        fit(count, legs, total).ok_or(Drop::TotalLimit)
+    }
+
+    /// What the signal is worth taking: see the head of the file.
+    fn wanted(&self, leg: &Checked) -> u32 {
+        let Signal {
+            price_e4,
+            edge_e4,
+            count_centi,
+            ..
+        } = leg.signal;
+        if leg.kind == SignalKind::Arbitrage {
+            return count_centi;
+        }
+        let edge = u64::from(edge_e4.max(0).unsigned_abs());
+        let price = u64::from(price_e4);
+        let odds = price * u64::from(E4_PER_DOLLAR).saturating_sub(price);
+        let bankroll_e4 = u64::from(self.limits.max_exposure_dollars) * u64::from(E4_PER_DOLLAR);
+        let kelly_centi = bankroll_e4 * edge * u64::from(CENTICONTRACTS_PER_CONTRACT) / odds.max(1);
+        count_centi.min(u32::try_from(kelly_centi / KELLY_PARTS).unwrap_or(u32::MAX))
+    }
+
+    fn counter(&mut self, cause: Drop) -> &mut u64 {
+        match cause {
+            Drop::Expired => &mut self.counters.expired,
+            Drop::Repeated => &mut self.counters.repeated,
+            Drop::OpenOrders => &mut self.counters.open_orders,
+            Drop::TooSmall => &mut self.counters.too_small,
+            Drop::MarketLimit => &mut self.counters.market_limit,
+            Drop::GameLimit => &mut self.counters.game_limit,
+            Drop::TotalLimit => &mut self.counters.total_limit,
+        }
+    }
+}
+
+fn check(signal: &Signal) -> Option<Checked> {
+    let (side, kind) = (signal.side()?, signal.kind()?);
+    let sane = (1..E4_PER_DOLLAR).contains(&signal.price_e4) && signal.team <= 1;
+    sane.then_some(Checked {
+        signal: *signal,
+        side,
+        kind,
+    })
+}
+
+/// Two legs of one arbitrage: one input, the first and the second market of one game.
+fn is_pair(first: &Signal, second: &Signal) -> bool {
+    first.signal ^ second.signal == 1
+        && first.game == second.game
+        && first.market != second.market
+        && first.team != second.team
+        && first.side == second.side
+}
+
+/// Rounded down to whole contracts; none if that leaves nothing.
+fn whole(count_centi: u32) -> Option<u32> {
+    let count = count_centi - count_centi % CENTICONTRACTS_PER_CONTRACT;
+    (count > 0).then_some(count)
+}
+
+/// The greatest whole count, up to `count`, whose worst case over all legs fits into `room_micros`.
+fn fit(count: u32, legs: &[Checked], room_micros: i64) -> Option<u32> {
+    let cost = |count: u32| -> i64 {
+        legs.iter()
+            .map(|leg| stake_micros(leg.side, leg.signal.price_e4, leg.signal.fee_rate_e4, count))
+            .sum()
+    };
+    if cost(count) <= room_micros {
+        return Some(count);
+    }
+    // Per contract with the fee rounded up for each: never less than what the count costs.
+    let each = cost(CENTICONTRACTS_PER_CONTRACT).max(1);
+    let contracts = u32::try_from((room_micros / each).max(0)).unwrap_or(u32::MAX);
+    whole(
+        contracts
+            .saturating_mul(CENTICONTRACTS_PER_CONTRACT)
+            .min(count),
+    )
+}
+
+fn order(signal: &Signal, count_centi: u32) -> Order {
+    Order {
+        ingress_mono_ns: signal.ingress_mono_ns,
+        expires_mono_ns: signal.expires_mono_ns,
+        order: signal.signal,
+        market: signal.market,
+        game: signal.game,
+        count_centi,
+        price_e4: signal.price_e4,
+        side: signal.side,
+        kind: signal.kind,
+        padding: [0; 8],
+    }
+}
+
+#[cfg(test)]
+mod tests;

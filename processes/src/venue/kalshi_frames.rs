@@ -1,0 +1,351 @@
+//! WebSocket frames of the exchange: one JSON object each, borrowed from the text they came in.
+//!
+//! An unknown `type` is a [`Body::Unknown`], never an error, and still counts in its subscription's
+//! sequence. A frame of a known type that cannot be read is an error and must be treated as lost:
+//! the sequence then shows a gap, and the books heal as from any other gap.
+
+use super::kalshi_wire::units;
+use layouts::Side;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use thiserror::Error;
+
+/// One frame: where it stands in its subscription, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// The command that it answers.
+    pub id: Option<u64>,
+    /// Its subscription.
+    pub sid: Option<u32>,
+    /// Its number in the subscription, over all markets, from 1; some types carry none.
+    pub seq: Option<u64>,
+    /// What it says.
+    pub body: Body<'a>,
+}
+
+/// What a frame says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body<'a> {
+    /// A channel is subscribed under [`Frame::sid`].
+    Subscribed(Cow<'a, str>),
+    /// A command is done.
+    Ok,
+    /// A subscription has ended.
+    Unsubscribed,
+    /// A whole book.
+    Snapshot(Snapshot<'a>),
+    /// A change of one level.
+    Delta(Delta<'a>),
+    /// A trade of ours.
+    Fill(FillFrame<'a>),
+    /// A market opened, closed, was determined or settled.
+    Lifecycle(Lifecycle<'a>),
+    /// The venue refuses a command or ends a subscription.
+    Error(ErrorFrame<'a>),
+    /// A type that we do not know, by name.
+    Unknown(Cow<'a, str>),
+}
+
+/// A level: price in its own side's dollars, and contracts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Level(
+    /// Price, 1/10,000 dollar.
+    #[serde(deserialize_with = "units::price_e4")]
+    pub u16,
+    /// Contracts, 1/100.
+    #[serde(deserialize_with = "units::signed_centi")]
+    pub i64,
+);
+
+/// A whole book. A side that is empty is absent on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Snapshot<'a> {
+    /// Market.
+    #[serde(borrow, rename = "market_ticker")]
+    pub ticker: Cow<'a, str>,
+    /// Bids for YES.
+    #[serde(rename = "yes_dollars_fp", default)]
+    pub yes: Vec<Level>,
+    /// Bids for NO, in NO dollars.
+    #[serde(rename = "no_dollars_fp", default)]
+    pub no: Vec<Level>,
+}
+
+/// Which contract a level bids for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// YES.
+    Yes,
+    /// NO.
+    No,
+}
+
+/// A change of one level.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Delta<'a> {
+    /// Market.
+    #[serde(borrow, rename = "market_ticker")]
+    pub ticker: Cow<'a, str>,
+    /// Price in the side's own dollars.
+    #[serde(rename = "price_dollars", deserialize_with = "units::price_e4")]
+    pub price_e4: u16,
+    /// Change, not the new size.
+    #[serde(rename = "delta_fp", deserialize_with = "units::signed_centi")]
+    pub delta_centi: i64,
+    /// The side.
+    pub side: Outcome,
+    /// The venue's time, Unix milliseconds; 0 where it gives none.
+    #[serde(default)]
+    pub ts_ms: u64,
+}
+
+/// A trade of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct FillFrame<'a> {
+    /// The trade's id, big-endian.
+    #[serde(deserialize_with = "units::trade_id")]
+    pub trade_id: [u8; 16],
+    /// The venue's id of the order.
+    #[serde(borrow)]
+    pub order_id: Cow<'a, str>,
+    /// Our id of the order.
+    #[serde(borrow, default)]
+    pub client_order_id: Option<Cow<'a, str>>,
+    /// Market.
+    #[serde(borrow, rename = "market_ticker")]
+    pub ticker: Cow<'a, str>,
+    /// Contracts traded.
+    #[serde(rename = "count_fp", deserialize_with = "units::centi")]
+    pub count_centi: u32,
+    /// Price of YES.
+    #[serde(rename = "yes_price_dollars", deserialize_with = "units::price_e4")]
+    pub price_e4: u16,
+    /// Fee.
+    #[serde(rename = "fee_cost", deserialize_with = "units::micros")]
+    pub fee_micros: i64,
+    /// Our side. Not from `side`, which is the aggressor's and so inverted for a maker.
+    #[serde(rename = "book_side", deserialize_with = "units::side")]
+    pub side: Side,
+    /// Whether we took liquidity.
+    #[serde(default)]
+    pub is_taker: bool,
+    /// The venue's time, Unix milliseconds.
+    #[serde(default)]
+    pub ts_ms: u64,
+}
+
+/// A market's step through its life.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Lifecycle<'a> {
+    /// Market.
+    #[serde(borrow, rename = "market_ticker")]
+    pub ticker: Cow<'a, str>,
+    /// `activated`, `deactivated`, `determined`, `settled` and others.
+    #[serde(borrow)]
+    pub event_type: Cow<'a, str>,
+    /// `yes`, `no`, `scalar` once determined.
+    #[serde(borrow, default)]
+    pub result: Option<Cow<'a, str>>,
+}
+
+/// The venue refuses a command or ends a subscription.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ErrorFrame<'a> {
+    /// The venue's number for it.
+    #[serde(default)]
+    pub code: u32,
+    /// Its words.
+    #[serde(borrow, rename = "msg", default)]
+    pub text: Cow<'a, str>,
+}
+
+impl ErrorFrame<'_> {
+    /// Channel error and slow consumer: nothing more will come, connect anew.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        matches!(self.code, 10 | 25)
+    }
+}
+
+/// A frame that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("malformed frame{}{}: {reason}", if kind.is_empty() { "" } else { " of type " }, kind)]
+pub struct MalformedFrame {
+    /// The type that it claims, where as much could be read.
+    pub kind: String,
+    /// Where and why.
+    pub reason: String,
+}
+
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(default)]
+    id: Option<u64>,
+    #[serde(default)]
+    sid: Option<u32>,
+    #[serde(default)]
+    seq: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Message<T> {
+    msg: T,
+}
+
+#[derive(Deserialize)]
+struct Subscribed<'a> {
+    #[serde(borrow)]
+    channel: Cow<'a, str>,
+    sid: u32,
+}
+
+/// Reads one frame.
+pub fn parse(text: &str) -> Result<Frame<'_>, MalformedFrame> {
+    let head: Head<'_> = serde_json::from_str(text).map_err(|error| MalformedFrame {
+        kind: String::new(),
+        reason: error.to_string(),
+    })?;
+    let mut frame = Frame {
+        id: head.id,
+        sid: head.sid,
+        seq: head.seq,
+        body: Body::Ok,
+    };
+    frame.body = match &*head.kind {
+        "orderbook_delta" => Body::Delta(message(text, &head.kind)?),
+        "orderbook_snapshot" => Body::Snapshot(message(text, &head.kind)?),
+        "fill" => Body::Fill(message(text, &head.kind)?),
+        "market_lifecycle_v2" => Body::Lifecycle(message(text, &head.kind)?),
+        "subscribed" => {
+            let Subscribed { channel, sid } = message(text, &head.kind)?;
+            frame.sid = Some(sid);
+            Body::Subscribed(channel)
+        }
+        "ok" => Body::Ok,
+        "unsubscribed" => Body::Unsubscribed,
+        "error" => Body::Error(message(text, &head.kind)?),
+        _ => Body::Unknown(head.kind),
+    };
+    Ok(frame)
+}
+
+fn message<'a, T: Deserialize<'a>>(text: &'a str, kind: &str) -> Result<T, MalformedFrame> {
+    let message: Message<T> = serde_json::from_str(text).map_err(|error| MalformedFrame {
+        kind: kind.to_owned(),
+        reason: error.to_string(),
+    })?;
+    Ok(message.msg)
+}
+
+/// A command to the venue.
+#[derive(Debug, Serialize)]
+pub(crate) struct Command<'a> {
+    pub(crate) id: u64,
+    pub(crate) cmd: &'static str,
+    pub(crate) params: Parameters<'a>,
+}
+
+/// Parameters of a command; what is absent is not sent.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Parameters<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) channels: Option<&'a [&'a str]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sid: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) market_tickers: Option<&'a [&'a str]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) action: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) use_yes_price: Option<bool>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delta_is_integers() {
+        let text = r#"{"type":"orderbook_delta","sid":1,"seq":10,"sending_ts_ms":3,"msg":{"market_ticker":"A-B","market_id":"x","price_dollars":"0.7400","delta_fp":"-1.84","side":"no","ts":"2026-07-01T02:31:45.308599Z","ts_ms":1782873105308}}"#;
+        let frame = parse(text).expect("parses");
+        assert_eq!((frame.sid, frame.seq, frame.id), (Some(1), Some(10), None));
+        let Body::Delta(delta) = frame.body else {
+            panic!("{:?}", frame.body)
+        };
+        assert!(
+            matches!(delta.ticker, Cow::Borrowed("A-B")),
+            "no allocation for the ticker"
+        );
+        assert_eq!(
+            (delta.price_e4, delta.delta_centi, delta.side),
+            (7_400, -184, Outcome::No)
+        );
+        assert_eq!(delta.ts_ms, 1_782_873_105_308);
+    }
+
+    #[test]
+    fn an_absent_side_is_an_empty_one() {
+        let text = r#"{"type":"orderbook_snapshot","sid":1,"seq":2,"msg":{"market_ticker":"A","no_dollars_fp":[["0.0100","5.00"]]}}"#;
+        let Body::Snapshot(snapshot) = parse(text).expect("parses").body else {
+            panic!("a snapshot")
+        };
+        assert_eq!(
+            (snapshot.yes.as_slice(), snapshot.no.as_slice()),
+            (&[][..], &[Level(100, 500)][..])
+        );
+    }
+
+    #[test]
+    fn the_sid_of_a_subscription_is_in_its_message() {
+        let text = r#"{"type":"subscribed","id":2,"msg":{"channel":"orderbook_delta","sid":7}}"#;
+        let frame = parse(text).expect("parses");
+        assert_eq!(
+            (frame.id, frame.sid, frame.body),
+            (Some(2), Some(7), Body::Subscribed("orderbook_delta".into()))
+        );
+    }
+
+    #[test]
+    fn an_error_says_whether_to_connect_anew() {
+        let text = r#"{"type":"error","id":4,"msg":{"code":25,"msg":"Buffer overflow"}}"#;
+        let Body::Error(error) = parse(text).expect("parses").body else {
+            panic!("an error")
+        };
+        assert!(error.is_terminal() && error.text == "Buffer overflow");
+    }
+
+    #[test]
+    fn unknown_types_keep_their_place_in_the_sequence() {
+        let frame = parse(r#"{"type":"weather","sid":3,"seq":9,"msg":[1,2]}"#).expect("parses");
+        assert_eq!(
+            (frame.sid, frame.seq, frame.body),
+            (Some(3), Some(9), Body::Unknown("weather".into()))
+        );
+    }
+
+    #[test]
+    fn a_damaged_frame_is_an_error_that_names_its_type() {
+        for (text, named) in [
+            ("", ""),
+            ("[]", ""),
+            (
+                r#"{"type":"orderbook_delta","sid":1,"seq":2}"#,
+                "orderbook_delta",
+            ),
+            (
+                r#"{"type":"orderbook_delta","msg":{"market_ticker":"A","price_dollars":"1.01","delta_fp":"1","side":"no"}}"#,
+                "orderbook_delta",
+            ),
+            (
+                r#"{"type":"orderbook_delta","msg":{"market_ticker":"A","price_dollars":0.5,"delta_fp":"1","side":"no"}}"#,
+                "orderbook_delta",
+            ),
+        ] {
+            let error = parse(text).expect_err(text);
+            assert_eq!(error.kind, named, "{error}");
+        }
+    }
+}

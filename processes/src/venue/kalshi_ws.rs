@@ -1,0 +1,252 @@
+//! One WebSocket session with the exchange, whatever its channels.
+//!
+//! A session ends for good with an error; whoever owns it connects anew, after a
+//! [`Backoff`](super::backoff::Backoff), and subscribes again. Frames come out as text with the time
+//! of their arrival; [`Received::frame`] reads them.
+
+use super::error::VenueError;
+use super::kalshi_frames::{self, Command, Frame, MalformedFrame, Parameters};
+use super::kalshi_wire::parse_error;
+use super::signing::Signer;
+use futures_util::{SinkExt as _, StreamExt as _};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::{Error as WsError, Message, Utf8Bytes};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+/// Longest wait for the connection and its upgrade.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The venue pings every 10 s: after three missed ones the line is dead.
+const DEAD_AFTER: Duration = Duration::from_secs(30);
+/// Market tickers in one command, so that no command grows without bound.
+const TICKERS_PER_COMMAND: usize = 500;
+
+/// A connected, signed session.
+#[derive(Debug)]
+pub struct Session {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    next_id: u64,
+    /// When anything was last heard, pings included. Kept here and not in [`Session::next`], which
+    /// its caller may drop and call again at any time.
+    heard: Instant,
+    dead_after: Duration,
+}
+
+/// A text frame and when it came.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// Arrival, `CLOCK_MONOTONIC`.
+    pub ingress_mono_ns: u64,
+    /// The frame as sent.
+    pub text: Utf8Bytes,
+}
+
+impl Received {
+    /// Reads the frame.
+    pub fn frame(&self) -> Result<Frame<'_>, MalformedFrame> {
+        kalshi_frames::parse(&self.text)
+    }
+}
+
+impl Session {
+    /// Connects and signs the upgrade.
+    pub async fn connect(address: &str, signer: &Signer) -> Result<Self, VenueError> {
+        let no_address = |error: WsError| VenueError::Address {
+            address: address.to_owned(),
+            reason: error.to_string(),
+        };
+        let mut request = address.into_client_request().map_err(no_address)?;
+        let signature = signer.sign_now("GET", request.uri().path())?;
+        for (name, value) in signature.headers() {
+            let value = HeaderValue::from_str(value)
+                .map_err(|error| no_address(WsError::HttpFormat(error.into())))?;
+            request.headers_mut().insert(name, value);
+        }
+        let connecting = tokio_tungstenite::connect_async_with_config(request, None, true);
+        let (socket, _) = timeout(CONNECT_TIMEOUT, connecting)
+            .await
+            .map_err(|_| VenueError::Transport {
+                request: label(address),
+                reason: "timed out".into(),
+            })?
+            .map_err(|error| refusal(address, error))?;
+        Ok(Self {
+            socket,
+            next_id: 1,
+            heard: Instant::now(),
+            dead_after: DEAD_AFTER,
+        })
+    }
+
+    /// Sets how long a silence is taken for death.
+    #[must_use]
+    pub fn dead_after(mut self, silence: Duration) -> Self {
+        self.dead_after = silence;
+        self
+    }
+
+    /// Subscribes channels, for all markets or for some. The answer, one `subscribed` for each
+    /// channel, comes as a frame with the returned id.
+    pub async fn subscribe(
+        &mut self,
+        channels: &[&str],
+        tickers: Option<&[&str]>,
+    ) -> Result<u64, VenueError> {
+        let (now, later) = match tickers {
+            Some(tickers) => {
+                let (now, later) = tickers.split_at(tickers.len().min(TICKERS_PER_COMMAND));
+                (Some(now), later)
+            }
+            None => (None, &[][..]),
+        };
+        // Stated, because the venue has announced that it will change what its absence means.
+        let use_yes_price = channels.contains(&"orderbook_delta").then_some(false);
+        let first = self
+            .command(
+                "subscribe",
+                Parameters {
+                    channels: Some(channels),
+                    market_tickers: now,
+                    use_yes_price,
+                    ..Default::default()
+                },
+            )
+            .await?;
+        for tickers in later.chunks(TICKERS_PER_COMMAND) {
+            self.command(
+                "subscribe",
+                Parameters {
+                    channels: Some(channels),
+                    market_tickers: Some(tickers),
+                    use_yes_price,
+                    ..Default::default()
+                },
+            )
+            .await?;
+        }
+        Ok(first)
+    }
+
+    /// Adds markets to a subscription; their snapshots follow.
+    pub async fn add_markets(&mut self, sid: u32, tickers: &[&str]) -> Result<(), VenueError> {
+        self.update(sid, "add_markets", tickers).await
+    }
+
+    /// Asks for the whole books of markets of a subscription.
+    pub async fn get_snapshot(&mut self, sid: u32, tickers: &[&str]) -> Result<(), VenueError> {
+        self.update(sid, "get_snapshot", tickers).await
+    }
+
+    async fn update(
+        &mut self,
+        sid: u32,
+        action: &'static str,
+        tickers: &[&str],
+    ) -> Result<(), VenueError> {
+        for tickers in tickers.chunks(TICKERS_PER_COMMAND) {
+            let parameters = Parameters {
+                sid: Some(sid),
+                market_tickers: Some(tickers),
+                action: Some(action),
+                ..Default::default()
+            };
+            self.command("update_subscription", parameters).await?;
+        }
+        Ok(())
+    }
+
+    async fn command(
+        &mut self,
+        cmd: &'static str,
+        params: Parameters<'_>,
+    ) -> Result<u64, VenueError> {
+        let id = self.next_id;
+        self.next_id += 1;
+        let text = serde_json::to_string(&Command { id, cmd, params }).map_err(|error| {
+            VenueError::Malformed {
+                request: cmd.into(),
+                reason: error.to_string(),
+            }
+        })?;
+        // A peer that no longer reads would hold us here for ever once the socket's buffer is full.
+        match timeout(CONNECT_TIMEOUT, self.socket.send(Message::text(text))).await {
+            Ok(sent) => sent.map_err(disconnected).map(|()| id),
+            Err(_) => Err(VenueError::Disconnected {
+                reason: format!("`{cmd}` cannot be sent"),
+            }),
+        }
+    }
+
+    /// The next text frame. May be dropped and called again without losing one.
+    pub async fn next(&mut self) -> Result<Received, VenueError> {
+        loop {
+            let message = match timeout_at(self.heard + self.dead_after, self.socket.next()).await {
+                Ok(Some(message)) => message.map_err(disconnected)?,
+                Ok(None) => {
+                    return Err(VenueError::Disconnected {
+                        reason: "the venue closed it".into(),
+                    });
+                }
+                Err(_) => {
+                    let reason = format!("nothing heard for {} ms", self.dead_after.as_millis());
+                    return Err(VenueError::Disconnected { reason });
+                }
+            };
+            let ingress_mono_ns = ipc::clock::mono_ns();
+            self.heard = Instant::now();
+            match message {
+                Message::Text(text) if text.trim().is_empty() => {}
+                Message::Text(text) => {
+                    return Ok(Received {
+                        ingress_mono_ns,
+                        text,
+                    });
+                }
+                Message::Close(frame) => {
+                    let reason = frame.map_or_else(String::new, |frame| {
+                        format!("{} {}", frame.code, frame.reason)
+                    });
+                    return Err(VenueError::Disconnected {
+                        reason: format!("the venue closed it: {reason}"),
+                    });
+                }
+                // The library answers pings by itself, on the next read.
+                Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_) => {}
+            }
+        }
+    }
+}
+
+fn label(address: &str) -> String {
+    format!("upgrade of {address}")
+}
+
+fn disconnected(error: WsError) -> VenueError {
+    VenueError::Disconnected {
+        reason: error.to_string(),
+    }
+}
+
+fn refusal(address: &str, error: WsError) -> VenueError {
+    let WsError::Http(response) = error else {
+        return VenueError::Transport {
+            request: label(address),
+            reason: error.to_string(),
+        };
+    };
+    let body = response
+        .body()
+        .as_deref()
+        .map(String::from_utf8_lossy)
+        .unwrap_or_default();
+    let (code, details) = parse_error(&body);
+    VenueError::Refused {
+        request: label(address),
+        status: response.status().as_u16(),
+        code,
+        details,
+    }
+}
