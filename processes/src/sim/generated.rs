@@ -29,7 +29,9 @@ const BURST_STEPS: u32 = 100;
 /// Chance that a noise taker acts in a step.
 const NOISE: f64 = 0.08;
 /// Chance that one maker errs by several cents in a step.
-const MISTAKE: f64 = 0.008;
+const MISTAKE: f64 = 0.003;
+/// Seconds of the run that a game found near its end still lasts, roughly.
+const ENDING: f64 = 14.0;
 /// Seconds from the end of a game to its determination, and as long again to its settlement.
 const DETERMINATION: f64 = 1.0;
 
@@ -274,6 +276,16 @@ pub(crate) fn pay_markets(
     };
 }
 
+/// Seconds of play in a game, roughly.
+const fn length(league: League) -> f64 {
+    match league {
+        League::Nfl | League::Ncaaf | League::Nhl => 3_600.0,
+        League::Nba => 2_880.0,
+        League::Ncaam => 2_400.0,
+        League::Mlb => 6_000.0,
+    }
+}
+
 /// A game to be drawn.
 struct Seat {
     number: usize,
@@ -299,8 +311,13 @@ impl Seat {
             4 => -self.speed * random.random_range(5.0..20.0),
             found => {
                 play.start();
-                let left = [0.62, 0.03, 0.35, 0.85].get(found).copied().unwrap_or(0.5);
-                play.skip_to(left)
+                let ending = (ENDING * self.speed / length(self.league)).clamp(0.02, 0.3);
+                play.skip_to(
+                    [0.62, ending, 0.35, 0.85]
+                        .get(found)
+                        .copied()
+                        .unwrap_or(0.5),
+                )
             }
         };
         // The schedule is in whole minutes.

@@ -186,7 +186,9 @@ impl Play {
             League::Nhl => self.hockey_play(lasted),
             League::Mlb => return self.pitch(),
         }
-        self.clock = (self.clock - lasted).max(0.0);
+        let left = self.clock - lasted;
+        // Below the clock's resolution the period is over, whatever the last bits say.
+        self.clock = if left < 0.05 { 0.0 } else { left };
         self.state.clock_seconds = self.clock;
         let sudden_death =
             self.league == League::Nhl && self.state.period > 3 && self.leader().is_some();
@@ -335,10 +337,7 @@ impl Play {
         self.state.down += 1;
         self.state.distance = whole(needed).clamp(1, 99);
         let rival = self.random.random_range(0..2_usize);
-        if self.state.clock_seconds < 120.0
-            && self.state.timeouts[rival] > 0
-            && self.random.random_bool(0.1)
-        {
+        if self.clock < 120.0 && self.state.timeouts[rival] > 0 && self.random.random_bool(0.1) {
             self.state.timeouts[rival] -= 1;
             self.say(rival, "Timeout", 0);
         }
