@@ -1,1 +1,3 @@
 //! The measuring harness.
+
+#![forbid(unsafe_code)]

@@ -1,1 +1,8 @@
-//! Test vocabulary across processes.
+//! Test vocabulary across processes: where the programs are, how a pipeline is started and judged.
+
+#![forbid(unsafe_code)]
+
+pub mod programs;
+pub mod recorded;
+pub mod scratch;
+pub mod stage;

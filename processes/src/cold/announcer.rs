@@ -35,7 +35,10 @@ pub fn announcer(cold: Cold) -> mpsc::UnboundedSender<Discovery> {
 #[must_use]
 pub fn heart(cold: Cold, process: &str, period_ms: u64) -> watch::Sender<serde_json::Value> {
     let (sender, figures) = watch::channel(serde_json::json!({}));
-    let (process, period) = (process.to_owned(), Duration::from_millis(period_ms.max(100)));
+    let (process, period) = (
+        process.to_owned(),
+        Duration::from_millis(period_ms.max(100)),
+    );
     tokio::spawn(async move {
         let mut due = interval(period);
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);

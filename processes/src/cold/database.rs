@@ -137,13 +137,19 @@ impl Database {
     }
 
     fn migrate(&mut self, path: &Path) -> Result<(), DatabaseError> {
-        let transaction =
-            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let version: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let version: u32 =
+            transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
         let known = MIGRATIONS.len();
         if version as usize > known {
             let path = path.display().to_string();
-            return Err(DatabaseError::TooNew { path, found: version as usize, known });
+            return Err(DatabaseError::TooNew {
+                path,
+                found: version as usize,
+                known,
+            });
         }
         for (number, migration) in (1_u32..).zip(MIGRATIONS).skip(version as usize) {
             transaction.execute_batch(migration)?;
@@ -191,16 +197,27 @@ impl Database {
     pub fn settle(&mut self, market: u32, value_e4: u16) -> Result<bool, DatabaseError> {
         let transaction = self.connection.transaction()?;
         let before: Option<u16> = transaction
-            .query_row("SELECT value_e4 FROM settlements WHERE market = ?1", [market], |row| row.get(0))
+            .query_row(
+                "SELECT value_e4 FROM settlements WHERE market = ?1",
+                [market],
+                |row| row.get(0),
+            )
             .optional()?;
         match before {
             Some(before) if before == value_e4 => return Ok(false),
             Some(before) => {
-                return Err(DatabaseError::Contradiction { market, before, now: value_e4 });
+                return Err(DatabaseError::Contradiction {
+                    market,
+                    before,
+                    now: value_e4,
+                });
             }
             None => {}
         }
-        transaction.execute("INSERT INTO settlements VALUES (?1, ?2)", params![market, value_e4])?;
+        transaction.execute(
+            "INSERT INTO settlements VALUES (?1, ?2)",
+            params![market, value_e4],
+        )?;
         transaction.commit()?;
         Ok(true)
     }
@@ -230,7 +247,9 @@ impl Database {
     ///
     /// When it cannot be read.
     pub fn markets(&self) -> Result<Vec<(u32, String)>, DatabaseError> {
-        let mut select = self.connection.prepare("SELECT market, ticker FROM markets ORDER BY market")?;
+        let mut select = self
+            .connection
+            .prepare("SELECT market, ticker FROM markets ORDER BY market")?;
         let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -267,8 +286,9 @@ impl Database {
     ///
     /// When it cannot be read.
     pub fn settlements(&self) -> Result<Vec<(u32, u16)>, DatabaseError> {
-        let mut select =
-            self.connection.prepare("SELECT market, value_e4 FROM settlements ORDER BY market")?;
+        let mut select = self
+            .connection
+            .prepare("SELECT market, value_e4 FROM settlements ORDER BY market")?;
         let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -325,22 +345,38 @@ mod tests {
     #[test]
     fn what_was_booked_is_there_after_a_restart_and_booked_once() {
         let (_directory, path) = scratch();
-        let fills = [fill(1, Side::Bid, 552, 1_700), fill(2, Side::Ask, 52, 1_800)];
+        let fills = [
+            fill(1, Side::Bid, 552, 1_700),
+            fill(2, Side::Ask, 52, 1_800),
+        ];
         {
             let mut database = Database::open(&path).unwrap();
             assert_eq!(database.book(&fills).unwrap(), 2);
-            database.name_market(7, "KXNFLGAME-26OCT12BUFLAR-LAR").unwrap();
+            database
+                .name_market(7, "KXNFLGAME-26OCT12BUFLAR-LAR")
+                .unwrap();
         }
         let mut database = Database::open(&path).unwrap();
         assert_eq!(database.book(&fills).unwrap(), 0, "idempotent by trade");
-        database.name_market(7, "KXNFLGAME-26OCT12BUFLAR-LAR").unwrap();
+        database
+            .name_market(7, "KXNFLGAME-26OCT12BUFLAR-LAR")
+            .unwrap();
         assert_eq!(database.fills().unwrap(), fills);
-        assert_eq!(database.markets().unwrap(), [(7, "KXNFLGAME-26OCT12BUFLAR-LAR".to_owned())]);
+        assert_eq!(
+            database.markets().unwrap(),
+            [(7, "KXNFLGAME-26OCT12BUFLAR-LAR".to_owned())]
+        );
         assert!(database.settle(7, 10_000).unwrap());
         assert!(!database.settle(7, 10_000).unwrap());
-        assert!(matches!(database.settle(7, 0), Err(DatabaseError::Contradiction { .. })));
+        assert!(matches!(
+            database.settle(7, 0),
+            Err(DatabaseError::Contradiction { .. })
+        ));
         let total = database.load().unwrap().total();
-        assert_eq!(total.cash_micros, -552 * 1_700 + 52 * 1_800 - 3_400 + 500 * 10_000);
+        assert_eq!(
+            total.cash_micros,
+            -552 * 1_700 + 52 * 1_800 - 3_400 + 500 * 10_000
+        );
     }
 
     #[test]
@@ -362,12 +398,19 @@ mod tests {
         let view = |database: &Database| -> (i64, i64, i64) {
             database
                 .connection
-                .query_row("SELECT position_centi, cash_micros, fees_micros FROM positions", [], |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-                })
+                .query_row(
+                    "SELECT position_centi, cash_micros, fees_micros FROM positions",
+                    [],
+                    |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+                )
                 .unwrap()
         };
-        database.book(&[fill(1, Side::Ask, 552, 1_700), fill(2, Side::Bid, 52, 1_800)]).unwrap();
+        database
+            .book(&[
+                fill(1, Side::Ask, 552, 1_700),
+                fill(2, Side::Bid, 52, 1_800),
+            ])
+            .unwrap();
         for _ in 0..2 {
             let total = database.load().unwrap().total();
             let expected = (total.position_centi, total.cash_micros, total.fees_micros);
@@ -379,16 +422,26 @@ mod tests {
     #[test]
     fn a_database_of_a_later_version_is_refused() {
         let (_directory, path) = scratch();
-        Database::open(&path).unwrap().connection.pragma_update(None, "user_version", 9).unwrap();
+        Database::open(&path)
+            .unwrap()
+            .connection
+            .pragma_update(None, "user_version", 9)
+            .unwrap();
         let error = Database::open(&path).unwrap_err().to_string();
-        assert!(error.contains("has version 9, this program knows 1"), "{error}");
+        assert!(
+            error.contains("has version 9, this program knows 1"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_bad_batch_leaves_nothing_behind() {
         let (_directory, path) = scratch();
         let mut database = Database::open(&path).unwrap();
-        let bad = Fill { side: 9, ..fill(2, Side::Bid, 1, 1) };
+        let bad = Fill {
+            side: 9,
+            ..fill(2, Side::Bid, 1, 1)
+        };
         assert!(!is_bookable(&bad));
         assert!(database.book(&[fill(1, Side::Bid, 1, 1), bad]).is_err());
         assert_eq!(database.fills().unwrap(), []);

@@ -113,12 +113,21 @@ pub async fn reconcile(
 }
 
 /// Our side, with the venue's settlements booked.
-fn ledger(path: &Path, account: &Account, starting_cash_micros: i64) -> Result<Ledger, DatabaseError> {
+fn ledger(
+    path: &Path,
+    account: &Account,
+    starting_cash_micros: i64,
+) -> Result<Ledger, DatabaseError> {
     let mut database = Database::open(path)?;
     let tickers: BTreeMap<u32, String> = database.markets()?.into_iter().collect();
     for (market, ticker) in &tickers {
-        let of_market = account.settlements.iter().find(|settled| settled.ticker == *ticker);
-        let Some(value_e4) = of_market.and_then(settlement_value) else { continue };
+        let of_market = account
+            .settlements
+            .iter()
+            .find(|settled| settled.ticker == *ticker);
+        let Some(value_e4) = of_market.and_then(settlement_value) else {
+            continue;
+        };
         match database.settle(*market, value_e4) {
             // Told as a difference below: the payouts disagree.
             Ok(_) | Err(DatabaseError::Contradiction { .. }) => {}
@@ -162,10 +171,13 @@ fn judge(ledger: &Ledger, account: &Account) -> Reconciliation {
             dollars(account.balance_micros)
         ));
     }
-    let positions = ledger.book.markets().map(|(market, position)| MarketPosition {
-        ticker: ledger.ticker(market),
-        position: *position,
-    });
+    let positions = ledger
+        .book
+        .markets()
+        .map(|(market, position)| MarketPosition {
+            ticker: ledger.ticker(market),
+            position: *position,
+        });
     Reconciliation {
         equal: differences.is_empty(),
         differences,
@@ -179,18 +191,28 @@ fn judge(ledger: &Ledger, account: &Account) -> Reconciliation {
 
 impl Ledger {
     fn ticker(&self, market: u32) -> String {
-        self.tickers.get(&market).cloned().unwrap_or_else(|| format!("market {market}"))
+        self.tickers
+            .get(&market)
+            .cloned()
+            .unwrap_or_else(|| format!("market {market}"))
     }
 
     fn by_ticker(&self) -> BTreeMap<String, Position> {
-        self.book.markets().map(|(market, position)| (self.ticker(market), *position)).collect()
+        self.book
+            .markets()
+            .map(|(market, position)| (self.ticker(market), *position))
+            .collect()
     }
 }
 
 fn compare_fills(ledger: &Ledger, account: &Account, differences: &mut Vec<String>) {
-    let ours: BTreeMap<[u8; 16], &Fill> = ledger.fills.iter().map(|fill| (fill.trade, fill)).collect();
-    let theirs: BTreeMap<[u8; 16], &FillRecord> =
-        account.fills.iter().map(|fill| (fill.trade_id, fill)).collect();
+    let ours: BTreeMap<[u8; 16], &Fill> =
+        ledger.fills.iter().map(|fill| (fill.trade, fill)).collect();
+    let theirs: BTreeMap<[u8; 16], &FillRecord> = account
+        .fills
+        .iter()
+        .map(|fill| (fill.trade_id, fill))
+        .collect();
     let trades: BTreeSet<[u8; 16]> = ours.keys().chain(theirs.keys()).copied().collect();
     for trade in trades {
         let id = uuid::Uuid::from_bytes(trade);
@@ -200,10 +222,16 @@ fn compare_fills(ledger: &Ledger, account: &Account, differences: &mut Vec<Strin
                 our_words(&ledger.ticker(our.market), our)
             )),
             (None, Some(their)) => {
-                differences.push(format!("fill {id}: the venue's ({}), we have none", their_words(their)));
+                differences.push(format!(
+                    "fill {id}: the venue's ({}), we have none",
+                    their_words(their)
+                ));
             }
             (Some(our), Some(their)) => {
-                let (our, their) = (our_words(&ledger.ticker(our.market), our), their_words(their));
+                let (our, their) = (
+                    our_words(&ledger.ticker(our.market), our),
+                    their_words(their),
+                );
                 if our != their {
                     differences.push(format!("fill {id}: ours ({our}), the venue's ({their})"));
                 }
@@ -215,14 +243,23 @@ fn compare_fills(ledger: &Ledger, account: &Account, differences: &mut Vec<Strin
 
 fn compare_positions(ledger: &Ledger, account: &Account, differences: &mut Vec<String>) {
     let ours = ledger.by_ticker();
-    let theirs: BTreeMap<&str, &PositionRecord> =
-        account.positions.iter().map(|position| (position.ticker.as_str(), position)).collect();
-    let fees = account.fills.iter().fold(BTreeMap::<&str, i64>::new(), |mut fees, fill| {
-        *fees.entry(fill.ticker.as_str()).or_default() += fill.fee_micros;
-        fees
-    });
-    let tickers: BTreeSet<&str> =
-        ours.keys().map(String::as_str).chain(theirs.keys().copied()).collect();
+    let theirs: BTreeMap<&str, &PositionRecord> = account
+        .positions
+        .iter()
+        .map(|position| (position.ticker.as_str(), position))
+        .collect();
+    let fees = account
+        .fills
+        .iter()
+        .fold(BTreeMap::<&str, i64>::new(), |mut fees, fill| {
+            *fees.entry(fill.ticker.as_str()).or_default() += fill.fee_micros;
+            fees
+        });
+    let tickers: BTreeSet<&str> = ours
+        .keys()
+        .map(String::as_str)
+        .chain(theirs.keys().copied())
+        .collect();
     for ticker in tickers {
         let our = ours.get(ticker).copied().unwrap_or_default();
         let their = theirs.get(ticker);
@@ -249,8 +286,11 @@ fn compare_positions(ledger: &Ledger, account: &Account, differences: &mut Vec<S
 }
 
 fn compare_settlements(ledger: &Ledger, account: &Account, differences: &mut Vec<String>) {
-    let theirs: BTreeMap<&str, &SettlementRecord> =
-        account.settlements.iter().map(|settled| (settled.ticker.as_str(), settled)).collect();
+    let theirs: BTreeMap<&str, &SettlementRecord> = account
+        .settlements
+        .iter()
+        .map(|settled| (settled.ticker.as_str(), settled))
+        .collect();
     let held = held_by_ticker(ledger);
     let ours = ledger.by_ticker();
     for (ticker, record) in &theirs {
@@ -283,7 +323,9 @@ fn compare_settlements(ledger: &Ledger, account: &Account, differences: &mut Vec
     }
     for (ticker, position) in &ours {
         if position.settled_e4.is_some() && !theirs.contains_key(ticker.as_str()) {
-            differences.push(format!("settlement of {ticker}: booked by us, the venue has none"));
+            differences.push(format!(
+                "settlement of {ticker}: booked by us, the venue has none"
+            ));
         }
     }
 }
@@ -306,11 +348,23 @@ fn payout_micros(position_centi: i64, value_e4: u16) -> i64 {
 
 fn our_words(ticker: &str, fill: &Fill) -> String {
     let side = fill.side().map_or("?", |side| side.as_str());
-    words(ticker, side, fill.count_centi, fill.price_e4, i64::from(fill.fee_micros))
+    words(
+        ticker,
+        side,
+        fill.count_centi,
+        fill.price_e4,
+        i64::from(fill.fee_micros),
+    )
 }
 
 fn their_words(fill: &FillRecord) -> String {
-    words(&fill.ticker, fill.side.as_str(), fill.count_centi, fill.price_e4, fill.fee_micros)
+    words(
+        &fill.ticker,
+        fill.side.as_str(),
+        fill.count_centi,
+        fill.price_e4,
+        fill.fee_micros,
+    )
 }
 
 fn words(ticker: &str, side: &str, count_centi: u32, price_e4: u16, fee_micros: i64) -> String {

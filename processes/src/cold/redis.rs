@@ -311,4 +311,6 @@ fn seconds(duration: Duration) -> i64 {
 }
 
 #[cfg(test)]
+pub(crate) mod private_server;
+#[cfg(test)]
 mod tests;

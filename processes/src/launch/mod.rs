@@ -1,1 +1,116 @@
 //! Starts, watches and stops a pipeline, and tells how it went.
+//!
+//! `arguments` -> `plan` -> `preflight` -> `session` (rings, redis, simulator, processes) -> `report`.
+
+mod arguments;
+mod books;
+mod children;
+mod events;
+mod identity;
+mod plan;
+mod preflight;
+mod private_redis;
+mod registry;
+mod report;
+mod rings;
+mod run_directory;
+mod segments;
+mod session;
+mod status;
+
+use crate::{
+    pipeline::{Pipeline, Source},
+    runtime::Failure,
+};
+use arguments::{Arguments, Command, ExecArguments, Exit, ReplayArguments, RunArguments};
+use clap::Parser;
+pub use report::{Percentiles, Position, ProcessReport, Report};
+pub use rings::RingReport;
+use std::{
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Command as Program, ExitCode},
+};
+
+/// The launcher: parse, run, exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        None => {
+            let path = arguments
+                .run
+                .pipeline
+                .clone()
+                .unwrap_or_else(|| shipped("demo.toml"));
+            Pipeline::load(&path).map(|pipeline| session::run(pipeline, &arguments.run))
+        }
+        Some(Command::Replay(replay)) => {
+            load_replay(&replay).map(|pipeline| session::run(pipeline, &replay.into()))
+        }
+        Some(Command::Exec(exec)) => Err(execute(&exec)),
+    };
+    let exit = result.unwrap_or_else(|failure| {
+        eprintln!("error: {failure}");
+        Exit::Refused
+    });
+    ExitCode::from(exit as u8)
+}
+
+/// A pipeline file that comes with the programs: in `processes/pipelines` of the repository that the
+/// launcher was built in, or of the current directory.
+fn shipped(name: &str) -> PathBuf {
+    let relative = Path::new("processes/pipelines").join(name);
+    let launcher = std::env::current_exe().unwrap_or_default();
+    launcher
+        .ancestors()
+        .map(|directory| directory.join(&relative))
+        .find(|path| path.is_file())
+        .unwrap_or(relative)
+}
+
+fn load_replay(replay: &ReplayArguments) -> Result<Pipeline, Failure> {
+    let path = replay
+        .pipeline
+        .clone()
+        .unwrap_or_else(|| shipped("replay.toml"));
+    let mut pipeline = Pipeline::load(&path)?;
+    let Some(simulator) = &mut pipeline.simulator else {
+        return Err(Failure::Configuration(format!(
+            "`{}` has no [simulator] to replay with",
+            path.display()
+        )));
+    };
+    simulator.source = Source::Recorded;
+    // The simulator runs elsewhere: give it the file by its whole name.
+    simulator.from = Some(
+        std::path::absolute(&replay.from)
+            .map_err(|error| Failure::io("find the current directory", error))?,
+    );
+    simulator.speed = replay.speed.unwrap_or(simulator.speed);
+    simulator.games = replay.games.unwrap_or(simulator.games);
+    Ok(pipeline)
+}
+
+impl From<ReplayArguments> for RunArguments {
+    fn from(replay: ReplayArguments) -> Self {
+        Self {
+            pipeline: replay.pipeline,
+            limit: replay.limit,
+            json: replay.json,
+            dry_run: replay.dry_run,
+        }
+    }
+}
+
+/// Becomes the given command, which the kernel kills when the launcher dies.
+fn execute(exec: &ExecArguments) -> Failure {
+    if let Err(failure) = crate::runtime::die_with_launcher() {
+        return failure;
+    }
+    let Some((program, arguments)) = exec.command.split_first() else {
+        return Failure::Configuration("no command to execute".into());
+    };
+    let error = Program::new(program).args(arguments).exec();
+    Failure::io(format!("execute `{}`", program.to_string_lossy()), error)
+}

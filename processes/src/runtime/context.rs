@@ -22,7 +22,7 @@ use std::{
 };
 
 /// Environment variable with the launcher's PID: who has it set dies with the launcher.
-pub const LAUNCHER_VARIABLE: &str = "ARBEES_LAUNCHER";
+pub(crate) const LAUNCHER_VARIABLE: &str = "ARBEES_LAUNCHER";
 
 #[derive(Parser)]
 #[command(
@@ -267,10 +267,7 @@ impl Context {
         }
     }
 
-    fn links<'a, T: ipc::Message>(
-        &'a self,
-        end: fn(&Link) -> &String,
-    ) -> impl Iterator<Item = &'a Link> {
+    fn links<T: ipc::Message>(&self, end: fn(&Link) -> &String) -> impl Iterator<Item = &Link> {
         self.pipeline
             .links
             .iter()
@@ -292,7 +289,7 @@ impl Context {
 }
 
 /// Arranges that the kernel kills this process when the launcher dies, however it dies.
-fn die_with_launcher() -> Result<(), Failure> {
+pub(crate) fn die_with_launcher() -> Result<(), Failure> {
     let Ok(launcher) = std::env::var(LAUNCHER_VARIABLE) else {
         return Ok(());
     };

@@ -9,7 +9,8 @@ pub mod handoff;
 mod io;
 mod rings;
 
-pub use context::{Context, LAUNCHER_VARIABLE, main};
+pub use context::{Context, main};
+pub(crate) use context::{LAUNCHER_VARIABLE, die_with_launcher};
 pub use failure::Failure;
 pub use io::io_thread;
 pub use rings::{Idle, Input, Output};

@@ -145,15 +145,21 @@ impl Placement {
             Answer::Placed { filled_centi } => collect(filled_centi),
             Answer::AlreadyExists => {
                 self.maybe_there = true;
-                Step::LookUp { after: Duration::ZERO }
+                Step::LookUp {
+                    after: Duration::ZERO,
+                }
             }
             Answer::RateLimited => {
                 self.refusal = Some(RejectReason::RateLimited);
-                Step::Post { after: self.retry_after() }
+                Step::Post {
+                    after: self.retry_after(),
+                }
             }
             Answer::Missing => {
                 self.maybe_there = true;
-                Step::Post { after: self.retry_after() }
+                Step::Post {
+                    after: self.retry_after(),
+                }
             }
             Answer::Refused(reason) => {
                 self.refusal = Some(reason);
@@ -175,36 +181,58 @@ impl Placement {
         if self.misses >= MISSES_TO_BELIEVE {
             self.maybe_there = false;
             self.misses = 0;
-            let final_refusal = self.refusal.is_some_and(|reason| reason != RejectReason::RateLimited);
+            let final_refusal = self
+                .refusal
+                .is_some_and(|reason| reason != RejectReason::RateLimited);
             if !final_refusal && now_mono_ns <= self.expires_mono_ns {
-                return Step::Post { after: Duration::ZERO };
+                return Step::Post {
+                    after: Duration::ZERO,
+                };
             }
             return self.give_up_posting();
         }
         if self.look_ups >= MOST_LOOK_UPS {
-            return Step::Finish { status: OrderStatus::Unknown, reason: RejectReason::None };
+            return Step::Finish {
+                status: OrderStatus::Unknown,
+                reason: RejectReason::None,
+            };
         }
-        Step::LookUp { after: LOOK_UP_EVERY }
+        Step::LookUp {
+            after: LOOK_UP_EVERY,
+        }
     }
 
     fn give_up_posting(&self) -> Step {
         if self.maybe_there {
-            return Step::LookUp { after: Duration::ZERO };
+            return Step::LookUp {
+                after: Duration::ZERO,
+            };
         }
         match self.refusal {
-            Some(reason) => Step::Finish { status: OrderStatus::Rejected, reason },
-            None => Step::Finish { status: OrderStatus::Expired, reason: RejectReason::None },
+            Some(reason) => Step::Finish {
+                status: OrderStatus::Rejected,
+                reason,
+            },
+            None => Step::Finish {
+                status: OrderStatus::Expired,
+                reason: RejectReason::None,
+            },
         }
     }
 
     fn retry_after(&self) -> Duration {
-        FIRST_RETRY.saturating_mul(1 << self.posts.saturating_sub(1).min(8)).min(GREATEST_RETRY)
+        FIRST_RETRY
+            .saturating_mul(1 << self.posts.saturating_sub(1).min(8))
+            .min(GREATEST_RETRY)
     }
 }
 
 fn collect(filled_centi: u32) -> Step {
     match filled_centi {
-        0 => Step::Finish { status: OrderStatus::Unfilled, reason: RejectReason::None },
+        0 => Step::Finish {
+            status: OrderStatus::Unfilled,
+            reason: RejectReason::None,
+        },
         filled_centi => Step::Collect { filled_centi },
     }
 }
@@ -241,7 +269,10 @@ impl Trades {
     /// Contracts in all.
     #[must_use]
     pub fn count_centi(&self) -> u64 {
-        self.trades.values().map(|trade| u64::from(trade.count_centi)).sum()
+        self.trades
+            .values()
+            .map(|trade| u64::from(trade.count_centi))
+            .sum()
     }
 
     /// The trades as the messages that tell of them.
@@ -270,8 +301,13 @@ impl Trades {
             (true, true) => OrderStatus::Filled,
             (true, false) => OrderStatus::PartlyFilled,
         };
-        let cost = |trade: &Trade| trade.side.sign() * cost_micros(trade.price_e4, trade.count_centi);
-        let fees: u64 = self.trades.values().map(|trade| u64::from(trade.fee_micros)).sum();
+        let cost =
+            |trade: &Trade| trade.side.sign() * cost_micros(trade.price_e4, trade.count_centi);
+        let fees: u64 = self
+            .trades
+            .values()
+            .map(|trade| u64::from(trade.fee_micros))
+            .sum();
         OrderAck {
             cost_micros: self.trades.values().map(cost).sum(),
             filled_centi,

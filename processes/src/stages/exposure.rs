@@ -8,7 +8,10 @@
 use super::table::Table;
 use crate::pipeline::Limits;
 use layouts::units::{E4_PER_DOLLAR, cost_micros, fee_micros};
-use layouts::{CENTICONTRACTS_PER_CONTRACT, MICROS_PER_DOLLAR, Order, OrderAck, OrderStatus, Side, Signal, SignalKind};
+use layouts::{
+    CENTICONTRACTS_PER_CONTRACT, MICROS_PER_DOLLAR, Order, OrderAck, OrderStatus, Side, Signal,
+    SignalKind,
+};
 
 /// Games with a position or an order at one time.
 const GAMES: usize = 4_096;
@@ -121,11 +124,21 @@ impl Exposure {
             None if self.games.len() < GAMES => dollars(limits.max_game_dollars),
             None => 0,
         };
-        Room { game, total: dollars(limits.max_exposure_dollars) - self.at_stake_micros }
+        Room {
+            game,
+            total: dollars(limits.max_exposure_dollars) - self.at_stake_micros,
+        }
     }
 
     /// Books an order that goes out.
-    pub(super) fn open(&mut self, order: &Order, side: Side, kind: SignalKind, signal: &Signal, now: u64) {
+    pub(super) fn open(
+        &mut self,
+        order: &Order,
+        side: Side,
+        kind: SignalKind,
+        signal: &Signal,
+        now: u64,
+    ) {
         let stake = stake_micros(side, order.price_e4, signal.fee_rate_e4, order.count_centi);
         let open = OpenOrder {
             game: order.game,
@@ -147,7 +160,9 @@ impl Exposure {
 
     /// Books what became of an order; false if it is not open.
     pub(super) fn acknowledge(&mut self, ack: &OrderAck, status: OrderStatus) -> bool {
-        let Some(order) = self.orders.remove(ack.order) else { return false };
+        let Some(order) = self.orders.remove(ack.order) else {
+            return false;
+        };
         let filled = i64::from(ack.filled_centi);
         self.change(order.game, |game| {
             // Nobody knows what an `Unknown` order did: its worst case stays counted.
@@ -178,7 +193,10 @@ impl Exposure {
     }
 
     fn market(&self, signal: &Signal) -> Option<&Market> {
-        self.games.get(u64::from(signal.game))?.markets.get(usize::from(signal.team))
+        self.games
+            .get(u64::from(signal.game))?
+            .markets
+            .get(usize::from(signal.team))
     }
 
     fn change(&mut self, game: u32, change: impl FnOnce(&mut Game)) {

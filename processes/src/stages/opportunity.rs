@@ -54,10 +54,18 @@ pub fn arbitrage(home: &PriceUpdate, away: &PriceUpdate) -> Arbitrage {
         let sum = i64::from(home_price) + i64::from(away_price);
         let fees = fee_e4(home, home_price) + fee_e4(away, away_price);
         let gain = side.sign() * (i64::from(E4_PER_DOLLAR) - sum) - fees;
-        Arbitrage { side, gain_e4: clamp_e4(gain), count_centi: home_count.min(away_count) }
+        Arbitrage {
+            side,
+            gain_e4: clamp_e4(gain),
+            count_centi: home_count.min(away_count),
+        }
     };
     let (buy, sell) = (pair(Side::Bid), pair(Side::Ask));
-    if buy.gain_e4 >= sell.gain_e4 { buy } else { sell }
+    if buy.gain_e4 >= sell.gain_e4 {
+        buy
+    } else {
+        sell
+    }
 }
 
 /// What a contract is held to be worth: the model and the market's own mid by weight. A model does
@@ -68,7 +76,9 @@ pub fn blend(price: &PriceUpdate, model_e4: u16, weight_percent: u8) -> u16 {
     let twice_mid = u32::from(price.bid_price_e4) + u32::from(price.ask_price_e4);
     // Over 200 with half of it added: rounded to the nearest, and no more than the greater of both.
     let sum = 2 * weight * u32::from(model_e4) + (100 - weight) * twice_mid;
-    u16::try_from((sum + 100) / 200).unwrap_or(E4_PER_DOLLAR).min(E4_PER_DOLLAR)
+    u16::try_from((sum + 100) / 200)
+        .unwrap_or(E4_PER_DOLLAR)
+        .min(E4_PER_DOLLAR)
 }
 
 /// The better of buying and selling at what the book shows; its edge may be negative.
@@ -78,10 +88,19 @@ pub fn model_edge(price: &PriceUpdate, fair_e4: u16) -> Edge {
         let (price_e4, count_centi) = shown(price, side);
         let gross = side.sign() * (i64::from(fair_e4) - i64::from(price_e4));
         let edge_e4 = clamp_e4(gross - fee_e4(price, price_e4));
-        Edge { side, price_e4, count_centi, edge_e4 }
+        Edge {
+            side,
+            price_e4,
+            count_centi,
+            edge_e4,
+        }
     };
     let (buy, sell) = (take(Side::Bid), take(Side::Ask));
-    if buy.edge_e4 >= sell.edge_e4 { buy } else { sell }
+    if buy.edge_e4 >= sell.edge_e4 {
+        buy
+    } else {
+        sell
+    }
 }
 
 /// The value that the field of a message can hold: with sane fee rates it always fits.
@@ -110,20 +129,37 @@ mod tests {
     fn buying_both_gains_what_the_dollar_leaves_after_both_fees() {
         let found = arbitrage(&quote(4_000, 4_200), &quote(5_000, 5_200));
         // 1 - 0.42 - 0.52 = 0.06; fees 0.0171 and 0.0175.
-        assert_eq!(found, Arbitrage { side: Side::Bid, gain_e4: 600 - 171 - 175, count_centi: 700 });
+        assert_eq!(
+            found,
+            Arbitrage {
+                side: Side::Bid,
+                gain_e4: 600 - 171 - 175,
+                count_centi: 700
+            }
+        );
     }
 
     #[test]
     fn selling_both_gains_what_exceeds_the_dollar() {
         let found = arbitrage(&quote(5_000, 5_100), &quote(5_600, 5_700));
-        assert_eq!(found, Arbitrage { side: Side::Ask, gain_e4: 600 - 175 - 173, count_centi: 1_000 });
+        assert_eq!(
+            found,
+            Arbitrage {
+                side: Side::Ask,
+                gain_e4: 600 - 175 - 173,
+                count_centi: 1_000
+            }
+        );
     }
 
     /// VENUE 8.4: the edge was in cents, the threshold in percent. Here both are 1/10,000 dollar.
     #[test]
     fn lesson_4_edges_are_in_the_unit_of_the_threshold() {
         let edge = model_edge(&quote(4_800, 5_000), 5_500);
-        assert_eq!((edge.side, edge.price_e4, edge.edge_e4), (Side::Bid, 5_000, 500 - 175));
+        assert_eq!(
+            (edge.side, edge.price_e4, edge.edge_e4),
+            (Side::Bid, 5_000, 500 - 175)
+        );
     }
 
     #[test]

@@ -133,7 +133,9 @@ impl PositionBook {
 
     /// Every market with a fill or a settlement, by number.
     pub fn markets(&self) -> impl Iterator<Item = (u32, &Position)> {
-        self.markets.iter().map(|(market, position)| (*market, position))
+        self.markets
+            .iter()
+            .map(|(market, position)| (*market, position))
     }
 
     /// One market.
@@ -151,14 +153,16 @@ impl PositionBook {
     /// The sum over all markets; its `settled_e4` says nothing.
     #[must_use]
     pub fn total(&self) -> Position {
-        self.markets.values().fold(Position::default(), |sum, market| Position {
-            position_centi: sum.position_centi + market.position_centi,
-            open_cost_micros: sum.open_cost_micros + market.open_cost_micros,
-            realised_micros: sum.realised_micros + market.realised_micros,
-            fees_micros: sum.fees_micros + market.fees_micros,
-            cash_micros: sum.cash_micros + market.cash_micros,
-            settled_e4: None,
-        })
+        self.markets
+            .values()
+            .fold(Position::default(), |sum, market| Position {
+                position_centi: sum.position_centi + market.position_centi,
+                open_cost_micros: sum.open_cost_micros + market.open_cost_micros,
+                realised_micros: sum.realised_micros + market.realised_micros,
+                fees_micros: sum.fees_micros + market.fees_micros,
+                cash_micros: sum.cash_micros + market.cash_micros,
+                settled_e4: None,
+            })
     }
 
     /// Collateral of all shorts, which the venue takes out of the balance.
@@ -197,7 +201,10 @@ mod tests {
         let mut book = PositionBook::default();
         book.fill(&fill(1, Side::Bid, 100, 4_000));
         book.fill(&fill(2, Side::Bid, 300, 6_000));
-        assert_eq!(book.market(7).and_then(Position::average_price_e4), Some(5_500));
+        assert_eq!(
+            book.market(7).and_then(Position::average_price_e4),
+            Some(5_500)
+        );
         book.fill(&fill(3, Side::Ask, 200, 7_000));
         let position = book.market(7).copied().unwrap();
         assert_eq!(position.position_centi, 200);
@@ -212,7 +219,10 @@ mod tests {
         book.fill(&fill(1, Side::Bid, 100, 4_000));
         book.fill(&fill(2, Side::Ask, 300, 6_000));
         let position = book.market(7).copied().unwrap();
-        assert_eq!((position.position_centi, position.open_cost_micros), (-200, -1_200_000));
+        assert_eq!(
+            (position.position_centi, position.open_cost_micros),
+            (-200, -1_200_000)
+        );
         assert_eq!(position.realised_micros, 200_000);
         assert_eq!(position.collateral_micros(), 2_000_000);
         assert_eq!(position.average_price_e4(), Some(6_000));
@@ -223,9 +233,15 @@ mod tests {
     fn lesson_12_partial_fills_of_fractions_are_booked() {
         let mut book = PositionBook::default();
         for (trade, count) in [(1, 1), (2, 552), (3, 47)] {
-            assert_eq!(book.fill(&fill(trade, Side::Bid, count, 1_700)), Booked::New);
+            assert_eq!(
+                book.fill(&fill(trade, Side::Bid, count, 1_700)),
+                Booked::New
+            );
         }
-        assert_eq!(book.market(7).map(|position| position.position_centi), Some(600));
+        assert_eq!(
+            book.market(7).map(|position| position.position_centi),
+            Some(600)
+        );
         assert_eq!(book.fill(&fill(2, Side::Bid, 552, 1_700)), Booked::Again);
         assert_eq!(book.fills(), 3);
     }
@@ -233,28 +249,46 @@ mod tests {
     #[test]
     fn what_means_nothing_is_refused() {
         let mut book = PositionBook::default();
-        assert_eq!(book.fill(&Fill { side: 9, ..fill(1, Side::Bid, 1, 1) }), Booked::Refused);
+        assert_eq!(
+            book.fill(&Fill {
+                side: 9,
+                ..fill(1, Side::Bid, 1, 1)
+            }),
+            Booked::Refused
+        );
         assert_eq!(book.fill(&fill(1, Side::Bid, 1, 10_001)), Booked::Refused);
         assert_eq!(book.settle(7, 10_001), Booked::Refused);
         assert_eq!(book.settle(7, 10_000), Booked::New);
         assert_eq!(book.settle(7, 10_000), Booked::Again);
-        assert_eq!(book.settle(7, 0), Booked::Refused, "decided otherwise before");
+        assert_eq!(
+            book.settle(7, 0),
+            Booked::Refused,
+            "decided otherwise before"
+        );
     }
 
     fn fills() -> impl Strategy<Value = Vec<Fill>> {
-        let one = (0_u32..3, any::<bool>(), 1_u32..100_000, 0_u16..=10_000, 0_u32..50_000);
+        let one = (
+            0_u32..3,
+            any::<bool>(),
+            1_u32..100_000,
+            0_u16..=10_000,
+            0_u32..50_000,
+        );
         prop::collection::vec(one, 0..40).prop_map(|fills| {
             (0_u128..)
                 .zip(fills)
-                .map(|(trade, (market, buy, count_centi, price_e4, fee_micros))| Fill {
-                    trade: trade.to_be_bytes(),
-                    market,
-                    count_centi,
-                    price_e4,
-                    fee_micros,
-                    side: if buy { 0 } else { 1 },
-                    ..Fill::zeroed()
-                })
+                .map(
+                    |(trade, (market, buy, count_centi, price_e4, fee_micros))| Fill {
+                        trade: trade.to_be_bytes(),
+                        market,
+                        count_centi,
+                        price_e4,
+                        fee_micros,
+                        side: if buy { 0 } else { 1 },
+                        ..Fill::zeroed()
+                    },
+                )
                 .collect()
         })
     }

@@ -210,7 +210,8 @@ impl Risk {
                 let mut orders = NOTHING;
                 for (slot, leg) in orders.iter_mut().zip(legs) {
                     let order = order(&leg.signal, count_centi);
-                    self.exposure.open(&order, leg.side, leg.kind, &leg.signal, now);
+                    self.exposure
+                        .open(&order, leg.side, leg.kind, &leg.signal, now);
                     self.counters.orders += 1;
                     *slot = Some(order);
                 }
@@ -236,11 +237,18 @@ impl Risk {
         if self.exposure.open_orders() + legs.len() > self.limits.max_open_orders as usize {
             return Err(Drop::OpenOrders);
         }
-        let order = self.limits.max_order_contracts.saturating_mul(CENTICONTRACTS_PER_CONTRACT);
-        let wanted = legs.iter().fold(order, |least, leg| least.min(self.wanted(leg)));
+        let order = self
+            .limits
+            .max_order_contracts
+            .saturating_mul(CENTICONTRACTS_PER_CONTRACT);
+        let wanted = legs
+            .iter()
+            .fold(order, |least, leg| least.min(self.wanted(leg)));
         let mut count = whole(wanted).ok_or(Drop::TooSmall)?;
         for leg in legs {
-            let room = self.exposure.market_room(&leg.signal, leg.side, &self.limits);
+            let room = self
+                .exposure
+                .market_room(&leg.signal, leg.side, &self.limits);
             count = whole(count.min(room)).ok_or(Drop::MarketLimit)?;
         }
         let Room { game, total } = self.exposure.money_room(legs[0].signal.game, &self.limits);
@@ -250,7 +258,12 @@ impl Risk {
 
     /// What the signal is worth taking: see the head of the file.
     fn wanted(&self, leg: &Checked) -> u32 {
-        let Signal { price_e4, edge_e4, count_centi, .. } = leg.signal;
+        let Signal {
+            price_e4,
+            edge_e4,
+            count_centi,
+            ..
+        } = leg.signal;
         if leg.kind == SignalKind::Arbitrage {
             return count_centi;
         }
@@ -278,7 +291,11 @@ impl Risk {
 fn check(signal: &Signal) -> Option<Checked> {
     let (side, kind) = (signal.side()?, signal.kind()?);
     let sane = (1..E4_PER_DOLLAR).contains(&signal.price_e4) && signal.team <= 1;
-    sane.then_some(Checked { signal: *signal, side, kind })
+    sane.then_some(Checked {
+        signal: *signal,
+        side,
+        kind,
+    })
 }
 
 /// Two legs of one arbitrage: one input, the first and the second market of one game.
@@ -309,7 +326,11 @@ fn fit(count: u32, legs: &[Checked], room_micros: i64) -> Option<u32> {
     // Per contract with the fee rounded up for each: never less than what the count costs.
     let each = cost(CENTICONTRACTS_PER_CONTRACT).max(1);
     let contracts = u32::try_from((room_micros / each).max(0)).unwrap_or(u32::MAX);
-    whole(contracts.saturating_mul(CENTICONTRACTS_PER_CONTRACT).min(count))
+    whole(
+        contracts
+            .saturating_mul(CENTICONTRACTS_PER_CONTRACT)
+            .min(count),
+    )
 }
 
 fn order(signal: &Signal, count_centi: u32) -> Order {

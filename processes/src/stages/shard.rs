@@ -97,7 +97,12 @@ impl Episode {
         if self.open && !better && !due {
             return false;
         }
-        *self = Self { open: true, told_mono_ns: now, gain_e4, count_centi };
+        *self = Self {
+            open: true,
+            told_mono_ns: now,
+            gain_e4,
+            count_centi,
+        };
         true
     }
 }
@@ -178,7 +183,9 @@ impl Shard {
     }
 
     fn judge(&mut self, game: u32, cause: Cause) -> Signals {
-        let Some(game) = self.games.get_mut(u64::from(game)) else { return NOTHING };
+        let Some(game) = self.games.get_mut(u64::from(game)) else {
+            return NOTHING;
+        };
         let max_age_ns = self.model.max_state_age_ms.saturating_mul(NS_PER_MS);
         if !game.is_live(cause.now, max_age_ns) {
             game.close_all();
@@ -233,7 +240,11 @@ impl Game {
         };
         let found = arbitrage(&home, &away);
         let [bid, ask] = &mut self.pairs;
-        let (episode, other) = if found.side == Side::Bid { (bid, ask) } else { (ask, bid) };
+        let (episode, other) = if found.side == Side::Bid {
+            (bid, ask)
+        } else {
+            (ask, bid)
+        };
         other.open = false;
         if found.gain_e4 < threshold(model.min_arbitrage_e4) {
             episode.open = false;
@@ -242,14 +253,24 @@ impl Game {
         if !episode.tell(found.gain_e4, found.count_centi, cause.now, rearm_ns) {
             return NOTHING;
         }
-        [leg(&home, &away, &found, cause), leg(&away, &home, &found, cause)]
+        [
+            leg(&home, &away, &found, cause),
+            leg(&away, &home, &found, cause),
+        ]
     }
 
-    fn edge(&mut self, team: TeamSide, cause: Cause, model: &Model, rearm_ns: u64) -> Option<Signal> {
+    fn edge(
+        &mut self,
+        team: TeamSide,
+        cause: Cause,
+        model: &Model,
+        rearm_ns: u64,
+    ) -> Option<Signal> {
         let episodes = &mut self.edges[team as usize];
-        let (Some(price), Some(home_e4)) =
-            (self.prices[team as usize].filter(PriceUpdate::is_tradable), self.home_e4)
-        else {
+        let (Some(price), Some(home_e4)) = (
+            self.prices[team as usize].filter(PriceUpdate::is_tradable),
+            self.home_e4,
+        ) else {
             *episodes = [Episode::default(); 2];
             return None;
         };
@@ -258,21 +279,32 @@ impl Game {
             TeamSide::Away => E4_PER_DOLLAR.saturating_sub(home_e4),
         };
         let fair_e4 = blend(&price, model_e4, model.weight_percent);
-        let Edge { side, price_e4, count_centi, edge_e4 } = model_edge(&price, fair_e4);
+        let Edge {
+            side,
+            price_e4,
+            count_centi,
+            edge_e4,
+        } = model_edge(&price, fair_e4);
         let [bid, ask] = episodes;
-        let (episode, other) = if side == Side::Bid { (bid, ask) } else { (ask, bid) };
+        let (episode, other) = if side == Side::Bid {
+            (bid, ask)
+        } else {
+            (ask, bid)
+        };
         other.open = false;
         if edge_e4 < threshold(model.min_edge_e4) {
             episode.open = false;
             return None;
         }
-        episode.tell(edge_e4, count_centi, cause.now, rearm_ns).then(|| Signal {
-            count_centi,
-            fair_e4,
-            edge_e4,
-            kind: SignalKind::ModelEdge as u8,
-            ..signal(&price, side, price_e4, cause)
-        })
+        episode
+            .tell(edge_e4, count_centi, cause.now, rearm_ns)
+            .then(|| Signal {
+                count_centi,
+                fair_e4,
+                edge_e4,
+                kind: SignalKind::ModelEdge as u8,
+                ..signal(&price, side, price_e4, cause)
+            })
     }
 }
 

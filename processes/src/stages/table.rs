@@ -18,7 +18,11 @@ impl<V> Table<V> {
     #[must_use]
     pub fn with_room(room: usize) -> Self {
         let slots = (room.max(1) * 2).next_power_of_two();
-        Self { slots: std::iter::repeat_with(|| None).take(slots).collect(), room, len: 0 }
+        Self {
+            slots: std::iter::repeat_with(|| None).take(slots).collect(),
+            room,
+            len: 0,
+        }
     }
 
     /// Entries held.
@@ -36,7 +40,10 @@ impl<V> Table<V> {
     /// The entry of a key.
     #[must_use]
     pub fn get(&self, key: u64) -> Option<&V> {
-        self.slots.get(self.find(key)?)?.as_ref().map(|(_, value)| value)
+        self.slots
+            .get(self.find(key)?)?
+            .as_ref()
+            .map(|(_, value)| value)
     }
 
     /// The entry of a key, to change.
@@ -69,7 +76,9 @@ impl<V> Table<V> {
         let mut at = hole;
         loop {
             at = self.next(at);
-            let Some((key, _)) = &self.slots[at] else { return Some(value) };
+            let Some((key, _)) = &self.slots[at] else {
+                return Some(value);
+            };
             let home = self.home(*key);
             let distance_to_home = at.wrapping_sub(home) & (self.slots.len() - 1);
             let distance_to_hole = at.wrapping_sub(hole) & (self.slots.len() - 1);
@@ -130,7 +139,11 @@ mod tests {
         let mut table = Table::with_room(2);
         assert!(table.entry(1, || 'a').is_some() && table.entry(2, || 'b').is_some());
         assert!(table.entry(3, || 'c').is_none());
-        assert_eq!(table.entry(2, || 'z'), Some(&mut 'b'), "a known key needs no room");
+        assert_eq!(
+            table.entry(2, || 'z'),
+            Some(&mut 'b'),
+            "a known key needs no room"
+        );
         assert_eq!(table.remove(1), Some('a'));
         assert_eq!(table.entry(3, || 'c'), Some(&mut 'c'));
     }

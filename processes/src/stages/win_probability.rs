@@ -41,7 +41,9 @@ pub struct WinProbability {
 
 impl Default for WinProbability {
     fn default() -> Self {
-        Self { baseball: baseball::Baseball::new() }
+        Self {
+            baseball: baseball::Baseball::new(),
+        }
     }
 }
 

@@ -348,4 +348,52 @@ mod tests {
             assert_eq!(error.kind, named, "{error}");
         }
     }
+
+    /// Frames of every kind, as the venue writes them.
+    const FRAMES: [&str; 8] = [
+        r#"{"type":"subscribed","id":2,"msg":{"channel":"orderbook_delta","sid":1}}"#,
+        r#"{"type":"ok","id":6,"sid":1,"seq":1,"msg":{"market_tickers":["A-B","C-D"]}}"#,
+        r#"{"type":"orderbook_snapshot","sid":1,"seq":2,"msg":{"market_ticker":"A-B","market_id":"4","yes_dollars_fp":[["0.0100","1406474.86"]],"no_dollars_fp":[["0.7300","55555.20"]]}}"#,
+        r#"{"type":"orderbook_delta","sid":1,"seq":10,"msg":{"market_ticker":"A-B","market_id":"7","price_dollars":"0.7400","delta_fp":"-1.84","side":"no","ts":"2026-07-01T02:31:45.308599Z","ts_ms":1782873105308}}"#,
+        r#"{"type":"fill","sid":2,"msg":{"trade_id":"f4a42159-b500-57c6-efa2-c31d94d916c1","order_id":"o","client_order_id":"c","market_ticker":"A-B","is_taker":true,"side":"yes","yes_price_dollars":"0.5200","count_fp":"1.00","fee_cost":"0.017500","book_side":"bid","outcome_side":"yes","ts_ms":1782873105308}}"#,
+        r#"{"type":"market_lifecycle_v2","sid":3,"seq":1,"msg":{"event_type":"determined","market_ticker":"A-B","result":"yes"}}"#,
+        r#"{"type":"error","id":4,"msg":{"code":5,"msg":"unknown command"}}"#,
+        r#"{"type":"unsubscribed","id":9,"sid":1,"seq":99}"#,
+    ];
+
+    #[test]
+    fn frames_of_every_kind_read() {
+        for text in FRAMES {
+            let frame = parse(text).expect(text);
+            assert!(!matches!(frame.body, Body::Unknown(_)), "{text}");
+        }
+        let Body::Fill(fill) = parse(FRAMES[4]).expect("parses").body else {
+            panic!("a fill")
+        };
+        assert_eq!(
+            (fill.price_e4, fill.count_centi, fill.fee_micros, fill.side),
+            (5_200, 100, 17_500, Side::Bid)
+        );
+        assert_eq!(fill.trade_id[..4], [0xf4, 0xa4, 0x21, 0x59]);
+    }
+
+    proptest::proptest! {
+        /// Whatever damage a frame takes, reading it ends in a frame or an error.
+        #[test]
+        fn a_mutated_frame_never_panics(
+            which in 0..FRAMES.len(),
+            edits in proptest::collection::vec((proptest::prelude::any::<proptest::sample::Index>(), 0_u8..128, 0_u8..3), 0..6),
+        ) {
+            let mut bytes = FRAMES[which].as_bytes().to_vec();
+            for (place, byte, how) in edits {
+                let place = place.index(bytes.len().max(1));
+                match how {
+                    0 if place < bytes.len() => bytes[place] = byte,
+                    1 if place < bytes.len() => drop(bytes.remove(place)),
+                    _ => bytes.insert(place, byte),
+                }
+            }
+            let _ = parse(&String::from_utf8_lossy(&bytes));
+        }
+    }
 }

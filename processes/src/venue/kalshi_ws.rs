@@ -250,3 +250,8 @@ fn refusal(address: &str, error: WsError) -> VenueError {
         details,
     }
 }
+
+#[cfg(test)]
+pub(crate) mod stand_in;
+#[cfg(test)]
+mod tests;

@@ -157,6 +157,14 @@ impl fmt::Debug for Signer {
     }
 }
 
+/// A signer with a fresh Ed25519 key, for tests of what signs.
+#[cfg(test)]
+pub(crate) fn test_signer() -> Signer {
+    let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("generates");
+    let text = pem::encode(&pem::Pem::new("PRIVATE KEY", document.as_ref()));
+    Signer::from_pem("test-key", &text).expect("a key")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

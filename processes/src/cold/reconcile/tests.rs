@@ -39,7 +39,12 @@ fn ledger(settled: &[(u32, u16)]) -> Ledger {
         book.settle(*market, *value);
     });
     let tickers = BTreeMap::from([(1, HOME.to_owned()), (2, AWAY.to_owned())]);
-    Ledger { fills: fills(), book, tickers, starting_cash_micros: START }
+    Ledger {
+        fills: fills(),
+        book,
+        tickers,
+        starting_cash_micros: START,
+    }
 }
 
 /// The venue's account of the same, written down by hand.
@@ -71,14 +76,21 @@ fn account() -> Account {
         positions: vec![position(HOME, 452, 35_000), position(AWAY, -300, 17_500)],
         settlements: Vec::new(),
         // 1000 - 5.52 x 0.45 + 1 x 0.47 + 3 x 0.52 - 3 x 0.0175 - 3 of collateral
-        balance_micros: START - cost_micros(4_500, 552) + cost_micros(4_700, 100)
+        balance_micros: START - cost_micros(4_500, 552)
+            + cost_micros(4_700, 100)
             + cost_micros(5_200, 300)
             - 52_500
             - 3_000_000,
     }
 }
 
-fn settlement(ticker: &str, yes: u32, no: u32, revenue_micros: i64, value_e4: u16) -> SettlementRecord {
+fn settlement(
+    ticker: &str,
+    yes: u32,
+    no: u32,
+    revenue_micros: i64,
+    value_e4: u16,
+) -> SettlementRecord {
     SettlementRecord {
         ticker: ticker.into(),
         market_result: if value_e4 == 0 { "no" } else { "yes" }.into(),
@@ -119,19 +131,38 @@ fn equal_books_are_equal_before_and_after_settlement() {
 fn every_difference_is_found_and_said() {
     type Change = fn(&mut Account);
     let changes: [(&str, Change); 8] = [
-        ("fill 01010101-0101-0101-0101-010101010101: ours (bid 5.52", |a| drop(a.fills.remove(1))),
-        ("@ 0.4700 fee 0.017500), the venue's (ask 1.00", |a| a.fills[2].price_e4 = 4_600),
-        ("position of KXNBAGAME-26OCT20OKCSAS-SAS: ours 4.52, the venue's 4.51", |a| {
-            a.positions[0].position_centi = 451;
+        (
+            "fill 01010101-0101-0101-0101-010101010101: ours (bid 5.52",
+            |a| drop(a.fills.remove(1)),
+        ),
+        ("@ 0.4700 fee 0.017500), the venue's (ask 1.00", |a| {
+            a.fills[2].price_e4 = 4_600
         }),
+        (
+            "position of KXNBAGAME-26OCT20OKCSAS-SAS: ours 4.52, the venue's 4.51",
+            |a| {
+                a.positions[0].position_centi = 451;
+            },
+        ),
         ("position of KXOTHER: ours 0.00, the venue's 1.00", |a| {
-            a.positions.push(PositionRecord { ticker: "KXOTHER".into(), position_centi: 100, ..a.positions[0].clone() });
+            a.positions.push(PositionRecord {
+                ticker: "KXOTHER".into(),
+                position_centi: 100,
+                ..a.positions[0].clone()
+            });
         }),
-        ("fees of KXNBAGAME-26OCT20OKCSAS-OKC: ours $0.017500", |a| a.positions[1].fees_paid_micros = 1),
+        ("fees of KXNBAGAME-26OCT20OKCSAS-OKC: ours $0.017500", |a| {
+            a.positions[1].fees_paid_micros = 1
+        }),
         ("balance: ours $", |a| a.balance_micros += 1),
-        ("the venue settled 9.00", |a| a.settlements.push(settlement("KXOTHER", 900, 0, 0, 0))),
+        ("the venue settled 9.00", |a| {
+            a.settlements.push(settlement("KXOTHER", 900, 0, 0, 0))
+        }),
         ("we have none", |a| {
-            let more = FillRecord { trade_id: [9; 16], ..a.fills[0].clone() };
+            let more = FillRecord {
+                trade_id: [9; 16],
+                ..a.fills[0].clone()
+            };
             a.fills.push(more);
         }),
     ];
@@ -140,7 +171,10 @@ fn every_difference_is_found_and_said() {
         change(&mut account);
         let outcome = judge(&ledger(&[]), &account);
         assert!(!outcome.equal);
-        let found = outcome.differences.iter().any(|difference| difference.contains(words));
+        let found = outcome
+            .differences
+            .iter()
+            .any(|difference| difference.contains(words));
         assert!(found, "`{words}` in {:#?}", outcome.differences);
     }
 }
@@ -152,8 +186,14 @@ fn settlements_that_pay_something_else_are_differences() {
     account.settlements[0].revenue_micros -= MICROS_PER_CENT;
     account.settlements[1].value_e4 = Some(5_000);
     let said = judge(&ours, &account).differences.join("\n");
-    assert!(said.contains("by our books it pays $4.520000, the venue paid $4.510000"), "{said}");
-    assert!(said.contains("ours at 0.0000, the venue's at 0.5000"), "{said}");
+    assert!(
+        said.contains("by our books it pays $4.520000, the venue paid $4.510000"),
+        "{said}"
+    );
+    assert!(
+        said.contains("ours at 0.0000, the venue's at 0.5000"),
+        "{said}"
+    );
     account.settlements.clear();
     let said = judge(&ours, &account).differences.join("\n");
     assert!(said.contains("booked by us, the venue has none"), "{said}");

@@ -2,77 +2,7 @@
 
 use super::*;
 use crate::cold::discovery::{Game, Market, Team};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-
-/// A private `redis-server`; gone with the test.
-struct Server {
-    folder: tempfile::TempDir,
-    child: Child,
-}
-
-impl Server {
-    fn start() -> Option<Self> {
-        let folder = tempfile::tempdir().expect("tempdir");
-        let child = Self::spawn(&folder.path().join("socket"));
-        if child.is_none() {
-            eprintln!("skipped: redis-server is not installed");
-        }
-        Some(Self {
-            folder,
-            child: child?,
-        })
-    }
-
-    fn spawn(socket: &std::path::Path) -> Option<Child> {
-        let mut command = Command::new("redis-server");
-        command
-            .args([
-                "--port",
-                "0",
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--unixsocket",
-            ])
-            .arg(socket);
-        command.stdout(Stdio::null()).spawn().ok()
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.folder.path().join("socket")
-    }
-
-    fn url(&self) -> String {
-        format!("unix://{}", self.socket().display())
-    }
-
-    async fn cold(&self) -> Cold {
-        let cold = Cold::connect(&self.url(), "test");
-        answers(&cold).await;
-        cold
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().expect("kills");
-        self.child.wait().expect("reaps");
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Asks until the server answers, as every process does.
-async fn answers(cold: &Cold) {
-    while cold.get("anything").await.is_err() {
-        tokio::task::yield_now().await;
-    }
-}
+use crate::cold::redis::private_server::{Server, answers};
 
 fn game(number: u32) -> Discovery {
     let team = |code: &str| Team {

@@ -5,9 +5,13 @@ use bytemuck::Zeroable;
 use proptest::prelude::*;
 
 const EXPIRES: u64 = 1_000;
-const FINISHED_UNFILLED: Step =
-    Step::Finish { status: OrderStatus::Unfilled, reason: RejectReason::None };
-const LOOK_UP: Step = Step::LookUp { after: Duration::ZERO };
+const FINISHED_UNFILLED: Step = Step::Finish {
+    status: OrderStatus::Unfilled,
+    reason: RejectReason::None,
+};
+const LOOK_UP: Step = Step::LookUp {
+    after: Duration::ZERO,
+};
 
 fn posted() -> Placement {
     let mut placement = Placement::new(EXPIRES);
@@ -16,12 +20,18 @@ fn posted() -> Placement {
 }
 
 fn rejected(reason: RejectReason) -> Step {
-    Step::Finish { status: OrderStatus::Rejected, reason }
+    Step::Finish {
+        status: OrderStatus::Rejected,
+        reason,
+    }
 }
 
 #[test]
 fn a_placed_order_ends_or_has_its_fills_collected() {
-    assert_eq!(posted().on_answer(Answer::Placed { filled_centi: 0 }), FINISHED_UNFILLED);
+    assert_eq!(
+        posted().on_answer(Answer::Placed { filled_centi: 0 }),
+        FINISHED_UNFILLED
+    );
     let step = posted().on_answer(Answer::Placed { filled_centi: 552 });
     assert_eq!(step, Step::Collect { filled_centi: 552 });
 }
@@ -29,17 +39,34 @@ fn a_placed_order_ends_or_has_its_fills_collected() {
 /// VENUE 8.9: nothing stopped a late order.
 #[test]
 fn lesson_9_an_expired_order_is_not_posted() {
-    let expired = Step::Finish { status: OrderStatus::Expired, reason: RejectReason::None };
+    let expired = Step::Finish {
+        status: OrderStatus::Expired,
+        reason: RejectReason::None,
+    };
     assert_eq!(Placement::new(EXPIRES).may_post(EXPIRES + 1), Err(expired));
 }
 
 #[test]
 fn an_order_without_an_answer_is_posted_again_and_looked_up_once_expired() {
     let mut placement = posted();
-    assert!(matches!(placement.on_answer(Answer::Missing), Step::Post { .. }));
-    assert_eq!(placement.may_post(EXPIRES), Ok(()), "the same id cannot trade twice");
-    assert!(matches!(placement.on_answer(Answer::Missing), Step::Post { .. }));
-    assert_eq!(placement.may_post(EXPIRES + 1), Err(LOOK_UP), "it might be new to the venue");
+    assert!(matches!(
+        placement.on_answer(Answer::Missing),
+        Step::Post { .. }
+    ));
+    assert_eq!(
+        placement.may_post(EXPIRES),
+        Ok(()),
+        "the same id cannot trade twice"
+    );
+    assert!(matches!(
+        placement.on_answer(Answer::Missing),
+        Step::Post { .. }
+    ));
+    assert_eq!(
+        placement.may_post(EXPIRES + 1),
+        Err(LOOK_UP),
+        "it might be new to the venue"
+    );
     assert_eq!(
         placement.on_found(Found::Done { filled_centi: 100 }, EXPIRES + 1),
         Step::Collect { filled_centi: 100 }
@@ -51,9 +78,17 @@ fn a_duplicate_is_looked_up_and_the_lag_of_reads_is_waited_out() {
     let mut placement = posted();
     assert_eq!(placement.on_answer(Answer::AlreadyExists), LOOK_UP);
     for found in [Found::Absent, Found::Absent, Found::Working, Found::Missing] {
-        assert_eq!(placement.on_found(found, 0), Step::LookUp { after: LOOK_UP_EVERY });
+        assert_eq!(
+            placement.on_found(found, 0),
+            Step::LookUp {
+                after: LOOK_UP_EVERY
+            }
+        );
     }
-    assert_eq!(placement.on_found(Found::Done { filled_centi: 0 }, 0), FINISHED_UNFILLED);
+    assert_eq!(
+        placement.on_found(Found::Done { filled_centi: 0 }, 0),
+        FINISHED_UNFILLED
+    );
 }
 
 #[test]
@@ -61,12 +96,21 @@ fn an_order_that_never_arrived_is_expired_or_posted_again() {
     let absent = |now| {
         let mut placement = posted();
         placement.on_answer(Answer::Missing);
-        let steps: Vec<Step> =
-            (0..MISSES_TO_BELIEVE).map(|_| placement.on_found(Found::Absent, now)).collect();
+        let steps: Vec<Step> = (0..MISSES_TO_BELIEVE)
+            .map(|_| placement.on_found(Found::Absent, now))
+            .collect();
         *steps.last().unwrap()
     };
-    assert_eq!(absent(EXPIRES), Step::Post { after: Duration::ZERO });
-    let expired = Step::Finish { status: OrderStatus::Expired, reason: RejectReason::None };
+    assert_eq!(
+        absent(EXPIRES),
+        Step::Post {
+            after: Duration::ZERO
+        }
+    );
+    let expired = Step::Finish {
+        status: OrderStatus::Expired,
+        reason: RejectReason::None,
+    };
     assert_eq!(absent(EXPIRES + 1), expired);
 }
 
@@ -74,8 +118,13 @@ fn an_order_that_never_arrived_is_expired_or_posted_again() {
 fn a_venue_that_never_tells_leaves_the_fate_unknown() {
     let mut placement = posted();
     placement.on_answer(Answer::Missing);
-    let last = (0..MOST_LOOK_UPS).map(|_| placement.on_found(Found::Missing, EXPIRES + 1)).last();
-    let unknown = Step::Finish { status: OrderStatus::Unknown, reason: RejectReason::None };
+    let last = (0..MOST_LOOK_UPS)
+        .map(|_| placement.on_found(Found::Missing, EXPIRES + 1))
+        .last();
+    let unknown = Step::Finish {
+        status: OrderStatus::Unknown,
+        reason: RejectReason::None,
+    };
     assert_eq!(last, Some(unknown));
 }
 
@@ -84,24 +133,38 @@ fn rate_limits_are_waited_out_while_the_order_is_alive() {
     let mut placement = posted();
     let mut waits = Vec::new();
     for _ in 0..5 {
-        let Step::Post { after } = placement.on_answer(Answer::RateLimited) else { panic!("post") };
+        let Step::Post { after } = placement.on_answer(Answer::RateLimited) else {
+            panic!("post")
+        };
         waits.push(after.as_millis());
         assert_eq!(placement.may_post(1), Ok(()));
     }
     assert_eq!(waits, [25, 50, 100, 200, 200]);
     placement.on_answer(Answer::RateLimited);
-    assert_eq!(placement.may_post(EXPIRES + 1), Err(rejected(RejectReason::RateLimited)));
+    assert_eq!(
+        placement.may_post(EXPIRES + 1),
+        Err(rejected(RejectReason::RateLimited))
+    );
 }
 
 #[test]
 fn a_refusal_is_final_unless_an_earlier_answer_is_missing() {
     let refused = Answer::Refused(RejectReason::InsufficientBalance);
-    assert_eq!(posted().on_answer(refused), rejected(RejectReason::InsufficientBalance));
+    assert_eq!(
+        posted().on_answer(refused),
+        rejected(RejectReason::InsufficientBalance)
+    );
     let mut placement = posted();
     placement.on_answer(Answer::Missing);
     assert_eq!(placement.may_post(1), Ok(()));
-    assert_eq!(placement.on_answer(refused), LOOK_UP, "the first may have used the balance");
-    let last = (0..MISSES_TO_BELIEVE).map(|_| placement.on_found(Found::Absent, 1)).last();
+    assert_eq!(
+        placement.on_answer(refused),
+        LOOK_UP,
+        "the first may have used the balance"
+    );
+    let last = (0..MISSES_TO_BELIEVE)
+        .map(|_| placement.on_found(Found::Absent, 1))
+        .last();
     assert_eq!(last, Some(rejected(RejectReason::InsufficientBalance)));
 }
 
@@ -113,7 +176,11 @@ fn answers() -> impl Strategy<Value = (Answer, Found)> {
         Just(Answer::Placed { filled_centi: 5 }),
         Just(Answer::Refused(RejectReason::Other)),
     ];
-    let found = prop_oneof![Just(Found::Absent), Just(Found::Working), Just(Found::Missing)];
+    let found = prop_oneof![
+        Just(Found::Absent),
+        Just(Found::Working),
+        Just(Found::Missing)
+    ];
     (answer, found)
 }
 
@@ -171,33 +238,72 @@ proptest! {
 }
 
 fn order() -> Order {
-    Order { ingress_mono_ns: 9, order: 77, market: 3, count_centi: 600, ..Order::zeroed() }
+    Order {
+        ingress_mono_ns: 9,
+        order: 77,
+        market: 3,
+        count_centi: 600,
+        ..Order::zeroed()
+    }
 }
 
 fn trade(id: u8, count_centi: u32, price_e4: u16) -> Trade {
-    Trade { trade: [id; 16], count_centi, price_e4, fee_micros: 100, side: Side::Ask, is_taker: true }
+    Trade {
+        trade: [id; 16],
+        count_centi,
+        price_e4,
+        fee_micros: 100,
+        side: Side::Ask,
+        is_taker: true,
+    }
 }
 
 /// VENUE 8.12: partial fills were not booked.
 #[test]
 fn lesson_12_trades_add_up_each_once() {
     let mut trades = Trades::default();
-    for trade in [trade(2, 48, 5_200), trade(1, 552, 5_100), trade(2, 48, 5_200)] {
+    for trade in [
+        trade(2, 48, 5_200),
+        trade(1, 552, 5_100),
+        trade(2, 48, 5_200),
+    ] {
         trades.add(trade);
     }
     assert_eq!(trades.count_centi(), 600);
     let ack = trades.ack(&order(), true, 40);
     assert_eq!(ack.status(), Some(OrderStatus::Filled));
     assert_eq!((ack.filled_centi, ack.fee_micros), (600, 200));
-    assert_eq!(ack.cost_micros, -(552 * 5_100 + 48 * 5_200), "sold: money came in");
+    assert_eq!(
+        ack.cost_micros,
+        -(552 * 5_100 + 48 * 5_200),
+        "sold: money came in"
+    );
     let fills = trades.fills(&order());
-    assert_eq!(fills.iter().map(|fill| (fill.order, fill.count_centi)).collect::<Vec<_>>(), [(77, 552), (77, 48)]);
-    let bigger = Order { count_centi: 700, ..order() };
-    assert_eq!(trades.ack(&bigger, true, 40).status(), Some(OrderStatus::PartlyFilled));
-    assert_eq!(trades.ack(&bigger, false, 40).status(), Some(OrderStatus::Unknown));
+    assert_eq!(
+        fills
+            .iter()
+            .map(|fill| (fill.order, fill.count_centi))
+            .collect::<Vec<_>>(),
+        [(77, 552), (77, 48)]
+    );
+    let bigger = Order {
+        count_centi: 700,
+        ..order()
+    };
+    assert_eq!(
+        trades.ack(&bigger, true, 40).status(),
+        Some(OrderStatus::PartlyFilled)
+    );
+    assert_eq!(
+        trades.ack(&bigger, false, 40).status(),
+        Some(OrderStatus::Unknown)
+    );
 }
 
 #[test]
 fn the_client_order_id_derives_from_run_and_order() {
-    assert_eq!(client_order_id("0011223344556677", 0xff), "arb-0011223344556677-00000000000000ff");
+    assert_eq!(
+        client_order_id("0011223344556677", 0xff),
+        "arb-0011223344556677-00000000000000ff"
+    );
 }

@@ -40,7 +40,11 @@ fn signal(sequence: u64, team: u8) -> Signal {
 }
 
 fn leg(sequence: u64, team: u8) -> Signal {
-    Signal { kind: SignalKind::Arbitrage as u8, price_e4: 4_500, ..signal(sequence, team) }
+    Signal {
+        kind: SignalKind::Arbitrage as u8,
+        price_e4: 4_500,
+        ..signal(sequence, team)
+    }
 }
 
 fn ack(order: &Order, filled_centi: u32, fee_micros: u32) -> OrderAck {
@@ -70,10 +74,15 @@ fn count(orders: Orders) -> u32 {
 #[test]
 fn an_order_carries_what_its_signal_said() {
     let mut risk = Risk::new(limits());
-    let [Some(order), None] = risk.on_signal(&signal(3, 1), MS) else { panic!("one order") };
+    let [Some(order), None] = risk.on_signal(&signal(3, 1), MS) else {
+        panic!("one order")
+    };
     assert_eq!(order.order, signal_id(0, false, 3, 1));
     assert_eq!((order.market, order.game, order.price_e4), (11, 1, 5_000));
-    assert_eq!((order.ingress_mono_ns, order.expires_mono_ns), (5, 10_000 * MS));
+    assert_eq!(
+        (order.ingress_mono_ns, order.expires_mono_ns),
+        (5, 10_000 * MS)
+    );
     assert_eq!(order.count_centi, 5_000, "cut to the limit of one order");
     assert_eq!(risk.open_orders(), 1);
 }
@@ -83,9 +92,17 @@ fn an_order_carries_what_its_signal_said() {
 #[test]
 fn lesson_8_size_is_in_contracts() {
     let mut risk = Risk::new(limits());
-    let small = Signal { edge_e4: 200, ..signal(1, 0) };
+    let small = Signal {
+        edge_e4: 200,
+        ..signal(1, 0)
+    };
     assert_eq!(count(risk.on_signal(&small, MS)), 2_000);
-    let sell = Signal { side: Side::Ask as u8, price_e4: 1_000, edge_e4: 100, ..signal(2, 1) };
+    let sell = Signal {
+        side: Side::Ask as u8,
+        price_e4: 1_000,
+        edge_e4: 100,
+        ..signal(2, 1)
+    };
     // 1000 x 0.01 / (4 x 0.09) = 27.7
     assert_eq!(count(risk.on_signal(&sell, MS)), 2_700);
 }
@@ -103,8 +120,14 @@ fn lesson_9_an_expired_signal_is_dropped() {
 #[test]
 fn lesson_10_two_legs_do_not_block_each_other_and_ids_are_of_the_signal() {
     let mut risk = Risk::new(limits());
-    assert_eq!(risk.on_signal(&leg(1, 0), MS), NOTHING, "waits for the second leg");
-    let [Some(home), Some(away)] = risk.on_signal(&leg(1, 1), MS) else { panic!("two orders") };
+    assert_eq!(
+        risk.on_signal(&leg(1, 0), MS),
+        NOTHING,
+        "waits for the second leg"
+    );
+    let [Some(home), Some(away)] = risk.on_signal(&leg(1, 1), MS) else {
+        panic!("two orders")
+    };
     assert_eq!(home.count_centi, away.count_centi);
     assert_eq!((home.market, away.market), (10, 11));
     // The same signal again is a duplicate; another one of the same market after the pause is not.
@@ -112,72 +135,148 @@ fn lesson_10_two_legs_do_not_block_each_other_and_ids_are_of_the_signal() {
     assert_eq!(risk.on_signal(&leg(2, 0), 2 * MS), NOTHING);
     assert_eq!(risk.on_signal(&leg(2, 1), 2 * MS), NOTHING, "too soon");
     risk.on_signal(&leg(3, 0), 502 * MS);
-    assert_ne!(risk.on_signal(&leg(3, 1), 502 * MS), NOTHING, "a second legitimate trade");
-    assert_eq!((risk.counters().duplicate, risk.counters().repeated), (1, 2));
+    assert_ne!(
+        risk.on_signal(&leg(3, 1), 502 * MS),
+        NOTHING,
+        "a second legitimate trade"
+    );
+    assert_eq!(
+        (risk.counters().duplicate, risk.counters().repeated),
+        (1, 2)
+    );
 }
 
 #[test]
 fn a_leg_without_its_partner_is_never_sent() {
     let mut risk = Risk::new(limits());
     risk.on_signal(&leg(1, 0), MS);
-    assert_eq!(risk.on_signal(&leg(2, 1), MS), NOTHING, "the partner of another");
+    assert_eq!(
+        risk.on_signal(&leg(2, 1), MS),
+        NOTHING,
+        "the partner of another"
+    );
     risk.on_signal(&leg(3, 0), MS);
-    assert_ne!(risk.on_signal(&signal(4, 0), MS), NOTHING, "an edge goes its own way");
-    assert_eq!(risk.on_signal(&leg(3, 1), MS), NOTHING, "older than what was taken");
+    assert_ne!(
+        risk.on_signal(&signal(4, 0), MS),
+        NOTHING,
+        "an edge goes its own way"
+    );
+    assert_eq!(
+        risk.on_signal(&leg(3, 1), MS),
+        NOTHING,
+        "older than what was taken"
+    );
     assert_eq!(risk.counters().orphan_leg, 3);
 }
 
 /// One leg that would break a limit takes the other with it.
 #[test]
 fn both_legs_are_cut_alike_or_dropped_together() {
-    let mut risk = Risk::new(Limits { max_market_contracts: 7, ..limits() });
-    assert_eq!(count(risk.on_signal(&Signal { count_centi: 300, ..signal(1, 0) }, MS)), 300);
+    let mut risk = Risk::new(Limits {
+        max_market_contracts: 7,
+        ..limits()
+    });
+    assert_eq!(
+        count(risk.on_signal(
+            &Signal {
+                count_centi: 300,
+                ..signal(1, 0)
+            },
+            MS
+        )),
+        300
+    );
     risk.on_signal(&leg(2, 0), 600 * MS);
-    let [Some(home), Some(away)] = risk.on_signal(&leg(2, 1), 600 * MS) else { panic!("two") };
+    let [Some(home), Some(away)] = risk.on_signal(&leg(2, 1), 600 * MS) else {
+        panic!("two")
+    };
     assert_eq!((home.count_centi, away.count_centi), (400, 400));
     risk.on_signal(&leg(3, 0), 1_200 * MS);
-    assert_eq!(risk.on_signal(&leg(3, 1), 1_200 * MS), NOTHING, "no room in the first market");
+    assert_eq!(
+        risk.on_signal(&leg(3, 1), 1_200 * MS),
+        NOTHING,
+        "no room in the first market"
+    );
     assert_eq!(risk.counters().market_limit, 2);
 }
 
 /// VENUE 8.12: partial fills were not booked.
 #[test]
 fn lesson_12_a_partial_fill_counts_for_what_it_filled() {
-    let mut risk = Risk::new(Limits { max_market_contracts: 50, ..limits() });
-    let [Some(order), None] = risk.on_signal(&signal(1, 0), MS) else { panic!("one order") };
+    let mut risk = Risk::new(Limits {
+        max_market_contracts: 50,
+        ..limits()
+    });
+    let [Some(order), None] = risk.on_signal(&signal(1, 0), MS) else {
+        panic!("one order")
+    };
     assert_eq!(order.count_centi, 5_000);
-    assert_eq!(risk.on_signal(&signal(2, 0), 600 * MS), NOTHING, "the open order takes all");
+    assert_eq!(
+        risk.on_signal(&signal(2, 0), 600 * MS),
+        NOTHING,
+        "the open order takes all"
+    );
     risk.on_ack(&ack(&order, 2_000, 35_000));
-    assert_eq!(count(risk.on_signal(&signal(3, 0), 1_200 * MS)), 3_000, "20 of 50 are held");
+    assert_eq!(
+        count(risk.on_signal(&signal(3, 0), 1_200 * MS)),
+        3_000,
+        "20 of 50 are held"
+    );
     risk.on_ack(&ack(&order, 2_000, 35_000));
     assert_eq!(risk.counters().stray_acks, 1, "booked once");
 }
 
 #[test]
 fn money_limits_hold_and_a_hedge_frees_them() {
-    let tight = Limits { max_game_dollars: 10, ..limits() };
+    let tight = Limits {
+        max_game_dollars: 10,
+        ..limits()
+    };
     let mut risk = Risk::new(tight);
-    let [Some(order), None] = risk.on_signal(&signal(1, 0), MS) else { panic!("one order") };
+    let [Some(order), None] = risk.on_signal(&signal(1, 0), MS) else {
+        panic!("one order")
+    };
     // $10 buys 19 at $0.50 with a fee of $0.0175 each.
     assert_eq!(order.count_centi, 1_900);
     risk.on_ack(&ack(&order, 1_900, 332_500));
     assert_eq!(risk.on_signal(&signal(2, 0), 600 * MS), NOTHING);
     assert_eq!(risk.counters().game_limit, 1);
     // Selling what is held is an open order at its own worst case first: no room for it either.
-    let mut risk = Risk::new(Limits { max_exposure_dollars: 12, ..limits() });
-    let [Some(home), None] = risk.on_signal(&signal(1, 0), MS) else { panic!("one order") };
+    let mut risk = Risk::new(Limits {
+        max_exposure_dollars: 12,
+        ..limits()
+    });
+    let [Some(home), None] = risk.on_signal(&signal(1, 0), MS) else {
+        panic!("one order")
+    };
     risk.on_ack(&ack(&home, home.count_centi, 0));
     risk.on_game_over(1);
-    let other = Signal { game: 2, market: 20, ..signal(2, 0) };
-    assert_eq!(count(risk.on_signal(&other, MS)), home.count_centi, "the room is free again");
+    let other = Signal {
+        game: 2,
+        market: 20,
+        ..signal(2, 0)
+    };
+    assert_eq!(
+        count(risk.on_signal(&other, MS)),
+        home.count_centi,
+        "the room is free again"
+    );
 }
 
 #[test]
 fn an_order_whose_fate_is_unknown_stays_at_stake() {
-    let mut risk = Risk::new(Limits { max_exposure_dollars: 12, ..limits() });
-    let [Some(order), None] = risk.on_signal(&signal(1, 0), MS) else { panic!("one order") };
+    let mut risk = Risk::new(Limits {
+        max_exposure_dollars: 12,
+        ..limits()
+    });
+    let [Some(order), None] = risk.on_signal(&signal(1, 0), MS) else {
+        panic!("one order")
+    };
     let before = count(risk.clone().on_signal(&signal(2, 1), 600 * MS));
-    risk.on_ack(&OrderAck { status: OrderStatus::Unknown as u8, ..ack(&order, 0, 0) });
+    risk.on_ack(&OrderAck {
+        status: OrderStatus::Unknown as u8,
+        ..ack(&order, 0, 0)
+    });
     assert_eq!(risk.open_orders(), 0);
     assert_eq!(count(risk.on_signal(&signal(2, 1), 600 * MS)), before);
 }
@@ -186,30 +285,68 @@ fn an_order_whose_fate_is_unknown_stays_at_stake() {
 fn malformed_signals_and_acks_are_counted_and_skipped() {
     let mut risk = Risk::new(limits());
     let bad = [
-        Signal { side: 9, ..signal(1, 0) },
-        Signal { kind: 9, ..signal(2, 0) },
-        Signal { price_e4: 0, ..signal(3, 0) },
-        Signal { price_e4: 10_000, ..signal(4, 0) },
-        Signal { team: 2, ..signal(5, 0) },
+        Signal {
+            side: 9,
+            ..signal(1, 0)
+        },
+        Signal {
+            kind: 9,
+            ..signal(2, 0)
+        },
+        Signal {
+            price_e4: 0,
+            ..signal(3, 0)
+        },
+        Signal {
+            price_e4: 10_000,
+            ..signal(4, 0)
+        },
+        Signal {
+            team: 2,
+            ..signal(5, 0)
+        },
     ];
     for signal in bad {
         assert_eq!(risk.on_signal(&signal, MS), NOTHING);
     }
-    risk.on_ack(&OrderAck { status: 99, ..OrderAck::zeroed() });
+    risk.on_ack(&OrderAck {
+        status: 99,
+        ..OrderAck::zeroed()
+    });
     assert_eq!(risk.counters().malformed, 6);
-    assert_eq!(risk.on_signal(&Signal { count_centi: 99, ..signal(6, 0) }, MS), NOTHING);
+    assert_eq!(
+        risk.on_signal(
+            &Signal {
+                count_centi: 99,
+                ..signal(6, 0)
+            },
+            MS
+        ),
+        NOTHING
+    );
     assert_eq!(risk.counters().too_small, 1);
 }
 
 /// An independent ledger of what the acknowledged positions and open orders can lose.
 fn worst_case(open: &[Order], held: &[[(i64, i64); 2]]) -> i64 {
-    let orders: i64 = open.iter().map(|order| stake_micros(
-        Side::from_byte(order.side).expect("ours"), order.price_e4, 700, order.count_centi,
-    )).sum();
-    let games: i64 = held.iter().map(|[(home, home_paid), (away, away_paid)]| {
-        let paid = home_paid + away_paid;
-        (paid - home * 10_000).max(paid - away * 10_000).max(0)
-    }).sum();
+    let orders: i64 = open
+        .iter()
+        .map(|order| {
+            stake_micros(
+                Side::from_byte(order.side).expect("ours"),
+                order.price_e4,
+                700,
+                order.count_centi,
+            )
+        })
+        .sum();
+    let games: i64 = held
+        .iter()
+        .map(|[(home, home_paid), (away, away_paid)]| {
+            let paid = home_paid + away_paid;
+            (paid - home * 10_000).max(paid - away * 10_000).max(0)
+        })
+        .sum();
     orders + games
 }
 

@@ -58,7 +58,10 @@ fn even_state(ingress_mono_ns: u64) -> GameState {
 }
 
 fn at(sequence: u64, sent_mono_ns: u64) -> Stamp {
-    Stamp { sequence, sent_mono_ns }
+    Stamp {
+        sequence,
+        sent_mono_ns,
+    }
 }
 
 fn live_shard() -> Shard {
@@ -71,12 +74,30 @@ fn live_shard() -> Shard {
 #[test]
 fn lesson_4_an_arbitrage_is_two_legs_of_one_size() {
     let mut shard = live_shard();
-    assert_eq!(shard.on_price(&quote(TeamSide::Home, 4_400, 4_500), at(0, MS)), NOTHING);
-    let cheap = PriceUpdate { ask_count_centi: 900, ..quote(TeamSide::Away, 4_700, 4_800) };
-    let [Some(home), Some(away)] = shard.on_price(&cheap, at(1, MS)) else { panic!("two legs") };
-    assert_eq!((home.market, home.price_e4, away.market, away.price_e4), (10, 4_500, 11, 4_800));
-    assert_eq!((home.count_centi, away.count_centi), (900, 900), "the smaller shown size");
-    assert_eq!((home.side(), away.side()), (Some(Side::Bid), Some(Side::Bid)));
+    assert_eq!(
+        shard.on_price(&quote(TeamSide::Home, 4_400, 4_500), at(0, MS)),
+        NOTHING
+    );
+    let cheap = PriceUpdate {
+        ask_count_centi: 900,
+        ..quote(TeamSide::Away, 4_700, 4_800)
+    };
+    let [Some(home), Some(away)] = shard.on_price(&cheap, at(1, MS)) else {
+        panic!("two legs")
+    };
+    assert_eq!(
+        (home.market, home.price_e4, away.market, away.price_e4),
+        (10, 4_500, 11, 4_800)
+    );
+    assert_eq!(
+        (home.count_centi, away.count_centi),
+        (900, 900),
+        "the smaller shown size"
+    );
+    assert_eq!(
+        (home.side(), away.side()),
+        (Some(Side::Bid), Some(Side::Bid))
+    );
     assert_eq!(home.kind(), Some(SignalKind::Arbitrage));
     assert_eq!(home.edge_e4, 700 - 174 - 175);
     assert_eq!(home.signal, signal_id(3, false, 1, 0));
@@ -92,7 +113,10 @@ fn selling_both_above_a_dollar_is_found_too() {
     else {
         panic!("two legs")
     };
-    assert_eq!((home.side(), home.price_e4, away.price_e4), (Some(Side::Ask), 5_400, 5_300));
+    assert_eq!(
+        (home.side(), home.price_e4, away.price_e4),
+        (Some(Side::Ask), 5_400, 5_300)
+    );
 }
 
 #[test]
@@ -104,7 +128,10 @@ fn a_model_edge_is_told_after_fees_and_blended_with_the_mid() {
         panic!("one signal")
     };
     assert_eq!((signal.fair_e4, signal.edge_e4), (4_550, 350 - 171));
-    assert_eq!((signal.side(), signal.kind()), (Some(Side::Bid), Some(SignalKind::ModelEdge)));
+    assert_eq!(
+        (signal.side(), signal.kind()),
+        (Some(Side::Bid), Some(SignalKind::ModelEdge))
+    );
     assert_eq!(signal.count_centi, 2_000);
 }
 
@@ -113,7 +140,10 @@ fn a_model_edge_is_told_after_fees_and_blended_with_the_mid() {
 fn lesson_9_a_signal_expires_a_fixed_time_after_its_input() {
     let mut shard = live_shard();
     let signals = shard.on_price(&quote(TeamSide::Home, 4_000, 4_200), at(9, 2 * MS));
-    assert_eq!(signals[0].map(|signal| signal.expires_mono_ns), Some(252 * MS));
+    assert_eq!(
+        signals[0].map(|signal| signal.expires_mono_ns),
+        Some(252 * MS)
+    );
 }
 
 #[test]
@@ -123,37 +153,87 @@ fn one_lasting_opportunity_is_told_once_until_it_improves_or_rearms() {
     let price = quote(TeamSide::Home, 4_000, 4_200);
     assert_eq!(told(shard.on_price(&price, at(1, MS))), 1, "appears");
     for sequence in 2..300 {
-        assert_eq!(told(shard.on_price(&price, at(sequence, MS + sequence))), 0, "unchanged");
+        assert_eq!(
+            told(shard.on_price(&price, at(sequence, MS + sequence))),
+            0,
+            "unchanged"
+        );
     }
     let better = quote(TeamSide::Home, 3_900, 4_100);
-    assert_eq!(told(shard.on_price(&better, at(300, 2 * MS))), 1, "improves");
-    assert_eq!(told(shard.on_price(&price, at(301, 3 * MS))), 0, "worse than told");
-    assert_eq!(told(shard.on_price(&price, at(302, 1_002 * MS))), 1, "told long ago");
+    assert_eq!(
+        told(shard.on_price(&better, at(300, 2 * MS))),
+        1,
+        "improves"
+    );
+    assert_eq!(
+        told(shard.on_price(&price, at(301, 3 * MS))),
+        0,
+        "worse than told"
+    );
+    assert_eq!(
+        told(shard.on_price(&price, at(302, 1_002 * MS))),
+        1,
+        "told long ago"
+    );
     let fair = quote(TeamSide::Home, 4_900, 5_100);
     assert_eq!(told(shard.on_price(&fair, at(303, 1_003 * MS))), 0, "gone");
-    assert_eq!(told(shard.on_price(&price, at(304, 1_004 * MS))), 1, "appears again");
+    assert_eq!(
+        told(shard.on_price(&price, at(304, 1_004 * MS))),
+        1,
+        "appears again"
+    );
 }
 
 #[test]
 fn nothing_is_told_of_what_may_not_be_traded() {
     let good = quote(TeamSide::Home, 4_000, 4_200);
     let bad_prices = [
-        PriceUpdate { status: MarketStatus::Suspect as u8, ..good },
-        PriceUpdate { status: MarketStatus::Closed as u8, ..good },
-        PriceUpdate { ask_count_centi: 0, ..good },
-        PriceUpdate { bid_price_e4: 4_300, ..good },
+        PriceUpdate {
+            status: MarketStatus::Suspect as u8,
+            ..good
+        },
+        PriceUpdate {
+            status: MarketStatus::Closed as u8,
+            ..good
+        },
+        PriceUpdate {
+            ask_count_centi: 0,
+            ..good
+        },
+        PriceUpdate {
+            bid_price_e4: 4_300,
+            ..good
+        },
     ];
     for price in bad_prices {
-        assert_eq!(live_shard().on_price(&price, at(1, MS)), NOTHING, "{price:?}");
+        assert_eq!(
+            live_shard().on_price(&price, at(1, MS)),
+            NOTHING,
+            "{price:?}"
+        );
     }
     for phase in [Phase::Scheduled, Phase::Final, Phase::Off] {
         let mut shard = live_shard();
-        shard.on_state(&GameState { phase: phase as u8, ..even_state(MS) }, at(1, MS));
+        shard.on_state(
+            &GameState {
+                phase: phase as u8,
+                ..even_state(MS)
+            },
+            at(1, MS),
+        );
         assert_eq!(shard.on_price(&good, at(1, MS)), NOTHING, "{phase:?}");
     }
     assert_eq!(shard().on_price(&good, at(1, MS)), NOTHING, "no state yet");
-    assert_ne!(live_shard().on_price(&good, at(1, 5_000 * MS)), NOTHING, "still fresh");
-    assert_eq!(live_shard().on_price(&good, at(1, 5_001 * MS)), NOTHING, "stale");
+    assert_ne!(
+        live_shard().on_price(&good, at(1, 5_000 * MS)),
+        NOTHING,
+        "still fresh"
+    );
+    assert_eq!(
+        live_shard().on_price(&good, at(1, 5_001 * MS)),
+        NOTHING,
+        "stale"
+    );
 }
 
 #[test]
@@ -161,8 +241,14 @@ fn a_fresh_state_can_cause_a_signal_too() {
     let mut shard = shard();
     shard.on_price(&quote(TeamSide::Home, 4_000, 4_200), at(1, MS));
     let signals = shard.on_state(&even_state(2 * MS), at(5, 2 * MS));
-    assert_eq!(signals[0].map(|signal| signal.signal), Some(signal_id(3, true, 5, 0)));
-    assert_eq!(signals[0].map(|signal| signal.ingress_mono_ns), Some(2 * MS));
+    assert_eq!(
+        signals[0].map(|signal| signal.signal),
+        Some(signal_id(3, true, 5, 0))
+    );
+    assert_eq!(
+        signals[0].map(|signal| signal.ingress_mono_ns),
+        Some(2 * MS)
+    );
 }
 
 #[test]
@@ -171,9 +257,18 @@ fn malformed_bytes_and_foreign_markets_are_counted_and_skipped() {
     let good = quote(TeamSide::Home, 4_900, 5_100);
     shard.on_price(&PriceUpdate { team: 9, ..good }, at(1, MS));
     shard.on_price(&PriceUpdate { status: 9, ..good }, at(2, MS));
-    shard.on_state(&GameState { sport: 9, ..even_state(0) }, at(3, MS));
+    shard.on_state(
+        &GameState {
+            sport: 9,
+            ..even_state(0)
+        },
+        at(3, MS),
+    );
     shard.on_price(&good, at(4, MS));
-    let other = PriceUpdate { market: 99, ..quote(TeamSide::Home, 4_000, 4_200) };
+    let other = PriceUpdate {
+        market: 99,
+        ..quote(TeamSide::Home, 4_000, 4_200)
+    };
     assert_eq!(shard.on_price(&other, at(5, MS)), NOTHING);
     let counters = shard.counters();
     assert_eq!((counters.malformed, counters.conflicting), (3, 1));
@@ -184,8 +279,17 @@ fn malformed_bytes_and_foreign_markets_are_counted_and_skipped() {
 fn a_flood_of_games_does_not_grow_the_table() {
     let mut shard = live_shard();
     for game in 0..5_000 {
-        shard.on_price(&PriceUpdate { game, ..quote(TeamSide::Home, 4_900, 5_100) }, at(1, MS));
+        shard.on_price(
+            &PriceUpdate {
+                game,
+                ..quote(TeamSide::Home, 4_900, 5_100)
+            },
+            at(1, MS),
+        );
     }
     assert_eq!(shard.counters().no_room, 5_001 - GAMES as u64);
-    assert_ne!(shard.on_price(&quote(TeamSide::Home, 4_000, 4_200), at(2, MS)), NOTHING);
+    assert_ne!(
+        shard.on_price(&quote(TeamSide::Home, 4_000, 4_200), at(2, MS)),
+        NOTHING
+    );
 }

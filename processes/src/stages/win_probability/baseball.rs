@@ -65,7 +65,10 @@ impl Baseball {
             *slot = runs;
             runs = convolve(&runs, &one);
         }
-        Self { innings, extra: half_inning(RUNNER_ON_SECOND, 0) }
+        Self {
+            innings,
+            extra: half_inning(RUNNER_ON_SECOND, 0),
+        }
     }
 
     pub(super) fn neutral(&self, state: &GameState) -> Option<Neutral> {
@@ -82,26 +85,41 @@ impl Baseball {
         let batting = half_inning(usize::from(state.bases & 0b111), state.outs);
         let later = REGULATION.saturating_sub(inning);
         let later_runs = self.full(&Innings::Regulation(later));
-        let this_inning = if inning > REGULATION { Innings::Extra } else { Innings::Regulation(1) };
+        let this_inning = if inning > REGULATION {
+            Innings::Extra
+        } else {
+            Innings::Regulation(1)
+        };
         let home_next = match this_inning {
             Innings::Extra => self.full(&Innings::Extra),
             Innings::Regulation(_) => self.full(&Innings::Regulation(later + 1)),
         };
         let (home, away, outs_left) = match half {
-            Half::Top => {
-                (*home_next, convolve(&batting, later_runs), 6 * later + 6 - state.outs)
-            }
+            Half::Top => (
+                *home_next,
+                convolve(&batting, later_runs),
+                6 * later + 6 - state.outs,
+            ),
             Half::Middle => (*home_next, *later_runs, 6 * later + 3),
-            Half::Bottom => {
-                (convolve(&batting, later_runs), *later_runs, 6 * later + 3 - state.outs)
-            }
+            Half::Bottom => (
+                convolve(&batting, later_runs),
+                *later_runs,
+                6 * later + 3 - state.outs,
+            ),
             Half::End | Half::None => (*later_runs, *later_runs, 6 * later),
         };
         let lead = lead(state);
         // Level after regulation, at least an inning follows.
-        let outs_left = if lead == 0 { outs_left.max(6) } else { outs_left };
+        let outs_left = if lead == 0 {
+            outs_left.max(6)
+        } else {
+            outs_left
+        };
         let left = f64::from(outs_left) / REGULATION_OUTS;
-        Some(Neutral { home_win: more_runs(&home, &away, lead), left })
+        Some(Neutral {
+            home_win: more_runs(&home, &away, lead),
+            left,
+        })
     }
 
     fn full(&self, innings: &Innings) -> &Distribution {
@@ -176,14 +194,23 @@ mod tests {
             for outs in 0..3_u8 {
                 let runs = half_inning(bases, outs);
                 let sum: f64 = runs.iter().sum();
-                let mean: f64 = (0_i32..).zip(&runs).map(|(count, p)| f64::from(count) * p).sum();
+                let mean: f64 = (0_i32..)
+                    .zip(&runs)
+                    .map(|(count, p)| f64::from(count) * p)
+                    .sum();
                 assert!((sum - 1.0).abs() < 1e-9, "{bases} {outs}: {sum}");
                 let expected = EXPECTED_RUNS[bases][usize::from(outs)];
-                assert!((mean - expected).abs() < 1e-3, "{bases} {outs}: {mean} not {expected}");
+                assert!(
+                    (mean - expected).abs() < 1e-3,
+                    "{bases} {outs}: {mean} not {expected}"
+                );
             }
         }
         let game = Baseball::new();
-        let mean: f64 = (0_i32..).zip(&game.innings[9]).map(|(n, p)| f64::from(n) * p).sum();
+        let mean: f64 = (0_i32..)
+            .zip(&game.innings[9])
+            .map(|(n, p)| f64::from(n) * p)
+            .sum();
         assert!((mean - 9.0 * 0.481).abs() < 1e-3, "{mean}");
     }
 }

@@ -31,7 +31,12 @@ fn shape(sport: Sport) -> Option<Shape> {
         Sport::Ncaam => (2, 1_200.0, 300.0, 11.0),
         Sport::Nhl | Sport::Mlb => return None,
     };
-    Some(Shape { periods, period_seconds, overtime_seconds, sigma_points })
+    Some(Shape {
+        periods,
+        period_seconds,
+        overtime_seconds,
+        sigma_points,
+    })
 }
 
 pub(super) fn neutral(state: &GameState, sport: Sport) -> Option<Neutral> {
@@ -51,16 +56,26 @@ pub(super) fn neutral(state: &GameState, sport: Sport) -> Option<Neutral> {
     let lead = lead(state);
     let left = seconds_left / total;
     // An overtime that may still follow keeps the stronger team's advantage alive on a tie.
-    let strength_left = if lead == 0 { left.max(shape.overtime_seconds / total) } else { left };
+    let strength_left = if lead == 0 {
+        left.max(shape.overtime_seconds / total)
+    } else {
+        left
+    };
     let (ball, ball_variance) = ball_value(state, sport);
     if seconds_left <= 0.0 {
-        return Some(Neutral { home_win: result(lead), left: strength_left });
+        return Some(Neutral {
+            home_win: result(lead),
+            left: strength_left,
+        });
     }
     let sigma = (shape.sigma_points * shape.sigma_points * left + ball_variance).sqrt();
     let expected = f64::from(lead) + ball;
     let wins = 1.0 - phi((0.5 - expected) / sigma);
     let loses = phi((-0.5 - expected) / sigma);
-    Some(Neutral { home_win: wins + 0.5 * (1.0 - wins - loses), left: strength_left })
+    Some(Neutral {
+        home_win: wins + 0.5 * (1.0 - wins - loses),
+        left: strength_left,
+    })
 }
 
 /// What the ball is worth to the home team, in points, and the variance of what the drive brings.
@@ -77,7 +92,11 @@ fn ball_value(state: &GameState, sport: Sport) -> (f64, f64) {
     }
     let from_home_goal = f64::from(state.yard_line.min(100));
     let home_has_it = state.possession == 1;
-    let from_own_goal = if home_has_it { from_home_goal } else { 100.0 - from_home_goal };
+    let from_own_goal = if home_has_it {
+        from_home_goal
+    } else {
+        100.0 - from_home_goal
+    };
     let first_and_ten = 0.055 * (from_own_goal - 15.0);
     let value = first_and_ten - 0.45 * f64::from(state.down - 1);
     (if home_has_it { value } else { -value }, DRIVE_VARIANCE)

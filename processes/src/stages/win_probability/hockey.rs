@@ -27,9 +27,16 @@ pub(super) fn neutral(state: &GameState) -> Option<Neutral> {
         // Overtime ends at the first goal, so a lead in it is a result.
         _ => 0.0,
     };
-    let left = (seconds_left / total).max(if lead == 0 { OVERTIME_SECONDS / total } else { 0.0 });
+    let left = (seconds_left / total).max(if lead == 0 {
+        OVERTIME_SECONDS / total
+    } else {
+        0.0
+    });
     let goals = poisson(GOALS_PER_GAME * seconds_left / total);
-    Some(Neutral { home_win: more_goals(&goals, lead), left })
+    Some(Neutral {
+        home_win: more_goals(&goals, lead),
+        left,
+    })
 }
 
 /// P(lead + home goals > away goals) + P(level) / 2, both sides scoring alike.

@@ -78,7 +78,9 @@ fn tail_quantile(p: f64) -> f64 {
 
 /// A polynomial, highest power first.
 fn horner(coefficients: &[f64], x: f64) -> f64 {
-    coefficients.iter().fold(0.0, |sum, coefficient| sum * x + coefficient)
+    coefficients
+        .iter()
+        .fold(0.0, |sum, coefficient| sum * x + coefficient)
 }
 
 #[cfg(test)]
@@ -87,10 +89,18 @@ mod tests {
 
     #[test]
     fn known_values() {
-        for (z, p) in [(0.0, 0.5), (1.0, 0.841_344_746), (-1.959_963_985, 0.025), (3.0, 0.998_650_102)]
-        {
+        for (z, p) in [
+            (0.0, 0.5),
+            (1.0, 0.841_344_746),
+            (-1.959_963_985, 0.025),
+            (3.0, 0.998_650_102),
+        ] {
             assert!((phi(z) - p).abs() < 2e-7, "phi({z}) = {}", phi(z));
-            assert!((phi_inverse(p) - z).abs() < 1e-6, "phi_inverse({p}) = {}", phi_inverse(p));
+            assert!(
+                (phi_inverse(p) - z).abs() < 1e-6,
+                "phi_inverse({p}) = {}",
+                phi_inverse(p)
+            );
         }
         assert_eq!(phi_inverse(0.0), f64::NEG_INFINITY);
         assert_eq!(phi_inverse(1.0), f64::INFINITY);

@@ -6,14 +6,24 @@ use bytemuck::Zeroable;
 use layouts::Half;
 use proptest::prelude::*;
 
-const SPORTS: [Sport; 6] =
-    [Sport::Nfl, Sport::Ncaaf, Sport::Nba, Sport::Ncaam, Sport::Nhl, Sport::Mlb];
+const SPORTS: [Sport; 6] = [
+    Sport::Nfl,
+    Sport::Ncaaf,
+    Sport::Nba,
+    Sport::Ncaam,
+    Sport::Nhl,
+    Sport::Mlb,
+];
 
 fn live(sport: Sport, period: u8, clock_deciseconds: u16, home: u16, away: u16) -> GameState {
     GameState {
         sport: sport as u8,
         phase: Phase::Live as u8,
-        half: if sport == Sport::Mlb { Half::Top as u8 } else { Half::None as u8 },
+        half: if sport == Sport::Mlb {
+            Half::Top as u8
+        } else {
+            Half::None as u8
+        },
         period,
         clock_deciseconds,
         home_score: home,
@@ -25,7 +35,10 @@ fn live(sport: Sport, period: u8, clock_deciseconds: u16, home: u16, away: u16) 
 }
 
 fn even(state: GameState) -> GameState {
-    GameState { pregame_home_win_e4: 5_000, ..state }
+    GameState {
+        pregame_home_win_e4: 5_000,
+        ..state
+    }
 }
 
 fn start(sport: Sport) -> GameState {
@@ -39,16 +52,24 @@ fn start(sport: Sport) -> GameState {
 }
 
 fn home_win(state: &GameState) -> f64 {
-    WinProbability::new().home_win(state).expect("a state that can be judged")
+    WinProbability::new()
+        .home_win(state)
+        .expect("a state that can be judged")
 }
 
 #[test]
 fn a_game_at_its_start_is_worth_its_pregame_probability() {
     for sport in SPORTS {
         for pregame in [1_310_u16, 5_000, 8_000] {
-            let state = GameState { pregame_home_win_e4: pregame, ..start(sport) };
+            let state = GameState {
+                pregame_home_win_e4: pregame,
+                ..start(sport)
+            };
             let model = to_e4(home_win(&state));
-            assert!(model.abs_diff(pregame) <= 20, "{sport:?}: {model} not {pregame}");
+            assert!(
+                model.abs_diff(pregame) <= 20,
+                "{sport:?}: {model} not {pregame}"
+            );
         }
     }
 }
@@ -70,13 +91,40 @@ fn a_final_score_is_certain_and_a_tie_is_half() {
 fn what_cannot_be_judged_has_no_probability() {
     let models = WinProbability::new();
     for sport in SPORTS {
-        let off = GameState { phase: Phase::Off as u8, ..start(sport) };
+        let off = GameState {
+            phase: Phase::Off as u8,
+            ..start(sport)
+        };
         assert_eq!(models.home_win(&off), None);
-        assert_eq!(models.home_win(&GameState { period: 0, ..start(sport) }), None);
+        assert_eq!(
+            models.home_win(&GameState {
+                period: 0,
+                ..start(sport)
+            }),
+            None
+        );
     }
-    assert_eq!(models.home_win(&GameState { sport: 77, ..start(Sport::Nba) }), None);
-    assert_eq!(models.home_win(&GameState { phase: 77, ..start(Sport::Nba) }), None);
-    assert_eq!(models.home_win(&GameState { half: 0, ..start(Sport::Mlb) }), None);
+    assert_eq!(
+        models.home_win(&GameState {
+            sport: 77,
+            ..start(Sport::Nba)
+        }),
+        None
+    );
+    assert_eq!(
+        models.home_win(&GameState {
+            phase: 77,
+            ..start(Sport::Nba)
+        }),
+        None
+    );
+    assert_eq!(
+        models.home_win(&GameState {
+            half: 0,
+            ..start(Sport::Mlb)
+        }),
+        None
+    );
 }
 
 /// Stern's own worked example: home lead 0 at half time is worth more than one half to the
@@ -84,10 +132,16 @@ fn what_cannot_be_judged_has_no_probability() {
 #[test]
 fn strength_fades_as_time_runs_out() {
     let at = |period, clock| {
-        home_win(&GameState { pregame_home_win_e4: 7_000, ..live(Sport::Nba, period, clock, 50, 50) })
+        home_win(&GameState {
+            pregame_home_win_e4: 7_000,
+            ..live(Sport::Nba, period, clock, 50, 50)
+        })
     };
     let (early, half, late) = (at(1, 7_200), at(3, 7_200), at(4, 100));
-    assert!(early > half && half > late && late > 0.5, "{early} {half} {late}");
+    assert!(
+        early > half && half > late && late > 0.5,
+        "{early} {half} {late}"
+    );
     // phi(phi_inverse(0.7) * sqrt(1/2))
     assert!((half - 0.644_6).abs() < 0.002, "{half}");
 }
@@ -97,8 +151,16 @@ fn overtime_and_last_seconds_are_sane() {
     // Level with no time left: the game goes on.
     for sport in [Sport::Nfl, Sport::Ncaaf, Sport::Nba, Sport::Nhl] {
         let periods = if sport == Sport::Nhl { 3 } else { 4 };
-        assert_eq!(to_e4(home_win(&even(live(sport, periods, 0, 20, 20)))), 5_000, "{sport:?}");
-        assert_eq!(to_e4(home_win(&live(sport, periods, 0, 21, 20))), 10_000, "{sport:?}");
+        assert_eq!(
+            to_e4(home_win(&even(live(sport, periods, 0, 20, 20)))),
+            5_000,
+            "{sport:?}"
+        );
+        assert_eq!(
+            to_e4(home_win(&live(sport, periods, 0, 21, 20))),
+            10_000,
+            "{sport:?}"
+        );
         let overtime = to_e4(home_win(&even(live(sport, periods + 1, 3_000, 20, 20))));
         assert!(overtime.abs_diff(5_000) <= 1, "{sport:?}: {overtime}");
     }
@@ -126,8 +188,14 @@ fn the_yard_line_is_measured_from_the_home_goal() {
             ..live(Sport::Nfl, 2, 9_000, 0, 0)
         }))
     };
-    assert!(at(1, 95) > at(1, 20) && at(1, 20) > at(2, 80), "the ball is worth more upfield");
-    assert!((at(1, 95) + at(2, 5) - 1.0).abs() < 1e-6, "mirrored for the away team");
+    assert!(
+        at(1, 95) > at(1, 20) && at(1, 20) > at(2, 80),
+        "the ball is worth more upfield"
+    );
+    assert!(
+        (at(1, 95) + at(2, 5) - 1.0).abs() < 1e-6,
+        "mirrored for the away team"
+    );
 }
 
 #[test]
@@ -140,13 +208,20 @@ fn baseball_knows_bases_outs_and_the_last_inning() {
             ..live(Sport::Mlb, 9, 0, home, away)
         }))
     };
-    assert_eq!(to_e4(bottom(0, 0, 4, 3)), 10_000, "the home team leads after the top of the ninth");
+    assert_eq!(
+        to_e4(bottom(0, 0, 4, 3)),
+        10_000,
+        "the home team leads after the top of the ninth"
+    );
     assert_eq!(to_e4(bottom(3, 0, 3, 4)), 0, "the last out is made");
     assert!(bottom(0, 0b111, 3, 4) > bottom(2, 0, 3, 4));
     // Tango's table: trailing by one, bottom of the ninth, nobody on, nobody out: near 0.19.
     let chance = bottom(0, 0, 3, 4);
     assert!((chance - 0.19).abs() < 0.03, "{chance}");
-    let extra = even(GameState { half: Half::End as u8, ..live(Sport::Mlb, 10, 0, 4, 4) });
+    let extra = even(GameState {
+        half: Half::End as u8,
+        ..live(Sport::Mlb, 10, 0, 4, 4)
+    });
     assert_eq!(to_e4(home_win(&extra)), 5_000);
 }
 
@@ -181,7 +256,12 @@ proptest! {
 fn rows(name: &str) -> Option<(Vec<String>, Vec<csv::StringRecord>)> {
     let bytes = recorded::bytes(name)?;
     let mut reader = csv::Reader::from_reader(flate2::read::GzDecoder::new(bytes.as_slice()));
-    let header = reader.headers().expect("a header").iter().map(str::to_owned).collect();
+    let header = reader
+        .headers()
+        .expect("a header")
+        .iter()
+        .map(str::to_owned)
+        .collect();
     Some((header, reader.records().filter_map(Result::ok).collect()))
 }
 
@@ -194,24 +274,40 @@ fn log_losses(pairs: &[(f64, bool)]) -> (f64, f64) {
     let count = pairs.len() as f64;
     let base = pairs.iter().filter(|(_, won)| *won).count() as f64 / count;
     let model = pairs.iter().map(|(p, won)| loss(*p, *won)).sum::<f64>() / count;
-    (model, pairs.iter().map(|(_, won)| loss(base, *won)).sum::<f64>() / count)
+    (
+        model,
+        pairs.iter().map(|(_, won)| loss(base, *won)).sum::<f64>() / count,
+    )
 }
 
 fn column<'a>(header: &[String], row: &'a csv::StringRecord, name: &str) -> &'a str {
-    let at = header.iter().position(|column| column == name).expect("a known column");
+    let at = header
+        .iter()
+        .position(|column| column == name)
+        .expect("a known column");
     row.get(at).unwrap_or_default()
 }
 
 #[test]
 fn the_basketball_model_beats_the_base_rate_on_recorded_games() {
-    let Some((header, rows)) = rows("pbp_wp/nba_2024-25_pbp_states_outcomes.csv.gz") else { return };
+    let Some((header, rows)) = rows("pbp_wp/nba_2024-25_pbp_states_outcomes.csv.gz") else {
+        return;
+    };
     let models = WinProbability::new();
     let mut pairs = Vec::new();
     for row in rows.iter().step_by(7) {
-        let number = |name| column(&header, row, name).parse::<f64>().unwrap_or(f64::NAN);
+        let number = |name| {
+            column(&header, row, name)
+                .parse::<f64>()
+                .unwrap_or(f64::NAN)
+        };
         let period = column(&header, row, "period").parse::<u8>().unwrap_or(0);
         let left = number("seconds_remaining");
-        let clock = if period <= 4 { left - 720.0 * f64::from(4_u8.saturating_sub(period)) } else { left };
+        let clock = if period <= 4 {
+            left - 720.0 * f64::from(4_u8.saturating_sub(period))
+        } else {
+            left
+        };
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let state = live(
             Sport::Nba,
@@ -226,20 +322,28 @@ fn the_basketball_model_beats_the_base_rate_on_recorded_games() {
     }
     let (model, base) = log_losses(&pairs);
     println!("NBA: log loss {model:.4} of the model without strength, {base:.4} of the base rate");
-    assert!(pairs.len() > 1_000 && model < base - 0.1, "{model} against {base}");
+    assert!(
+        pairs.len() > 1_000 && model < base - 0.1,
+        "{model} against {base}"
+    );
 }
 
 #[test]
 fn the_football_model_beats_the_base_rate_on_recorded_games() {
-    let Some((header, rows)) = rows("pbp_wp/nfl_post_2009-2016_nflscrapR_pbp_wp.csv.gz") else { return };
+    let Some((header, rows)) = rows("pbp_wp/nfl_post_2009-2016_nflscrapR_pbp_wp.csv.gz") else {
+        return;
+    };
     let models = WinProbability::new();
     let mut pairs = Vec::new();
     for row in &rows {
         let number = |name| column(&header, row, name).parse::<f64>().unwrap_or(0.0);
         let home_ball = column(&header, row, "posteam") == column(&header, row, "home_team");
         let to_goal = number("yardline_100");
-        let (minutes, seconds) = column(&header, row, "time").split_once(':').unwrap_or_default();
-        let clock: u16 = minutes.parse::<u16>().unwrap_or(0) * 600 + seconds.parse::<u16>().unwrap_or(0) * 10;
+        let (minutes, seconds) = column(&header, row, "time")
+            .split_once(':')
+            .unwrap_or_default();
+        let clock: u16 =
+            minutes.parse::<u16>().unwrap_or(0) * 600 + seconds.parse::<u16>().unwrap_or(0) * 10;
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let state = GameState {
             possession: if home_ball { 1 } else { 2 },
@@ -259,7 +363,10 @@ fn the_football_model_beats_the_base_rate_on_recorded_games() {
     }
     let (model, base) = log_losses(&pairs);
     println!("NFL: log loss {model:.4} of the model, {base:.4} of the base rate");
-    assert!(pairs.len() > 1_000 && model < base - 0.1, "{model} against {base}");
+    assert!(
+        pairs.len() > 1_000 && model < base - 0.1,
+        "{model} against {base}"
+    );
 }
 
 /// VENUE 8.14: the market's own mid beats a model that does not know what the market knows. The
@@ -267,28 +374,53 @@ fn the_football_model_beats_the_base_rate_on_recorded_games() {
 /// than the market it trades against.
 #[test]
 fn lesson_14_strength_and_the_blend_hold_their_own_against_the_market() {
-    let Some((header, rows)) = rows("pbp_wp/mlb_2026-06_kalshi_minute_prices_vs_game_state.csv.gz") else { return };
+    let Some((header, rows)) = rows("pbp_wp/mlb_2026-06_kalshi_minute_prices_vs_game_state.csv.gz")
+    else {
+        return;
+    };
     let models = WinProbability::new();
     let (mut alone, mut strong, mut market, mut blend) = (vec![], vec![], vec![], vec![]);
     for row in &rows {
-        let number = |name| column(&header, row, name).parse::<f64>().unwrap_or(f64::NAN);
+        let number = |name| {
+            column(&header, row, name)
+                .parse::<f64>()
+                .unwrap_or(f64::NAN)
+        };
         let (pregame, mid) = (number("pregame_prob"), number("kalshi_price"));
         let lead = number("score_diff");
         if !pregame.is_finite() || !mid.is_finite() || !lead.is_finite() {
             continue;
         }
-        let bit = |name, bit: u8| if column(&header, row, name) == "1" { bit } else { 0 };
+        let bit = |name, bit: u8| {
+            if column(&header, row, name) == "1" {
+                bit
+            } else {
+                0
+            }
+        };
         let bottom = column(&header, row, "inning_topbot") == "1";
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let state = GameState {
             half: if bottom { Half::Bottom } else { Half::Top } as u8,
             outs: number("outs_when_up") as u8,
-            bases: bit("runner_on_first", 1) | bit("runner_on_second", 2) | bit("runner_on_third", 4),
+            bases: bit("runner_on_first", 1)
+                | bit("runner_on_second", 2)
+                | bit("runner_on_third", 4),
             pregame_home_win_e4: (pregame * 10_000.0) as u16,
-            ..live(Sport::Mlb, number("inning") as u8, 0, lead.max(0.0) as u16, (-lead).max(0.0) as u16)
+            ..live(
+                Sport::Mlb,
+                number("inning") as u8,
+                0,
+                lead.max(0.0) as u16,
+                (-lead).max(0.0) as u16,
+            )
         };
-        let stateless = GameState { pregame_home_win_e4: NO_PROBABILITY, ..state };
-        let (Some(weak), Some(model)) = (models.home_win(&stateless), models.home_win(&state)) else {
+        let stateless = GameState {
+            pregame_home_win_e4: NO_PROBABILITY,
+            ..state
+        };
+        let (Some(weak), Some(model)) = (models.home_win(&stateless), models.home_win(&state))
+        else {
             continue;
         };
         let won = column(&header, row, "home_win") == "1";
@@ -303,6 +435,9 @@ fn lesson_14_strength_and_the_blend_hold_their_own_against_the_market() {
         "MLB: log loss without strength {alone:.4}, with {strong:.4}, market {market:.4}, \
          blend {blend:.4}, base rate {base:.4}"
     );
-    assert!(alone < base - 0.1 && strong < alone && market < alone, "{strong} {alone} {market}");
+    assert!(
+        alone < base - 0.1 && strong < alone && market < alone,
+        "{strong} {alone} {market}"
+    );
     assert!(blend < market + 0.005, "{blend} against {market}");
 }

@@ -1,6 +1,10 @@
 //! The pipeline file: what runs, where, and through which rings. Parsed and validated as a whole,
 //! before anything starts, with every fault reported at once.
 
+mod faults;
+
+pub use faults::PROGRAMS;
+
 use crate::runtime::Failure;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -52,7 +56,7 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Reads a pipeline file. Its meaning is not judged.
+    /// Reads a pipeline file. Its meaning is judged by [`Pipeline::faults`].
     ///
     /// # Errors
     ///

@@ -1,0 +1,137 @@
+//! The launcher's command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::{path::PathBuf, time::Duration};
+
+/// Exit codes of the launcher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Exit {
+    /// Ran, stopped in order, nothing lost, reconciled.
+    Clean = 0,
+    /// Ran, but a process failed, a message was lost, or the books do not agree with the venue's.
+    Failed = 1,
+    /// Did not start: bad arguments, a bad pipeline file, or a host that lacks something.
+    Refused = 2,
+}
+
+/// Starts a pipeline of pinned processes on shared-memory rings, watches it, stops it in order, and
+/// reports.
+#[derive(Debug, Parser)]
+#[command(name = "launch", version, args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) run: RunArguments,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  launch                                    the demo, until Ctrl-C
+  launch --for 30s --json out.json          the demo for half a minute, report to a file
+  launch --dry-run                          what would be started, where, and why
+  launch replay --from games.csv.gz --games 20 --speed 600
+
+Exit codes:
+  0  ran, stopped in order, nothing lost, the books agree with the venue's
+  1  ran, but a process failed, a message was lost, or the books do not agree
+  2  did not start: bad arguments, a bad pipeline file, or something is missing";
+
+/// What else than the plain run can be asked for.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Plays recorded games to settlement.
+    Replay(ReplayArguments),
+    /// Runs a command that dies with the launcher.
+    #[command(hide = true)]
+    Exec(ExecArguments),
+}
+
+/// The plain run.
+#[derive(Debug, Clone, Args)]
+pub(super) struct RunArguments {
+    /// Pipeline file; by default the demo that comes with the programs.
+    #[arg(long, value_name = "FILE")]
+    pub(super) pipeline: Option<PathBuf>,
+    /// Stop after this time, such as `30s` or `5m`; without it, at Ctrl-C.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub(super) limit: Option<Duration>,
+    /// Write the report to this file as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+    /// Print the plan and start nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+/// A replay of recorded games.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ReplayArguments {
+    /// Recorded minutes of games, CSV, gzipped or not.
+    #[arg(long, value_name = "FILE")]
+    pub(super) from: PathBuf,
+    /// Game seconds in a second of real time.
+    #[arg(long, value_name = "N")]
+    pub(super) speed: Option<f64>,
+    /// How many games, in order of their first pitch.
+    #[arg(long, value_name = "N")]
+    pub(super) games: Option<usize>,
+    /// Pipeline file; by default the replay that comes with the programs.
+    #[arg(long, value_name = "FILE")]
+    pub(super) pipeline: Option<PathBuf>,
+    /// Stop after this time, even in the middle of a game.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub(super) limit: Option<Duration>,
+    /// Write the report to this file as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
+    /// Print the plan and start nothing.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+/// A command to run under the launcher's protection.
+#[derive(Debug, Args)]
+pub(super) struct ExecArguments {
+    /// Program and arguments.
+    #[arg(trailing_var_arg = true, required = true)]
+    pub(super) command: Vec<std::ffi::OsString>,
+}
+
+/// Parses `30s`, `5m`, `1h30m`; a bare number is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let text = if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        format!("{text}s")
+    } else {
+        text.to_owned()
+    };
+    let parsed: jiff::SignedDuration = text
+        .parse()
+        .map_err(|_| "expected a time such as 30s, 5m or 1h30m".to_owned())?;
+    Duration::try_from(parsed)
+        .ok()
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "expected a time above zero".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units_or_are_seconds() {
+        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
+        for bad in ["", "0s", "-5s", "soon", "5 parsecs"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

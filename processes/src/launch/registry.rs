@@ -1,0 +1,63 @@
+//! The registry in Redis: which rings and processes there are, for whoever wants to find them.
+
+use crate::{pipeline::Pipeline, runtime::Failure};
+use serde_json::json;
+use std::time::Duration;
+
+/// Longest wait for the server.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Writes the registry in one pipelined exchange.
+///
+/// # Errors
+///
+/// When Redis does not take it. The rings do not depend on it.
+pub(super) fn publish(pipeline: &Pipeline) -> Result<(), Failure> {
+    let key = key(pipeline);
+    let mut batch = redis::pipe();
+    batch.del(&key).ignore();
+    for process in &pipeline.processes {
+        let value = json!({ "what": "process", "hot": process.hot, "core": process.core, "version": env!("CARGO_PKG_VERSION") });
+        batch
+            .hset(&key, format!("process:{}", process.name), value.to_string())
+            .ignore();
+    }
+    for link in &pipeline.links {
+        let value = json!({
+            "what": "ring", "path": pipeline.ring_path(&link.name), "message": link.message, "kind": link.kind,
+            "depth": link.depth, "producer": link.from, "consumer": link.to,
+        });
+        batch
+            .hset(&key, format!("ring:{}", link.name), value.to_string())
+            .ignore();
+    }
+    for board in &pipeline.boards {
+        let value = json!({ "what": "board", "path": pipeline.board_path(&board.name), "message": board.message, "writer": board.writer });
+        batch
+            .hset(&key, format!("board:{}", board.name), value.to_string())
+            .ignore();
+    }
+    exchange(pipeline, &batch)
+}
+
+/// Takes the registry back: it holds while the pipeline runs.
+pub(super) fn withdraw(pipeline: &Pipeline) -> Result<(), Failure> {
+    let mut batch = redis::pipe();
+    batch.del(key(pipeline)).ignore();
+    exchange(pipeline, &batch)
+}
+
+fn key(pipeline: &Pipeline) -> String {
+    format!("arbees:{}:registry", pipeline.name)
+}
+
+fn exchange(pipeline: &Pipeline, batch: &redis::Pipeline) -> Result<(), Failure> {
+    let talk = || -> redis::RedisResult<()> {
+        let mut connection = redis::Client::open(pipeline.redis.url.as_str())?
+            .get_connection_with_timeout(PATIENCE)?;
+        connection.set_read_timeout(Some(PATIENCE))?;
+        connection.set_write_timeout(Some(PATIENCE))?;
+        batch.exec(&mut connection)
+    };
+    talk().map_err(|error| Failure::other(format!("redis `{}`: {error}", pipeline.redis.url)))
+}

@@ -1,0 +1,240 @@
+//! How a run went: for people, and as JSON.
+
+use super::rings::RingReport;
+use crate::pipeline::LinkKind;
+use layouts::units::format_decimal;
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// The report of a run. Money is in dollars with six decimals, as text: it is exact.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Name of the pipeline.
+    pub pipeline: String,
+    /// Seconds from all processes ready to the first one stopped.
+    pub seconds: f64,
+    /// Why it was stopped.
+    pub stopped_because: String,
+    /// How loops waited, and why.
+    pub placement: String,
+    /// Every process, in data-flow order.
+    pub processes: Vec<ProcessReport>,
+    /// Every ring, in the order of the pipeline file.
+    pub rings: Vec<RingReport>,
+    /// Price updates published.
+    pub ticks: u64,
+    /// Signals raised.
+    pub signals: u64,
+    /// Orders made of them.
+    pub orders: u64,
+    /// Trades at the venue.
+    pub fills: u64,
+    /// Orders refused by the venue; `None` when the execution service left no figures.
+    pub rejected: Option<u64>,
+    /// From the arrival of the frame to the hand-over of the order to the socket.
+    pub tick_to_order_ns: Option<Percentiles>,
+    /// Money at the venue, by our books.
+    pub cash: Option<String>,
+    /// What is held, by our books.
+    pub positions: Vec<Position>,
+    /// Realised profit and loss after fees.
+    pub pnl: Option<String>,
+    /// Whether positions, fills, fees and cash of our books equal the venue's exactly.
+    pub reconciled: bool,
+    /// What does not agree, or why it could not be compared.
+    pub differences: Vec<String>,
+}
+
+/// One process in the report.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProcessReport {
+    /// Its name.
+    pub name: String,
+    /// The core that it was pinned to.
+    pub core: Option<usize>,
+    /// Times that it was started again.
+    pub restarts: u32,
+    /// Exit code, or `signal N`.
+    pub exit: String,
+    /// The end of its log, when it failed.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub last_words: String,
+}
+
+/// Percentiles of a latency, ns.
+#[derive(Debug, Clone, Copy, Serialize, serde::Deserialize)]
+pub struct Percentiles {
+    /// Median.
+    pub p50: u64,
+    /// 99th percentile.
+    pub p99: u64,
+    /// 99.9th percentile.
+    pub p999: u64,
+    /// Greatest.
+    pub max: u64,
+}
+
+/// One holding.
+#[derive(Debug, Clone, Serialize)]
+pub struct Position {
+    /// The venue's ticker.
+    pub ticker: String,
+    /// YES contracts; negative for NO.
+    pub contracts: String,
+}
+
+impl Report {
+    /// Messages lost in rings that may lose none.
+    #[must_use]
+    pub fn lost_in_lossless(&self) -> u64 {
+        self.rings
+            .iter()
+            .filter(|ring| ring.kind == LinkKind::Lossless)
+            .map(|ring| ring.lost)
+            .sum()
+    }
+
+    /// Whether everything went as it must.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.reconciled
+            && self.lost_in_lossless() == 0
+            && self.processes.iter().all(|process| process.exit == "0")
+    }
+
+    /// The report for people.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = format!(
+            "\n{}  {:.1} s, stopped because {}\n{}\n\n",
+            self.pipeline, self.seconds, self.stopped_because, self.placement
+        );
+        self.write_processes(&mut text);
+        self.write_rings(&mut text);
+        self.write_money(&mut text);
+        text
+    }
+
+    fn write_processes(&self, text: &mut String) {
+        let _ = writeln!(
+            text,
+            "{:<20} {:>4}  {:>8}  EXIT",
+            "PROCESS", "CORE", "RESTARTS"
+        );
+        for process in &self.processes {
+            let core = process.core.map_or("-".into(), |core| core.to_string());
+            let _ = writeln!(
+                text,
+                "{:<20} {core:>4}  {:>8}  {}",
+                process.name, process.restarts, process.exit
+            );
+            text.push_str(&process.last_words);
+        }
+    }
+
+    fn write_rings(&self, text: &mut String) {
+        let _ = writeln!(
+            text,
+            "\n{:<12} {:<12} {:<12} {:>10} {:>10} {:>6} {:>9} {:>9} {:>9}",
+            "RING", "MESSAGE", "KIND", "PUBLISHED", "CONSUMED", "LOST", "P50", "P99", "MAX"
+        );
+        for ring in &self.rings {
+            let kind = if ring.kind == LinkKind::Lossless {
+                "lossless"
+            } else {
+                "latest-wins"
+            };
+            let lost = if ring.lost == 0 {
+                "-".into()
+            } else {
+                ring.lost.to_string()
+            };
+            let _ = writeln!(
+                text,
+                "{:<12} {:<12} {kind:<12} {:>10} {:>10} {lost:>6} {:>9} {:>9} {:>9}",
+                ring.name,
+                ring.message,
+                ring.published,
+                ring.consumed,
+                latency(ring.p50_ns),
+                latency(ring.p99_ns),
+                latency(ring.max_ns)
+            );
+        }
+    }
+
+    fn write_money(&self, text: &mut String) {
+        let rejected = self.rejected.map_or("?".into(), |count| count.to_string());
+        let _ = writeln!(
+            text,
+            "\nticks {}  signals {}  orders {}  fills {}  rejected {rejected}",
+            self.ticks, self.signals, self.orders, self.fills
+        );
+        if let Some(figures) = &self.tick_to_order_ns {
+            let [p50, p99, p999, max] = [figures.p50, figures.p99, figures.p999, figures.max]
+                .map(|value| latency(Some(value)));
+            let _ = writeln!(
+                text,
+                "tick to order  p50 {p50}  p99 {p99}  p99.9 {p999}  max {max}"
+            );
+        }
+        let unknown = || "unknown".to_owned();
+        let _ = writeln!(
+            text,
+            "cash ${}  realised P&L ${}  open positions {}",
+            self.cash.clone().unwrap_or_else(unknown),
+            self.pnl.clone().unwrap_or_else(unknown),
+            self.positions.len()
+        );
+        let verdict = if self.reconciled {
+            "yes: positions, fills, fees and cash equal the venue's"
+        } else {
+            "NO"
+        };
+        let _ = writeln!(text, "reconciled  {verdict}");
+        for difference in &self.differences {
+            let _ = writeln!(text, "  {difference}");
+        }
+        if self.lost_in_lossless() > 0 {
+            let _ = writeln!(
+                text,
+                "LOST  {} messages in lossless rings",
+                self.lost_in_lossless()
+            );
+        }
+    }
+}
+
+/// Micro-dollars as dollars.
+pub(super) fn dollars(micros: i64) -> String {
+    format_decimal(micros, 6)
+}
+
+/// A latency in the unit that shows three digits of it.
+#[must_use]
+pub(super) fn latency(ns: Option<u64>) -> String {
+    match ns {
+        None => "-".into(),
+        Some(ns @ ..10_000) => format!("{ns}ns"),
+        Some(ns @ ..10_000_000) => format!("{}us", ns / 1_000),
+        Some(ns) => format!("{}ms", ns / 1_000_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_keep_their_leading_digits() {
+        assert_eq!(latency(Some(119)), "119ns");
+        assert_eq!(latency(Some(52_300)), "52us");
+        assert_eq!(latency(Some(101_000_000)), "101ms");
+        assert_eq!(latency(None), "-");
+    }
+
+    #[test]
+    fn dollars_keep_their_sign() {
+        assert_eq!(dollars(-17_500), "-0.017500");
+    }
+}

@@ -1,0 +1,111 @@
+//! The run directory: one launcher at a time, nothing stale in it.
+
+use crate::{pipeline::Pipeline, runtime::Failure};
+use nix::fcntl::{Flock, FlockArg};
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{Read, Write},
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+/// The run directory, held for as long as this value lives.
+pub(super) struct RunDirectory {
+    path: PathBuf,
+    _lock: Flock<File>,
+}
+
+impl RunDirectory {
+    /// Takes the run directory of a pipeline and clears away what an earlier run left.
+    ///
+    /// # Errors
+    ///
+    /// When another launcher runs the same pipeline, or the directory cannot be made.
+    pub(super) fn take(pipeline: &Pipeline) -> Result<Self, Failure> {
+        let path = pipeline.run_dir.clone();
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path.join("logs"))
+            .map_err(|error| {
+                Failure::io(format!("create run directory `{}`", path.display()), error)
+            })?;
+        let lock = lock(&path, &pipeline.name)?;
+        let directory = Self { path, _lock: lock };
+        directory.clear(pipeline.simulator.is_some())?;
+        Ok(directory)
+    }
+
+    /// Where the processes' output goes.
+    pub(super) fn logs(&self) -> PathBuf {
+        self.path.join("logs")
+    }
+
+    /// What a process wrote under `<name>.<suffix>`; `None` while it has not.
+    pub(super) fn read(&self, name: &str, suffix: &str) -> Option<serde_json::Value> {
+        let text = fs::read_to_string(self.path.join(format!("{name}.{suffix}"))).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Writes the resolved pipeline file, and returns where.
+    pub(super) fn write_pipeline(&self, pipeline: &Pipeline) -> Result<PathBuf, Failure> {
+        let path = self.path.join("pipeline.toml");
+        let text = toml::to_string(pipeline).map_err(Failure::other)?;
+        fs::write(&path, text)
+            .map_err(|error| Failure::io(format!("write `{}`", path.display()), error))?;
+        Ok(path)
+    }
+
+    /// Removes what belongs to one run only. With a simulator that includes the databases of earlier
+    /// runs: its venue begins anew each time, and so do the books.
+    fn clear(&self, simulated: bool) -> Result<(), Failure> {
+        let failed = |error| {
+            Failure::io(
+                format!("clear run directory `{}`", self.path.display()),
+                error,
+            )
+        };
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let of_one_run = [".ready", ".report.json", ".partial", ".sock"]
+                .iter()
+                .any(|suffix| name.ends_with(suffix));
+            let old_books =
+                simulated && name.starts_with("positions.") && !name.starts_with("positions.db");
+            if of_one_run || old_books {
+                fs::remove_file(&path).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn lock(path: &Path, name: &str) -> Result<Flock<File>, Failure> {
+    let file_path = path.join("launcher.lock");
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&file_path)
+        .map_err(|error| Failure::io(format!("open `{}`", file_path.display()), error))?;
+    let mut holder = String::new();
+    // Only for the text of the error: who holds the lock is the kernel's word, not this file's.
+    let _ = file.read_to_string(&mut holder);
+    let mut lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
+        Failure::Other(format!(
+            "pipeline `{name}` is running already, under launcher pid {}\n  fix: stop that one, or give this one another name and run_dir",
+            holder.trim()
+        ))
+    })?;
+    let written = lock
+        .set_len(0)
+        .and_then(|()| write!(lock, "{}", std::process::id()));
+    written.map_err(|error| Failure::io(format!("write `{}`", file_path.display()), error))?;
+    Ok(lock)
+}

@@ -1,0 +1,420 @@
+//! One run of a pipeline, from the first check to the last line of the report.
+
+use super::{
+    arguments::{Exit, RunArguments},
+    books::{Auditor, Books},
+    children::{Child, End},
+    events::Events,
+    identity, plan, preflight, private_redis, registry,
+    report::{ProcessReport, Report},
+    rings::Rings,
+    run_directory::RunDirectory,
+    segments,
+    status::Status,
+};
+use crate::{pipeline::Pipeline, runtime::Failure};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+/// How long all processes together may take to be ready.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a process may take to finish its work when asked to stop.
+const STOP_PATIENCE: Duration = Duration::from_secs(15);
+/// The same once a process has failed and the others may be waiting for it in vain.
+const FAILED_PATIENCE: Duration = Duration::from_secs(3);
+/// Time between two questions to the simulator whether its games are over.
+const STATUS_PERIOD: Duration = Duration::from_secs(1);
+
+/// A pipeline whose processes run. Dropping it kills them and removes the rings.
+struct Session {
+    pipeline: Pipeline,
+    placement: String,
+    directory: RunDirectory,
+    events: Events,
+    /// In the order of the file; stopped first to last.
+    children: Vec<Child>,
+    redis: Option<Child>,
+    /// There once the venue's address is known.
+    auditor: Option<Auditor>,
+}
+
+/// Runs a pipeline to its end and says how it went.
+pub(super) fn run(mut pipeline: Pipeline, arguments: &RunArguments) -> Exit {
+    let faults = pipeline.faults();
+    if !faults.is_empty() {
+        return refuse(
+            &format!("the file of pipeline `{}`", pipeline.name),
+            &faults,
+        );
+    }
+    let placement = plan::fit(&mut pipeline, &plan::usable_cores());
+    let programs = program_directory();
+    if arguments.dry_run {
+        print!("{}", plan::describe(&pipeline, &placement));
+        return Exit::Clean;
+    }
+    let obstacles = preflight::obstacles(&pipeline, &programs);
+    if !obstacles.is_empty() {
+        return refuse("this host", &obstacles);
+    }
+    eprintln!("{}: {placement}", pipeline.name);
+    let session = match Session::start(pipeline, placement, &programs) {
+        Ok(session) => session,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            return Exit::Refused;
+        }
+    };
+    let report = session.watch_and_stop(arguments.limit);
+    print!("{}", report.to_text());
+    if let Some(path) = &arguments.json
+        && let Err(error) = write_json(path, &report)
+    {
+        eprintln!("error: cannot write `{}`: {error}", path.display());
+        return Exit::Failed;
+    }
+    if report.is_clean() {
+        Exit::Clean
+    } else {
+        Exit::Failed
+    }
+}
+
+fn refuse(what: &str, reasons: &[String]) -> Exit {
+    eprintln!(
+        "error: {what} has {} fault{}; nothing was started",
+        reasons.len(),
+        if reasons.len() == 1 { "" } else { "s" }
+    );
+    for reason in reasons {
+        eprintln!("  - {reason}");
+    }
+    Exit::Refused
+}
+
+/// Where the pipeline's programs are: beside the launcher.
+fn program_directory() -> PathBuf {
+    std::env::current_exe()
+        .ok()
+        .and_then(|path| path.parent().map(Path::to_owned))
+        .unwrap_or_default()
+}
+
+fn write_json(path: &Path, report: &Report) -> std::io::Result<()> {
+    let mut text = serde_json::to_string_pretty(report).map_err(std::io::Error::other)?;
+    text.push('\n');
+    fs::write(path, text)
+}
+
+impl Session {
+    fn start(mut pipeline: Pipeline, placement: String, programs: &Path) -> Result<Self, Failure> {
+        let directory = RunDirectory::take(&pipeline)?;
+        let mut events = Events::watch(&pipeline.run_dir)?;
+        identity::assume(&mut pipeline)?;
+        let leftovers = segments::lay_out(&pipeline)?;
+        if leftovers > 0 {
+            eprintln!(
+                "{}: replaced {leftovers} rings that a killed run left behind",
+                pipeline.name
+            );
+        }
+        // From here on, dropping the session cleans up.
+        let redis = if pipeline.redis.url.is_empty() {
+            let launcher = std::env::current_exe()
+                .map_err(|error| Failure::io("find the launcher's own path", error));
+            let started = launcher.and_then(|path| {
+                private_redis::start(&mut pipeline, &path, &directory.logs(), &mut events)
+            });
+            Some(started.inspect_err(|_| segments::remove(&pipeline))?)
+        } else {
+            None
+        };
+        let mut session = Self {
+            pipeline,
+            placement,
+            directory,
+            events,
+            children: Vec::new(),
+            redis,
+            auditor: None,
+        };
+        session.start_processes(programs)?;
+        if let Err(failure) = registry::publish(&session.pipeline) {
+            eprintln!("warning: the registry is not in Redis: {failure}");
+        }
+        Ok(session)
+    }
+
+    /// Starts the processes from the end of the data flow to its beginning: who reads is there
+    /// before who writes. The simulator comes first, because its addresses go to all others.
+    fn start_processes(&mut self, programs: &Path) -> Result<(), Failure> {
+        let due = Instant::now() + START_PATIENCE;
+        if self.pipeline.simulator.is_some() {
+            let file = self.directory.write_pipeline(&self.pipeline)?;
+            self.start_one("simulator", None, programs, &file)?;
+            self.await_ready(due)?;
+            self.learn_addresses()?;
+        }
+        self.auditor = Some(Auditor::prepare(&self.pipeline)?);
+        let file = self.directory.write_pipeline(&self.pipeline)?;
+        let others: Vec<(String, Option<usize>)> = self
+            .pipeline
+            .processes
+            .iter()
+            .rev()
+            .filter(|process| process.program() != "simulator")
+            .map(|process| (process.name.clone(), process.core))
+            .collect();
+        for (name, core) in others {
+            self.start_one(&name, core, programs, &file)?;
+        }
+        self.await_ready(due)
+    }
+
+    fn start_one(
+        &mut self,
+        name: &str,
+        core: Option<usize>,
+        programs: &Path,
+        file: &Path,
+    ) -> Result<(), Failure> {
+        let program = programs.join(name.split('.').next().unwrap_or(name));
+        let arguments = [
+            Path::new("--pipeline"),
+            file,
+            Path::new("--name"),
+            Path::new(name),
+        ];
+        let child = Child::start(name, core, &program, arguments, &self.directory.logs())?;
+        let order = |child: &Child| {
+            self.pipeline
+                .processes
+                .iter()
+                .position(|process| process.name == child.name)
+        };
+        let place = self
+            .children
+            .partition_point(|other| order(other) < order(&child));
+        self.children.insert(place, child);
+        Ok(())
+    }
+
+    fn await_ready(&mut self, due: Instant) -> Result<(), Failure> {
+        loop {
+            let waiting: Vec<&str> = self
+                .children
+                .iter()
+                .map(|child| child.name.as_str())
+                .filter(|name| self.directory.read(name, "ready").is_none())
+                .collect();
+            if waiting.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() >= due {
+                return Err(Failure::other(format!(
+                    "not ready after {} s: {}",
+                    START_PATIENCE.as_secs(),
+                    waiting.join(", ")
+                )));
+            }
+            if self.events.stop_requested() {
+                return Err(Failure::other("interrupted"));
+            }
+            if let Some((child, end)) = self
+                .children
+                .iter_mut()
+                .find_map(|child| child.end().map(|end| (child, end)))
+            {
+                return Err(Failure::other(format!(
+                    "`{}` ended with {end} before it was ready:\n{}",
+                    child.name,
+                    child.last_words()
+                )));
+            }
+            self.events.wait_until(due);
+        }
+    }
+
+    /// Takes over the addresses that the simulator has bound.
+    fn learn_addresses(&mut self) -> Result<(), Failure> {
+        let ready = self
+            .directory
+            .read("simulator", "ready")
+            .unwrap_or_default();
+        let field = |name: &str| {
+            let value = ready
+                .get(name)
+                .and_then(serde_json::Value::as_str)
+                .map(str::to_owned);
+            value.ok_or_else(|| {
+                Failure::other(format!(
+                    "the simulator's ready file names no `{name}`: {ready}"
+                ))
+            })
+        };
+        self.pipeline.venue.rest = field("rest")?;
+        self.pipeline.venue.websocket = field("websocket")?;
+        self.pipeline.feed.url = field("feed")?;
+        Ok(())
+    }
+
+    /// Watches until there is a reason to stop, stops in order, compares the books, reports.
+    fn watch_and_stop(mut self, limit: Option<Duration>) -> Report {
+        let rings = Rings::open(&self.pipeline);
+        let mut status = Status::start();
+        let (reason, failed) = match &rings {
+            Ok(rings) => self.watch(rings, &mut status, limit),
+            Err(failure) => (failure.to_string(), true),
+        };
+        let seconds = status.finish();
+        eprintln!("{}: stopping, because {reason}", self.pipeline.name);
+        let patience = if failed {
+            FAILED_PATIENCE
+        } else {
+            STOP_PATIENCE
+        };
+        for child in self
+            .children
+            .iter_mut()
+            .filter(|child| child.name != "simulator")
+        {
+            child.stop(patience, &mut self.events);
+        }
+        let books = self
+            .auditor
+            .as_ref()
+            .map_or_else(no_books, |auditor| auditor.compare(&self.pipeline));
+        for child in &mut self.children {
+            child.stop(patience, &mut self.events);
+        }
+        // A registry that outlives its pipeline would send people to rings that are gone.
+        let _ = registry::withdraw(&self.pipeline);
+        if let Some(redis) = &mut self.redis {
+            redis.stop(patience, &mut self.events);
+        }
+        self.report(rings.ok().as_ref(), reason, seconds, books)
+    }
+
+    /// Returns why the pipeline is to be stopped, and whether that is a failure.
+    fn watch(
+        &mut self,
+        rings: &Rings,
+        status: &mut Status,
+        limit: Option<Duration>,
+    ) -> (String, bool) {
+        let end = limit.map(|limit| Instant::now() + limit);
+        let mut question_due = Instant::now() + STATUS_PERIOD;
+        loop {
+            if self.events.stop_requested() {
+                return ("it was asked to".into(), false);
+            }
+            if let Some(child) = self
+                .redis
+                .as_mut()
+                .and_then(|redis| redis.end().map(|end| (redis, end)))
+            {
+                // The hot path does not need it; say so and go on.
+                eprintln!(
+                    "\nwarning: redis-server ended with {}; the hot path goes on without the cold one",
+                    child.1
+                );
+                self.redis = None;
+            }
+            if let Some((child, end)) = self
+                .children
+                .iter_mut()
+                .find_map(|child| child.end().map(|end| (child, end)))
+            {
+                return (format!("`{}` ended with {end}", child.name), true);
+            }
+            let now = Instant::now();
+            if end.is_some_and(|end| now >= end) {
+                return ("its time was up".into(), false);
+            }
+            if now >= question_due {
+                if self.auditor.as_ref().is_some_and(Auditor::games_are_over) {
+                    return ("all games are settled".into(), false);
+                }
+                question_due = Instant::now() + STATUS_PERIOD;
+            }
+            status.update(rings);
+            let due = status.due().min(question_due);
+            self.events.wait_until(end.map_or(due, |end| end.min(due)));
+        }
+    }
+
+    fn report(
+        &mut self,
+        rings: Option<&Rings>,
+        reason: String,
+        seconds: f64,
+        books: Books,
+    ) -> Report {
+        let totals = rings.map(Rings::totals).unwrap_or_default();
+        let figures = self
+            .directory
+            .read("execution_service", "report.json")
+            .unwrap_or_default();
+        let processes = self
+            .children
+            .iter_mut()
+            .chain(&mut self.redis)
+            .map(|child| {
+                let end = child.end().unwrap_or(End::Killed);
+                let last_words = if end == End::Code(0) {
+                    String::new()
+                } else {
+                    child.last_words()
+                };
+                ProcessReport {
+                    name: child.name.clone(),
+                    core: child.core,
+                    restarts: 0,
+                    exit: end.to_string(),
+                    last_words,
+                }
+            });
+        Report {
+            pipeline: self.pipeline.name.clone(),
+            seconds,
+            stopped_because: reason,
+            placement: self.placement.clone(),
+            processes: processes.collect(),
+            rings: rings.map(Rings::report).unwrap_or_default(),
+            ticks: totals.ticks,
+            signals: totals.signals,
+            orders: totals.orders,
+            fills: totals.fills,
+            rejected: figures.get("rejected").and_then(serde_json::Value::as_u64),
+            tick_to_order_ns: figures
+                .get("tick_to_order_ns")
+                .and_then(|value| serde_json::from_value(value.clone()).ok()),
+            cash: books.cash,
+            positions: books.positions,
+            pnl: books.pnl,
+            reconciled: books.differences.is_empty(),
+            differences: books.differences,
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // The processes first: a ring is not pulled from under a live one.
+        self.children.clear();
+        self.redis = None;
+        segments::remove(&self.pipeline);
+    }
+}
+
+fn no_books() -> Books {
+    Books {
+        cash: None,
+        positions: Vec::new(),
+        pnl: None,
+        differences: vec!["the venue was never reached".into()],
+    }
+}

@@ -1,0 +1,347 @@
+//! What is wrong with a pipeline file: every fault at once, each with what was found and the fix.
+
+use super::{LinkKind, Pipeline, Source};
+use std::collections::HashSet;
+
+/// The programs that a process can run.
+pub const PROGRAMS: [&str; 8] = [
+    "kalshi_monitor",
+    "orchestrator",
+    "market_discovery",
+    "game_shard",
+    "signal_processor",
+    "execution_service",
+    "position_tracker",
+    "simulator",
+];
+
+/// Who may send which message to whom: `(from, message, to, must be lossless)`.
+const WIRING: [(&str, &str, &str, bool); 6] = [
+    ("kalshi_monitor", "PriceUpdate", "game_shard", false),
+    ("orchestrator", "GameState", "game_shard", true),
+    ("game_shard", "Signal", "signal_processor", true),
+    ("signal_processor", "Order", "execution_service", true),
+    ("execution_service", "OrderAck", "signal_processor", true),
+    ("execution_service", "Fill", "position_tracker", true),
+];
+
+impl Pipeline {
+    /// Every fault of this pipeline file, in words. Empty when it can be started.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        self.name_faults(&mut faults);
+        self.process_faults(&mut faults);
+        self.link_faults(&mut faults);
+        self.wiring_faults(&mut faults);
+        self.board_faults(&mut faults);
+        self.outside_faults(&mut faults);
+        self.value_faults(&mut faults);
+        faults
+    }
+
+    fn name_faults(&self, faults: &mut Vec<String>) {
+        let names = std::iter::once(("pipeline", &self.name))
+            .chain(
+                self.processes
+                    .iter()
+                    .map(|process| ("process", &process.name)),
+            )
+            .chain(self.links.iter().map(|link| ("link", &link.name)))
+            .chain(self.boards.iter().map(|board| ("board", &board.name)));
+        let mut seen = HashSet::new();
+        for (what, name) in names {
+            let plain =
+                |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
+            if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+                faults.push(format!(
+                    "{what} name `{name}`: letters, digits, `.`, `_` and `-` only, it becomes a file name"
+                ));
+            }
+            if !seen.insert((what, name)) {
+                faults.push(format!("{what} `{name}` is defined twice"));
+            }
+        }
+    }
+
+    fn process_faults(&self, faults: &mut Vec<String>) {
+        let mut cores = HashSet::new();
+        for process in &self.processes {
+            if !PROGRAMS.contains(&process.program()) {
+                faults.push(format!(
+                    "process `{}` runs no known program; known are {}",
+                    process.name,
+                    PROGRAMS.join(", ")
+                ));
+            }
+            if let Some((program, index)) = process.name.split_once('.')
+                && (program != "game_shard" || index.parse::<u8>().is_err())
+            {
+                faults.push(format!(
+                    "process `{}`: only `game_shard.N`, N from 0 to 255, takes a number",
+                    process.name
+                ));
+            }
+            if let Some(core) = process.core.filter(|_| process.hot)
+                && !cores.insert(core)
+            {
+                faults.push(format!(
+                    "process `{}`: core {core} belongs to another hot process already",
+                    process.name
+                ));
+            }
+        }
+        for program in PROGRAMS
+            .into_iter()
+            .filter(|program| *program != "game_shard")
+        {
+            let count = self
+                .processes
+                .iter()
+                .filter(|process| process.program() == program)
+                .count();
+            let wanted = usize::from(program != "simulator" || self.simulator.is_some());
+            if count != wanted {
+                faults.push(format!(
+                    "{count} processes run `{program}`, {wanted} needed"
+                ));
+            }
+        }
+        let shards = self.shards();
+        if shards == 0 {
+            faults.push("no process runs `game_shard`, at least `game_shard.0` is needed".into());
+        }
+        for index in 0..shards {
+            if !self
+                .processes
+                .iter()
+                .any(|process| process.name == format!("game_shard.{index}"))
+            {
+                faults.push(format!("there are {shards} shards, but no process `game_shard.{index}`; number them from 0"));
+            }
+        }
+    }
+
+    fn link_faults(&self, faults: &mut Vec<String>) {
+        for link in &self.links {
+            for (end, name) in [("from", &link.from), ("to", &link.to)] {
+                if !self.processes.iter().any(|process| process.name == *name) {
+                    faults.push(format!(
+                        "link `{}`: {end} = \"{name}\" is no process of this file",
+                        link.name
+                    ));
+                }
+            }
+            if !link.depth.is_power_of_two() || !(4..=1 << 24).contains(&link.depth) {
+                faults.push(format!(
+                    "link `{}`: depth {}, a power of two from 4 to 16777216 is needed",
+                    link.name, link.depth
+                ));
+            }
+            let program = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+            let (from, to) = (program(&link.from), program(&link.to));
+            let rule = WIRING
+                .iter()
+                .find(|rule| (rule.0, rule.1, rule.2) == (&*from, &*link.message, &*to));
+            match rule {
+                None => faults.push(format!(
+                    "link `{}`: `{from}` sends no {} to `{to}`",
+                    link.name, link.message
+                )),
+                Some(rule) if rule.3 && link.kind != LinkKind::Lossless => {
+                    faults.push(format!(
+                        "link `{}`: a lost {} is lost money; kind = \"lossless\" is needed",
+                        link.name, link.message
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Every pair of processes that must be connected is, and once only.
+    fn wiring_faults(&self, faults: &mut Vec<String>) {
+        for (from, message, to, _) in WIRING {
+            for sender in self
+                .processes
+                .iter()
+                .filter(|process| process.program() == from)
+            {
+                for receiver in self
+                    .processes
+                    .iter()
+                    .filter(|process| process.program() == to)
+                {
+                    let joins = |link: &&super::Link| {
+                        link.from == sender.name
+                            && link.to == receiver.name
+                            && link.message == message
+                    };
+                    let count = self.links.iter().filter(joins).count();
+                    if count != 1 {
+                        faults.push(format!(
+                            "{count} links carry {message} from `{}` to `{}`, exactly 1 needed",
+                            sender.name, receiver.name
+                        ));
+                    }
+                }
+            }
+        }
+    }
+
+    fn board_faults(&self, faults: &mut Vec<String>) {
+        for board in &self.boards {
+            if board.writer != "kalshi_monitor" || board.message != "PriceUpdate" {
+                faults.push(format!(
+                    "board `{}`: `{}` keeps no board of {}",
+                    board.name, board.writer, board.message
+                ));
+            }
+            if !board.slots.is_power_of_two() || !(4..=1 << 24).contains(&board.slots) {
+                faults.push(format!(
+                    "board `{}`: {} slots, a power of two from 4 to 16777216 is needed",
+                    board.name, board.slots
+                ));
+            }
+        }
+        if self.boards.len() != 1 {
+            faults.push(format!(
+                "{} boards, `kalshi_monitor` keeps exactly 1 of PriceUpdate",
+                self.boards.len()
+            ));
+        }
+    }
+
+    fn outside_faults(&self, faults: &mut Vec<String>) {
+        match &self.simulator {
+            Some(simulator) => {
+                if simulator.source == Source::Recorded && simulator.from.is_none() {
+                    faults.push("simulator: source = \"recorded\" needs `from`, or `launch replay --from FILE`".into());
+                }
+                let [least, greatest] = simulator.delay_ms;
+                if !(least >= 0.0 && least <= greatest && greatest <= 10_000.0) {
+                    faults.push(format!("simulator: delay_ms = [{least}, {greatest}], least to greatest up to 10000 needed"));
+                }
+                if !(simulator.speed > 0.0 && simulator.speed <= 100_000.0) {
+                    faults.push(format!(
+                        "simulator: speed {}, more than 0 and at most 100000 needed",
+                        simulator.speed
+                    ));
+                }
+                if simulator.games == 0 {
+                    faults.push("simulator: games = 0 leaves nothing to watch".into());
+                }
+            }
+            None => {
+                let venue = &self.venue;
+                let fields = [
+                    ("rest", &venue.rest),
+                    ("websocket", &venue.websocket),
+                    ("key_id", &venue.key_id),
+                    ("feed.url", &self.feed.url),
+                ];
+                for (name, _) in fields.iter().filter(|(_, value)| value.is_empty()) {
+                    faults.push(
+                        format!("without a [simulator], venue.{name} must be given")
+                            .replace("venue.feed", "feed"),
+                    );
+                }
+                if venue.key_file.as_os_str().is_empty() {
+                    faults.push("without a [simulator], venue.key_file must be given".into());
+                }
+            }
+        }
+    }
+
+    fn value_faults(&self, faults: &mut Vec<String>) {
+        let mut positive = |name: &str, value: u64| {
+            if value == 0 {
+                faults.push(format!("{name} = 0, more is needed"));
+            }
+        };
+        positive("feed.poll_ms", self.feed.poll_ms);
+        positive("redis.heartbeat_ms", self.redis.heartbeat_ms);
+        positive(
+            "limits.max_order_contracts",
+            self.limits.max_order_contracts.into(),
+        );
+        positive("limits.max_open_orders", self.limits.max_open_orders.into());
+        positive("model.signal_ttl_ms", self.model.signal_ttl_ms);
+        positive("model.max_state_age_ms", self.model.max_state_age_ms);
+        if self.feed.leagues.is_empty() {
+            faults.push("feed.leagues is empty, there is nothing to watch".into());
+        }
+        if self.model.weight_percent > 100 {
+            faults.push(format!(
+                "model.weight_percent = {}, at most 100",
+                self.model.weight_percent
+            ));
+        }
+        for (name, path) in [("rings", &self.rings), ("run_dir", &self.run_dir)] {
+            if !path.is_absolute() {
+                faults.push(format!(
+                    "{name} = \"{}\" is not an absolute path",
+                    path.display()
+                ));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn shipped(name: &str) -> Pipeline {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("pipelines")
+            .join(name);
+        Pipeline::load(&path).unwrap()
+    }
+
+    #[test]
+    fn the_shipped_demo_has_no_fault() {
+        assert_eq!(shipped("demo.toml").faults(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_shipped_replay_lacks_its_file_only() {
+        let mut replay = shipped("replay.toml");
+        assert_eq!(replay.faults().len(), 1, "{:?}", replay.faults());
+        replay.simulator.as_mut().unwrap().from = Some("games.csv.gz".into());
+        assert_eq!(replay.faults(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once() {
+        let mut pipeline = shipped("demo.toml");
+        pipeline.links[0].depth = 1000;
+        pipeline.links[0].to = "game_shard.7".into();
+        pipeline.links[6].kind = LinkKind::LatestWins;
+        pipeline.processes[1].name = "orchestra".into();
+        pipeline.model.weight_percent = 101;
+        let faults = pipeline.faults().join("\n");
+        for part in [
+            "depth 1000",
+            "`to = \"game_shard.7\"`".trim_matches('`'),
+            "a lost Order is lost money",
+            "no known program",
+            "weight_percent = 101",
+        ] {
+            assert!(faults.contains(part), "{part} is missing in:\n{faults}");
+        }
+    }
+
+    #[test]
+    fn names_cannot_escape_their_directory() {
+        let mut pipeline = shipped("demo.toml");
+        pipeline.name = "../demo".into();
+        assert!(
+            pipeline
+                .faults()
+                .iter()
+                .any(|fault| fault.contains("`../demo`"))
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! `kalshi_monitor`: the venue's order books into prices.
+//!
+//! An I/O thread learns the markets from the discovery stream, keeps one WebSocket session and
+//! turns frames into events ([`feed`]). The hot thread owns the books and publishes a price to the
+//! ring of the market's shard and to the board, whenever best bid, best offer or status change.
+
+pub mod feed;
+
+use crate::cold::redis::Cold;
+use crate::runtime::{Context, Failure, Output, handoff, io_thread};
+use crate::stages::books::{Books, Event, Wanted};
+use crate::venue::kalshi_frames::{Level, Outcome};
+use crate::venue::signing::Signer;
+use feed::{Feed, FeedCounters, Note};
+use layouts::PriceUpdate;
+use layouts::units::format_decimal;
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+
+/// Names a file that takes every full book at exit.
+pub const BOOKS_VARIABLE: &str = "ARBEES_BOOKS";
+/// Events between the threads: a burst of a second fits many times over.
+const INBOX: usize = 16_384;
+/// Requests for snapshots that may wait.
+const WANTED: usize = 1_024;
+/// Events in one round of the loop.
+const ROUND: usize = 64;
+
+/// Runs the process.
+///
+/// # Errors
+///
+/// When the rings or the key are unusable, or a lossless ring cannot take what it must.
+pub fn run(context: &Context) -> Result<Value, Failure> {
+    let venue = &context.pipeline.venue;
+    let signer = Signer::load(&venue.key_id, &venue.key_file).map_err(Failure::other)?;
+    let mut desk = Desk::attach(context)?;
+    let (to_hot, mut inbox) = handoff::to_hot(INBOX);
+    let (mut wanted, wanted_inbox) = handoff::to_io::<Wanted>(WANTED);
+    let cold = Cold::connect(&context.pipeline.redis.url, &context.pipeline.name);
+    let feed = Feed::new(venue.websocket.clone(), signer, cold, to_hot);
+    let heartbeat = (context.name.clone(), context.pipeline.redis.heartbeat_ms);
+    io_thread("feed", move || feed.run(wanted_inbox, heartbeat))?;
+    context.pin()?;
+    context.ready()?;
+    let mut idle = context.idle();
+    while !context.stopping() {
+        let mut worked = false;
+        for _ in 0..ROUND {
+            let Some(note) = inbox.pop() else { break };
+            worked = true;
+            match desk.take(note, context)? {
+                Wanted::Nothing => {}
+                // A lost request is made good by the feed, which asks again for what it misses.
+                other => drop(wanted.push(other)),
+            }
+        }
+        if worked {
+            idle.progress();
+        } else if inbox.drained() {
+            return Err(Failure::other("the feed's thread has ended"));
+        } else {
+            idle.wait(&mut [&mut inbox]);
+        }
+    }
+    // From here on nobody keeps these prices true.
+    desk.apply(&Event::Disconnected, ipc::clock::mono_ns(), context)?;
+    desk.write_books()?;
+    Ok(desk.figures())
+}
+
+/// The hot thread's side: the books, and where their prices go.
+struct Desk {
+    books: Books,
+    outputs: Vec<Output<PriceUpdate>>,
+    board: ipc::BoardWriter<PriceUpdate>,
+    /// Place in `outputs` by market number.
+    routes: HashMap<u32, usize>,
+    tickers: HashMap<u32, String>,
+    feed: FeedCounters,
+    unroutable: u64,
+}
+
+impl Desk {
+    fn attach(context: &Context) -> Result<Self, Failure> {
+        Ok(Self {
+            books: Books::default(),
+            outputs: context.outputs()?,
+            board: context.board()?,
+            routes: HashMap::new(),
+            tickers: HashMap::new(),
+            feed: FeedCounters::default(),
+            unroutable: 0,
+        })
+    }
+
+    fn take(&mut self, note: Note, context: &Context) -> Result<Wanted, Failure> {
+        match note {
+            Note::Event {
+                event,
+                ingress_mono_ns,
+            } => self.apply(&event, ingress_mono_ns, context),
+            Note::Market {
+                facts,
+                shard,
+                ticker,
+            } => {
+                let route = self
+                    .outputs
+                    .iter()
+                    .position(|output| output.to_index() == shard);
+                let Some(route) = route else {
+                    self.unroutable += 1;
+                    tracing::warn!(ticker, shard, "no ring leads to this market's shard");
+                    return Ok(Wanted::Nothing);
+                };
+                self.routes.insert(facts.market, route);
+                self.tickers.insert(facts.market, ticker);
+                self.apply(&Event::Market(facts), 0, context)
+            }
+            Note::Counters(counters) => {
+                self.feed = counters;
+                Ok(Wanted::Nothing)
+            }
+        }
+    }
+
+    fn apply(
+        &mut self,
+        event: &Event,
+        ingress_mono_ns: u64,
+        context: &Context,
+    ) -> Result<Wanted, Failure> {
+        let (routes, outputs, board) = (&self.routes, &mut self.outputs, &mut self.board);
+        self.books.apply(event, ingress_mono_ns, &mut |update| {
+            // Discovery keeps numbers below the board's slots; one beyond them has no row.
+            board.write(update.market, update);
+            match routes
+                .get(&update.market)
+                .and_then(|route| outputs.get_mut(*route))
+            {
+                Some(output) => output.send(update, context).map(drop),
+                None => Ok(()),
+            }
+        })
+    }
+
+    /// Every full book, in the venue's own format.
+    fn write_books(&self) -> Result<(), Failure> {
+        let Some(path) = std::env::var_os(BOOKS_VARIABLE) else {
+            return Ok(());
+        };
+        let side = |levels: &[Level]| -> Value {
+            let level = |level: &Level| {
+                json!([
+                    format_decimal(level.0.into(), 4),
+                    format_decimal(level.1, 2)
+                ])
+            };
+            levels.iter().map(level).collect()
+        };
+        let mut books = Map::new();
+        for (market, book, _) in self.books.iter() {
+            let Some(ticker) = self.tickers.get(&market) else {
+                continue;
+            };
+            let sides = json!({ "yes": side(book.levels(Outcome::Yes)), "no": side(book.levels(Outcome::No)) });
+            books.insert(ticker.clone(), sides);
+        }
+        std::fs::write(&path, Value::Object(books).to_string())
+            .map_err(|error| Failure::io(format!("write books to {}", path.display()), error))
+    }
+
+    fn figures(&self) -> Value {
+        let books = self.books.counters();
+        json!({
+            "frames": self.feed.frames,
+            "deltas": books.deltas,
+            "snapshots": books.snapshots,
+            "skipped": books.skipped,
+            "unknown": self.feed.unknown,
+            "malformed": self.feed.malformed,
+            "errors": self.feed.errors,
+            "gaps": books.gaps,
+            "contradictions": books.contradictions,
+            "resyncs": self.feed.resyncs,
+            "reconnects": self.feed.reconnects,
+            "ticks": books.ticks,
+            "markets": self.tickers.len(),
+            "unroutable": self.unroutable,
+        })
+    }
+}

@@ -1,0 +1,268 @@
+//! The monitor's I/O side between a real Redis, a real WebSocket, and the books.
+
+use super::*;
+use crate::cold::redis::private_server::Server;
+use crate::runtime::handoff::{self, Inbox, ToIo};
+use crate::runtime::io_thread;
+use crate::stages::books::Books;
+use crate::venue::kalshi_ws::stand_in::{Venue, listen};
+use crate::venue::recorded;
+use crate::venue::signing::test_signer;
+use layouts::{MarketStatus, PriceUpdate};
+use serde_json::json;
+use std::convert::Infallible;
+
+/// The hot thread's side of a feed.
+struct Hot {
+    inbox: Inbox<Note>,
+    wanted: ToIo<Wanted>,
+    books: Books,
+    published: Vec<PriceUpdate>,
+    counters: FeedCounters,
+}
+
+impl Hot {
+    /// Starts a feed towards `address`.
+    fn start(server: &Server, address: String) -> Self {
+        let (to_hot, inbox) = handoff::to_hot(64);
+        let (wanted, wanted_inbox) = handoff::to_io(16);
+        let cold = Cold::connect(&server.url(), "test");
+        let feed = Feed::new(address, test_signer(), cold, to_hot);
+        io_thread("feed", move || {
+            feed.run(wanted_inbox, ("kalshi_monitor".into(), 100))
+        })
+        .expect("starts");
+        let (books, published) = (Books::default(), Vec::new());
+        Self {
+            inbox,
+            wanted,
+            books,
+            published,
+            counters: FeedCounters::default(),
+        }
+    }
+
+    /// Works until a condition holds.
+    async fn until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        let working = async {
+            while !holds(self) {
+                let Some(note) = self.inbox.pop() else {
+                    tokio::task::yield_now().await;
+                    continue;
+                };
+                self.take(note);
+            }
+        };
+        let patience = Duration::from_secs(30);
+        tokio::time::timeout(patience, working)
+            .await
+            .unwrap_or_else(|_| panic!("never came: {what}"));
+    }
+
+    fn take(&mut self, note: Note) {
+        let (event, ingress_mono_ns) = match note {
+            Note::Event {
+                event,
+                ingress_mono_ns,
+            } => (event, ingress_mono_ns),
+            Note::Market { facts, .. } => (Event::Market(facts), 0),
+            Note::Counters(counters) => {
+                self.counters = counters;
+                return;
+            }
+        };
+        let published = &mut self.published;
+        let wanted = self.books.apply(&event, ingress_mono_ns, &mut |update| {
+            published.push(*update);
+            Ok::<(), Infallible>(())
+        });
+        match wanted {
+            Ok(Wanted::Nothing) => {}
+            Ok(wanted) => self.wanted.push(wanted).expect("room"),
+        }
+    }
+
+    fn last_status(&self) -> Option<MarketStatus> {
+        self.published.last().and_then(PriceUpdate::status)
+    }
+}
+
+fn market(number: u32, ticker: &str) -> Discovery {
+    Discovery::Market(Market {
+        market: number,
+        ticker: ticker.into(),
+        event_ticker: "E".into(),
+        game: 5,
+        shard: 0,
+        team: 0,
+        fee_rate_e4: 700,
+        tick_e4: 100,
+        exchange_index: 0,
+    })
+}
+
+fn snapshot(seq: u64, price: &str) -> String {
+    json!({"type":"orderbook_snapshot","sid":1,"seq":seq,"msg":{"market_ticker":"E-A",
+        "yes_dollars_fp":[[price,"10.00"]],"no_dollars_fp":[["0.3000","7.00"]]}})
+    .to_string()
+}
+
+/// Takes the two subscriptions that open a session.
+async fn welcome(venue: &mut Venue) -> Vec<String> {
+    let books = venue.command().await;
+    assert_eq!(books["params"]["channels"], json!(["orderbook_delta"]));
+    let lifecycle = venue.command().await;
+    assert_eq!(
+        lifecycle["params"]["channels"],
+        json!(["market_lifecycle_v2"])
+    );
+    venue
+        .says(r#"{"type":"subscribed","id":1,"msg":{"channel":"orderbook_delta","sid":1}}"#)
+        .await;
+    venue
+        .says(r#"{"type":"subscribed","id":2,"msg":{"channel":"market_lifecycle_v2","sid":2}}"#)
+        .await;
+    serde_json::from_value(books["params"]["market_tickers"].clone()).expect("tickers")
+}
+
+#[tokio::test]
+async fn a_gap_a_bad_frame_and_a_lost_connection_are_survived() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let cold = server.cold().await;
+    cold.announce(&market(1, "E-A")).await.expect("announces");
+    let (listener, address) = listen().await;
+    let mut hot = Hot::start(&server, address);
+    let mut venue = Venue::accept(&listener).await;
+    assert_eq!(welcome(&mut venue).await, ["E-A"]);
+    venue.says(&snapshot(1, "0.4000")).await;
+    hot.until("the first price", |hot| {
+        hot.last_status() == Some(MarketStatus::Active)
+    })
+    .await;
+    assert_eq!(
+        (hot.published[0].bid_price_e4, hot.published[0].ask_price_e4),
+        (4_000, 7_000)
+    );
+
+    // Number 2 cannot be read, so 3 shows a gap, and a snapshot is asked for.
+    venue
+        .says(r#"{"type":"orderbook_delta","sid":1,"seq":2,"msg":{"market_ticker":"E-A"}}"#)
+        .await;
+    venue
+        .says(r#"{"type":"weather","sid":1,"seq":3,"msg":{}}"#)
+        .await;
+    hot.until("suspicion", |hot| {
+        hot.last_status() == Some(MarketStatus::Suspect)
+    })
+    .await;
+    let command = venue.command().await;
+    assert_eq!(
+        (&command["params"]["action"], &command["params"]["sid"]),
+        (&json!("get_snapshot"), &json!(1))
+    );
+    venue.says(&snapshot(4, "0.4100")).await;
+    hot.until("the price after the gap", |hot| {
+        hot.last_status() == Some(MarketStatus::Active)
+    })
+    .await;
+
+    // A market found later is added to the subscription.
+    cold.announce(&market(2, "E-B")).await.expect("announces");
+    let command = venue.command().await;
+    assert_eq!(
+        (
+            &command["params"]["action"],
+            &command["params"]["market_tickers"]
+        ),
+        (&json!("add_markets"), &json!(["E-B"]))
+    );
+
+    // The line goes; everything is suspect until the next session's snapshot.
+    drop(venue);
+    hot.until("the loss", |hot| {
+        hot.last_status() == Some(MarketStatus::Suspect)
+    })
+    .await;
+    let mut venue = Venue::accept(&listener).await;
+    let mut tickers = welcome(&mut venue).await;
+    tickers.sort();
+    assert_eq!(tickers, ["E-A", "E-B"]);
+    venue.says(&snapshot(1, "0.4200")).await;
+    hot.until("the price after the loss", |hot| {
+        hot.last_status() == Some(MarketStatus::Active)
+    })
+    .await;
+    venue
+        .says(r#"{"type":"market_lifecycle_v2","sid":2,"seq":1,"msg":{"event_type":"determined","market_ticker":"E-A"}}"#)
+        .await;
+    hot.until("the end of the market", |hot| {
+        hot.last_status() == Some(MarketStatus::Closed)
+    })
+    .await;
+
+    // The venue may end a session by an error that says so.
+    venue
+        .says(r#"{"type":"error","msg":{"code":25,"msg":"buffer overflow"}}"#)
+        .await;
+    let _venue = Venue::accept(&listener).await;
+    hot.until("the counters", |hot| hot.counters.reconnects == 2)
+        .await;
+    let counters = hot.counters;
+    assert_eq!(
+        (counters.malformed, counters.unknown, counters.errors),
+        (1, 1, 1)
+    );
+    assert!(
+        cold.get("heartbeat:kalshi_monitor")
+            .await
+            .expect("asks")
+            .is_some(),
+        "it beats"
+    );
+}
+
+#[tokio::test]
+async fn a_recorded_session_served_verbatim_arrives_whole() {
+    let name = "kalshi_ws/jfreun123_demo_session_2026-07-01.raw.jsonl";
+    let (Some(session), Some(server)) = (recorded::text(name), Server::start()) else {
+        return;
+    };
+    let cold = server.cold().await;
+    let mut tickers: Vec<&str> = session
+        .split("\"market_ticker\":\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    tickers.sort_unstable();
+    tickers.dedup();
+    for (number, ticker) in (1..).zip(&tickers) {
+        cold.announce(&market(number, ticker))
+            .await
+            .expect("announces");
+    }
+    let (listener, address) = listen().await;
+    let mut hot = Hot::start(&server, address);
+    let serve = async {
+        let mut venue = Venue::accept(&listener).await;
+        for frame in session.lines() {
+            venue.says(frame).await;
+        }
+        venue
+    };
+    let followed = hot.until("the last delta", |hot| hot.books.counters().deltas == 2_885);
+    let (_venue, ()) = tokio::join!(serve, followed);
+    let counters = hot.books.counters();
+    assert_eq!(
+        (counters.gaps, counters.contradictions, counters.snapshots),
+        (0, 0, 5)
+    );
+    assert_eq!(
+        (
+            tickers.len(),
+            hot.books.iter().filter(|(.., in_step)| *in_step).count()
+        ),
+        (5, 5)
+    );
+}

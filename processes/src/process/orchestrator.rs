@@ -1,0 +1,225 @@
+//! `orchestrator`: scoreboards into game states, each to the ring of its game's shard.
+//!
+//! An I/O thread polls every league once a tick, decides what is new ([`desk`]) and announces games;
+//! the hot thread owns the rings.
+
+pub mod desk;
+
+use crate::cold::announcer::{announcer, heart};
+use crate::cold::discovery::{Discovery, Game};
+use crate::cold::redis::Cold;
+use crate::process::complaints::Complaints;
+use crate::runtime::{Context, Failure, handoff, io_thread};
+use crate::venue::VenueError;
+use crate::venue::backoff::Backoff;
+use crate::venue::espn::parse_scoreboard;
+use crate::venue::espn_client::{EspnClient, Poll};
+use crate::venue::league::{LEAGUES, League};
+use desk::{GameDesk, Outcome};
+use futures_util::future::join_all;
+use layouts::GameState;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+/// Batches between the threads.
+const INBOX: usize = 1_024;
+
+/// What one look at a league brings to the hot thread.
+struct Batch {
+    states: Vec<(u8, GameState)>,
+    counters: Counters,
+}
+
+#[derive(Debug, Clone, Copy, Default, serde::Serialize)]
+struct Counters {
+    polls: u64,
+    unchanged: u64,
+    failed: u64,
+    malformed: u64,
+    left_out: u64,
+    games: usize,
+}
+
+/// Runs the process.
+///
+/// # Errors
+///
+/// When the rings are unusable, a league or address is wrong, or a ring cannot take what it must.
+pub fn run(context: &Context) -> Result<Value, Failure> {
+    let mut outputs = context.outputs::<GameState>()?;
+    let clients = clients(context)?;
+    let (mut to_hot, mut inbox) = handoff::to_hot::<Batch>(INBOX);
+    let watcher = Watcher::new(context)?;
+    io_thread("scoreboards", move || async move {
+        watcher.run(clients, &mut to_hot).await
+    })?;
+    context.pin()?;
+    context.ready()?;
+    let (mut idle, mut counters) = (context.idle(), Counters::default());
+    let (mut published, mut unroutable) = (0_u64, 0_u64);
+    while !context.stopping() {
+        let Some(batch) = inbox.pop() else {
+            if inbox.drained() {
+                return Err(Failure::other("the scoreboards' thread has ended"));
+            }
+            idle.wait(&mut [&mut inbox]);
+            continue;
+        };
+        idle.progress();
+        counters = batch.counters;
+        for (shard, state) in batch.states {
+            match outputs.iter_mut().find(|output| output.to_index() == shard) {
+                Some(output) => {
+                    output.send(&state, context)?;
+                    published += 1;
+                }
+                None => unroutable += 1,
+            }
+        }
+    }
+    Ok(json!({ "feed": counters, "states": published, "unroutable": unroutable }))
+}
+
+fn clients(context: &Context) -> Result<Vec<EspnClient>, Failure> {
+    let feed = &context.pipeline.feed;
+    let known = || LEAGUES.map(|league| league.path).join(", ");
+    let client = |path: &String| {
+        let league = League::at(path).ok_or_else(|| {
+            Failure::Configuration(format!("unknown league `{path}`; known are {}", known()))
+        })?;
+        EspnClient::new(&feed.url, league).map_err(Failure::other)
+    };
+    feed.leagues.iter().map(client).collect()
+}
+
+/// The I/O side.
+struct Watcher {
+    cold: Cold,
+    name: String,
+    heartbeat_ms: u64,
+    poll: Duration,
+    shards: u8,
+    counters: Counters,
+    complaints: Complaints,
+}
+
+impl Watcher {
+    fn new(context: &Context) -> Result<Self, Failure> {
+        let pipeline = &context.pipeline;
+        let shards = u8::try_from(pipeline.shards()).map_err(|_| {
+            Failure::Configuration("more shards than a signal's id can tell apart".into())
+        })?;
+        Ok(Self {
+            cold: Cold::connect(&pipeline.redis.url, &pipeline.name),
+            name: context.name.clone(),
+            heartbeat_ms: pipeline.redis.heartbeat_ms,
+            poll: Duration::from_millis(pipeline.feed.poll_ms.max(1)),
+            shards,
+            counters: Counters::default(),
+            complaints: Complaints::default(),
+        })
+    }
+
+    /// Runs until the hot thread is gone.
+    async fn run(mut self, mut clients: Vec<EspnClient>, to_hot: &mut handoff::ToHot<Batch>) {
+        let beat = heart(self.cold.clone(), &self.name, self.heartbeat_ms);
+        // A game must not change its shard: nothing is assigned before the past is known.
+        let mut desk = GameDesk::new(self.shards, self.remembered().await);
+        let announce = announcer(self.cold.clone());
+        let mut tick = interval(self.poll);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            let polls = join_all(clients.iter_mut().map(EspnClient::poll)).await;
+            let mut states = Vec::new();
+            for (client, poll) in clients.iter_mut().zip(polls) {
+                let outcome = self.look(&mut desk, client, poll);
+                states.extend(outcome.states);
+                for game in outcome.announcements {
+                    // The announcer lives as long as this runtime.
+                    let _ = announce.send(Discovery::Game(game));
+                }
+            }
+            self.counters.games = desk.len();
+            beat.send_replace(json!(self.counters));
+            if to_hot
+                .send(Batch {
+                    states,
+                    counters: self.counters,
+                })
+                .await
+                .is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    fn look(
+        &mut self,
+        desk: &mut GameDesk,
+        client: &mut EspnClient,
+        poll: Result<Poll, VenueError>,
+    ) -> Outcome {
+        let league = client.league();
+        let away = format!("scoreboard {} is away", league.path);
+        self.counters.polls += 1;
+        match poll {
+            Ok(Poll::Unchanged(arrival)) => {
+                self.complaints.forget(&away);
+                self.counters.unchanged += 1;
+                desk.on_unchanged(league, arrival)
+            }
+            Ok(Poll::Document(document, arrival)) => {
+                self.complaints.forget(&away);
+                match parse_scoreboard(league, &document, arrival) {
+                    Ok(scoreboard) => {
+                        for reason in &scoreboard.left_out {
+                            self.counters.left_out += 1;
+                            self.complaints
+                                .say(&format!("left out: {reason}"), &league.path);
+                        }
+                        desk.on_scoreboard(league, scoreboard.games)
+                    }
+                    Err(reason) => {
+                        self.counters.malformed += 1;
+                        self.complaints.say(
+                            &format!("scoreboard {} cannot be read", league.path),
+                            &reason,
+                        );
+                        client.forget();
+                        Outcome::default()
+                    }
+                }
+            }
+            Err(error) => {
+                self.counters.failed += 1;
+                self.complaints.say(&away, &error);
+                Outcome::default()
+            }
+        }
+    }
+
+    /// Which shard prices which game, from earlier runs. Waits for the server as long as it takes.
+    async fn remembered(&mut self) -> Vec<(u32, u8)> {
+        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
+        loop {
+            match self.cold.hash_get_all("games").await {
+                Ok(games) => {
+                    let game = |json: &String| serde_json::from_str::<Game>(json).ok();
+                    return games
+                        .values()
+                        .filter_map(game)
+                        .map(|game| (game.game, game.shard))
+                        .collect();
+                }
+                Err(error) => {
+                    self.complaints
+                        .say("cannot learn which shard prices which game", &error);
+                    sleep(backoff.delay()).await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! What the orchestrator knows of every game, and what follows from a new look at a scoreboard.
+
+use crate::cold::discovery::Game;
+use crate::venue::espn::{Arrival, ParsedGame};
+use crate::venue::league::League;
+use layouts::game::NO_PROBABILITY;
+use layouts::{GameState, Phase};
+use std::collections::HashMap;
+
+/// How often a live game that does not change is sent, so that its readers know it to be fresh.
+pub const REFRESH_NS: u64 = 1_000_000_000;
+
+/// Every game, in memory.
+#[derive(Debug)]
+pub struct GameDesk {
+    shards: u8,
+    next_shard: u8,
+    assigned: HashMap<u32, u8>,
+    games: HashMap<u32, Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    announced: Game,
+    last: GameState,
+}
+
+/// What follows from one look.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// To be sent to the ring of a shard.
+    pub states: Vec<(u8, GameState)>,
+    /// To be announced.
+    pub announcements: Vec<Game>,
+}
+
+impl GameDesk {
+    /// Starts with the assignments of an earlier run.
+    #[must_use]
+    pub fn new(shards: u8, remembered: impl IntoIterator<Item = (u32, u8)>) -> Self {
+        let shards = shards.max(1);
+        let assigned: HashMap<u32, u8> = remembered
+            .into_iter()
+            .filter(|(_, shard)| *shard < shards)
+            .collect();
+        let next_shard = u8::try_from(assigned.len() % usize::from(shards)).unwrap_or(0);
+        Self {
+            shards,
+            next_shard,
+            assigned,
+            games: HashMap::new(),
+        }
+    }
+
+    /// Number of games known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.games.len()
+    }
+
+    /// Whether no game is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.games.is_empty()
+    }
+
+    /// Takes the games of a fresh scoreboard.
+    pub fn on_scoreboard(&mut self, league: League, games: Vec<ParsedGame>) -> Outcome {
+        let mut outcome = Outcome::default();
+        for game in games {
+            self.on_game(league, game, &mut outcome);
+        }
+        outcome
+    }
+
+    /// Takes the news that a league's scoreboard is what it was.
+    pub fn on_unchanged(&mut self, league: League, arrival: Arrival) -> Outcome {
+        let mut outcome = Outcome::default();
+        for known in self
+            .games
+            .values_mut()
+            .filter(|known| known.last.sport == league.sport as u8)
+        {
+            let mut state = known.last;
+            state.ingress_mono_ns = arrival.mono_ns;
+            state.ingress_unix_us = arrival.unix_us;
+            if due(&known.last, &state) {
+                known.last = state;
+                outcome.states.push((known.announced.shard, state));
+            }
+        }
+        outcome
+    }
+
+    fn on_game(&mut self, league: League, game: ParsedGame, outcome: &mut Outcome) {
+        let shard = self.shard_of(game.state.game);
+        let mut state = game.state;
+        let announcement = Game {
+            game: state.game,
+            league: league.path.to_owned(),
+            shard,
+            start: game.start,
+            home: game.home,
+            away: game.away,
+            phase: phase_name(state.phase()).to_owned(),
+        };
+        let Some(known) = self.games.get_mut(&state.game) else {
+            outcome.announcements.push(announcement.clone());
+            outcome.states.push((shard, state));
+            self.games.insert(
+                state.game,
+                Known {
+                    announced: announcement,
+                    last: state,
+                },
+            );
+            return;
+        };
+        // The line is shown only until the game starts; it is worth keeping.
+        if state.pregame_home_win_e4 == NO_PROBABILITY {
+            state.pregame_home_win_e4 = known.last.pregame_home_win_e4;
+        }
+        if known.announced != announcement {
+            known.announced = announcement.clone();
+            outcome.announcements.push(announcement);
+        }
+        if due(&known.last, &state) {
+            known.last = state;
+            outcome.states.push((shard, state));
+        }
+    }
+
+    /// Round robin, and the same for ever.
+    fn shard_of(&mut self, game: u32) -> u8 {
+        if let Some(shard) = self.assigned.get(&game) {
+            return *shard;
+        }
+        let shard = self.next_shard;
+        self.next_shard = (shard + 1) % self.shards;
+        self.assigned.insert(game, shard);
+        shard
+    }
+}
+
+/// Whether a state says anything new, or is live and was last sent a while ago.
+fn due(last: &GameState, state: &GameState) -> bool {
+    let stamps = GameState {
+        ingress_mono_ns: last.ingress_mono_ns,
+        ingress_unix_us: last.ingress_unix_us,
+        ..*state
+    };
+    let old = state.ingress_mono_ns.saturating_sub(last.ingress_mono_ns) >= REFRESH_NS;
+    stamps != *last || (old && state.phase() == Some(Phase::Live))
+}
+
+fn phase_name(phase: Option<Phase>) -> &'static str {
+    match phase {
+        Some(Phase::Scheduled) => "scheduled",
+        Some(Phase::Live) => "live",
+        Some(Phase::Final) => "final",
+        Some(Phase::Off) | None => "off",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cold::discovery::Team;
+    use crate::venue::league::LEAGUES;
+    use bytemuck::Zeroable as _;
+
+    const NFL: League = LEAGUES[0];
+
+    fn game(number: u32, phase: Phase, home_score: u16, mono_ns: u64) -> ParsedGame {
+        let team = Team {
+            code: "X".into(),
+            location: String::new(),
+            name: String::new(),
+        };
+        let state = GameState {
+            game: number,
+            phase: phase as u8,
+            home_score,
+            ingress_mono_ns: mono_ns,
+            pregame_home_win_e4: if phase == Phase::Scheduled {
+                6_000
+            } else {
+                NO_PROBABILITY
+            },
+            ..GameState::zeroed()
+        };
+        ParsedGame {
+            state,
+            start: String::new(),
+            home: team.clone(),
+            away: team,
+        }
+    }
+
+    fn shards(outcome: &Outcome) -> Vec<u8> {
+        outcome
+            .announcements
+            .iter()
+            .map(|game| game.shard)
+            .collect()
+    }
+
+    #[test]
+    fn games_go_to_shards_in_turn_and_stay_there() {
+        let mut desk = GameDesk::new(2, []);
+        let all = || {
+            (1..=4)
+                .map(|number| game(number, Phase::Scheduled, 0, 1))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(shards(&desk.on_scoreboard(NFL, all())), [0, 1, 0, 1]);
+        let mut again = GameDesk::new(2, [(3, 0), (9, 7)]);
+        assert_eq!(
+            shards(&again.on_scoreboard(NFL, all())),
+            [1, 0, 0, 1],
+            "3 remembered, 9 no shard of ours"
+        );
+    }
+
+    #[test]
+    fn a_change_is_sent_at_once_and_a_live_game_every_second() {
+        let mut desk = GameDesk::new(1, []);
+        let mut sent = |game| desk.on_scoreboard(NFL, vec![game]).states.len();
+        assert_eq!(sent(game(1, Phase::Live, 0, 0)), 1, "new");
+        assert_eq!(sent(game(1, Phase::Live, 0, REFRESH_NS - 1)), 0, "the same");
+        assert_eq!(sent(game(1, Phase::Live, 3, REFRESH_NS - 1)), 1, "a score");
+        assert_eq!(
+            sent(game(1, Phase::Live, 3, 2 * REFRESH_NS)),
+            1,
+            "a second later"
+        );
+        assert_eq!(sent(game(1, Phase::Final, 3, 2 * REFRESH_NS)), 1, "over");
+        assert_eq!(
+            sent(game(1, Phase::Final, 3, 9 * REFRESH_NS)),
+            0,
+            "over for good"
+        );
+    }
+
+    #[test]
+    fn an_unchanged_board_keeps_live_games_fresh() {
+        let mut desk = GameDesk::new(1, []);
+        desk.on_scoreboard(
+            NFL,
+            vec![game(1, Phase::Live, 0, 0), game(2, Phase::Scheduled, 0, 0)],
+        );
+        let later = Arrival {
+            mono_ns: 5 * REFRESH_NS,
+            unix_us: 9,
+        };
+        let outcome = desk.on_unchanged(NFL, later);
+        let [(0, state)] = outcome.states.as_slice() else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(
+            (state.game, state.ingress_mono_ns, state.ingress_unix_us),
+            (1, later.mono_ns, 9)
+        );
+        assert_eq!(
+            desk.on_unchanged(LEAGUES[5], later),
+            Outcome::default(),
+            "another league"
+        );
+    }
+
+    #[test]
+    fn phases_are_announced_and_the_line_before_the_game_is_kept() {
+        let mut desk = GameDesk::new(1, []);
+        desk.on_scoreboard(NFL, vec![game(1, Phase::Scheduled, 0, 0)]);
+        let outcome = desk.on_scoreboard(NFL, vec![game(1, Phase::Live, 0, 1)]);
+        assert_eq!(outcome.announcements[0].phase, "live");
+        assert_eq!(outcome.states[0].1.pregame_home_win_e4, 6_000);
+        assert_eq!(
+            desk.on_scoreboard(NFL, vec![game(1, Phase::Live, 0, 2)]),
+            Outcome::default()
+        );
+    }
+}

@@ -1,0 +1,284 @@
+//! REST calls against a server on loopback that answers as recorded.
+
+use super::*;
+use crate::venue::signing::{SIGNATURE_HEADER, TIMESTAMP_HEADER, test_signer};
+use axum::body::Bytes;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::{Router, response::IntoResponse};
+use base64::Engine as _;
+use ring::signature::{ED25519, UnparsedPublicKey};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+/// Answers in order, and what was asked.
+#[derive(Default)]
+struct Script {
+    answers: VecDeque<(u16, String)>,
+    asked: Vec<(Method, String, String)>,
+}
+
+/// A client of a venue that gives these answers.
+async fn venue(answers: &[(u16, &str)]) -> (KalshiRest, Arc<Mutex<Script>>) {
+    let answers = answers
+        .iter()
+        .map(|(status, body)| (*status, (*body).to_owned()))
+        .collect();
+    let script = Arc::new(Mutex::new(Script {
+        answers,
+        asked: vec![],
+    }));
+    let (signer, played) = (test_signer(), Arc::clone(&script));
+    let key = signer.public_key().to_vec();
+    let handler = move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| async move {
+        let header = |name: &str| {
+            headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+        };
+        let message = format!("{}{method}{}", header(TIMESTAMP_HEADER), uri.path());
+        let signature = base64::engine::general_purpose::STANDARD
+            .decode(header(SIGNATURE_HEADER))
+            .unwrap_or_default();
+        if UnparsedPublicKey::new(&ED25519, &key)
+            .verify(message.as_bytes(), &signature)
+            .is_err()
+        {
+            return (StatusCode::UNAUTHORIZED, "unsigned".to_owned()).into_response();
+        }
+        let mut script = played.lock().expect("whole");
+        let body = String::from_utf8(body.to_vec()).expect("text");
+        script.asked.push((method, uri.to_string(), body));
+        let (status, body) = script
+            .answers
+            .pop_front()
+            .expect("an answer for every request");
+        (StatusCode::from_u16(status).expect("a status"), body).into_response()
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("binds");
+    let base = format!(
+        "http://{}/trade-api/v2/",
+        listener.local_addr().expect("bound")
+    );
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
+    (KalshiRest::new(&base, signer).expect("a client"), script)
+}
+
+fn asked(script: &Mutex<Script>) -> Vec<String> {
+    script
+        .lock()
+        .expect("whole")
+        .asked
+        .iter()
+        .map(|(method, uri, _)| format!("{method} {uri}"))
+        .collect()
+}
+
+const ORDER: NewOrder<'_> = NewOrder {
+    ticker: "A-B",
+    client_order_id: "c-1",
+    side: Side::Ask,
+    count_centi: 150,
+    price_e4: 6_300,
+    exchange_index: 3,
+};
+
+#[tokio::test]
+async fn an_order_is_strings_and_its_answer_integers() {
+    let answer = r#"{"average_fee_paid":"0.0175","average_fill_price":"0.5200","client_order_id":"c-1","fill_count":"1.00","order_id":"97ec18b7","remaining_count":"0.00","ts_ms":1781159370164}"#;
+    let nothing = r#"{"client_order_id":"c-1","fill_count":"0.00","order_id":"97ec18b8","remaining_count":"0.00","ts_ms":1}"#;
+    let (rest, script) = venue(&[(201, answer), (201, nothing)]).await;
+    let result = rest.create_order(&ORDER).await.expect("placed");
+    assert_eq!(
+        (
+            result.order_id.as_str(),
+            result.filled_centi,
+            result.remaining_centi
+        ),
+        ("97ec18b7", 100, 0)
+    );
+    assert_eq!(
+        (result.average_fill_price_micros, result.average_fee_micros),
+        (Some(520_000), Some(17_500))
+    );
+    let result = rest.create_order(&ORDER).await.expect("placed");
+    assert_eq!(
+        (result.filled_centi, result.average_fill_price_micros),
+        (0, None)
+    );
+    let (method, uri, body) = script.lock().expect("whole").asked[0].clone();
+    assert_eq!(
+        (method, uri.as_str()),
+        (Method::POST, "/trade-api/v2/portfolio/events/orders")
+    );
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&body).expect("JSON"),
+        serde_json::json!({"ticker":"A-B","client_order_id":"c-1","side":"ask","count":"1.50","price":"0.6300",
+            "time_in_force":"immediate_or_cancel","self_trade_prevention_type":"taker_at_cross","exchange_index":3})
+    );
+}
+
+#[tokio::test]
+async fn errors_carry_status_and_code_in_every_shape() {
+    let shapes = [
+        (
+            409,
+            r#"{"error":{"code":"order_already_exists","message":"order already exists","service":"exchange"}}"#,
+            "order_already_exists",
+            "order already exists",
+        ),
+        (
+            401,
+            r#"{"error":{"code":"authentication_error","message":"x","details":"NOT_FOUND"}}"#,
+            "authentication_error",
+            "NOT_FOUND",
+        ),
+        (
+            400,
+            r#"{"code":"bad_request","message":"bad request","details":"json: cannot unmarshal"}"#,
+            "bad_request",
+            "json: cannot unmarshal",
+        ),
+        (
+            400,
+            r#"{"msg":"Parameter validation failed"}"#,
+            "",
+            "Parameter validation failed",
+        ),
+        (
+            429,
+            r#"{"error":"too many requests"}"#,
+            "too_many_requests",
+            "",
+        ),
+        (503, "<html>", "", "<html>"),
+    ];
+    let answers: Vec<(u16, &str)> = shapes
+        .iter()
+        .map(|(status, body, ..)| (*status, *body))
+        .collect();
+    let (rest, script) = venue(&answers).await;
+    for (status, _, code, details) in shapes {
+        let error = rest.create_order(&ORDER).await.expect_err("refused");
+        let VenueError::Refused {
+            status: s,
+            code: c,
+            details: d,
+            ..
+        } = &error
+        else {
+            panic!("{error}")
+        };
+        assert_eq!((*s, c.as_str(), d.as_str()), (status, code, details));
+        assert_eq!(
+            (error.is_rate_limit(), error.is_ambiguous()),
+            (status == 429, status == 503)
+        );
+    }
+    assert_eq!(
+        asked(&script).len(),
+        shapes.len(),
+        "an order is never repeated by itself"
+    );
+}
+
+#[tokio::test]
+async fn reads_follow_every_page_and_survive_a_full_bucket() {
+    let fill = |id: &str| {
+        format!(
+            r#"{{"book_side":"ask","count_fp":"5.52","created_time":"t","fee_cost":"0.054600","is_taker":true,"order_id":"o","ticker":"A-B","trade_id":"{id}","yes_price_dollars":"0.1700","side":"yes"}}"#
+        )
+    };
+    let first = format!(
+        r#"{{"cursor":"next page","fills":[{}]}}"#,
+        fill("f4a42159-b500-57c6-efa2-c31d94d916c1")
+    );
+    let last = format!(r#"{{"cursor":"","fills":[{}]}}"#, fill("not a UUID"));
+    let (rest, script) = venue(&[
+        (429, r#"{"error":"too many requests"}"#),
+        (200, &first),
+        (200, &last),
+    ])
+    .await;
+    let fills = rest.fills(Some("o")).await.expect("reads");
+    assert_eq!(
+        (
+            fills.len(),
+            fills[0].count_centi,
+            fills[0].price_e4,
+            fills[0].fee_micros,
+            fills[0].side
+        ),
+        (2, 552, 1_700, 54_600, Side::Ask)
+    );
+    assert_ne!(fills[0].trade_id, fills[1].trade_id);
+    let page = "GET /trade-api/v2/portfolio/fills?limit=1000&order_id=o";
+    assert_eq!(
+        asked(&script),
+        [
+            page.to_owned(),
+            page.to_owned(),
+            format!("{page}&cursor=next+page")
+        ]
+    );
+    let (rest, _) = venue(&[
+        (200, r#"{"cursor":"x","fills":[]}"#),
+        (200, r#"{"cursor":"x","fills":[]}"#),
+    ])
+    .await;
+    assert!(
+        matches!(rest.fills(None).await, Err(VenueError::Malformed { .. })),
+        "a cursor that stands still"
+    );
+}
+
+#[tokio::test]
+async fn accounts_read() {
+    let (rest, _) = venue(&[
+        (200, r#"{"balance":9801,"balance_breakdown":[],"balance_dollars":"98.0186","portfolio_value":198,"updated_ts":1781159348}"#),
+        (200, r#"{"cursor":"","market_positions":[{"ticker":"A-B","position_fp":"-3.00","fees_paid_dollars":"0.018900"}]}"#),
+        (200, r#"{"cursor":"","settlements":[{"ticker":"A-B","market_result":"no","yes_count_fp":"0.00","no_count_fp":"3.00","revenue":300,"value":0,"settled_time":"t"},{"ticker":"C","yes_count_fp":"1.00","no_count_fp":"0.00","revenue":50,"value":null}]}"#),
+        (200, r#"{"orders":[{"order_id":"o","client_order_id":"c-0","ticker":"A-B","book_side":"bid","status":"canceled","initial_count_fp":"2.00","fill_count_fp":"0.50","remaining_count_fp":"0.00","taker_fees_dollars":"0.010000"}]}"#),
+    ])
+    .await;
+    assert_eq!(
+        rest.balance().await.expect("reads").balance_micros,
+        98_018_600
+    );
+    let positions = rest.positions().await.expect("reads");
+    assert_eq!(
+        (positions[0].position_centi, positions[0].fees_paid_micros),
+        (-300, 18_900)
+    );
+    let settlements = rest.settlements().await.expect("reads");
+    assert_eq!(
+        (
+            settlements[0].revenue_micros,
+            settlements[0].value_e4,
+            settlements[1].value_e4
+        ),
+        (3_000_000, Some(0), None)
+    );
+    let order = rest
+        .order_by_client_id("A-B", "c-0")
+        .await
+        .expect("reads")
+        .expect("known");
+    assert_eq!(
+        (order.filled_centi, order.taker_fees_micros, order.side),
+        (50, 10_000, Side::Bid)
+    );
+}
+
+#[tokio::test]
+async fn no_answer_is_ambiguous_and_a_bad_address_is_told() {
+    let rest = KalshiRest::new("http://127.0.0.1:1/trade-api/v2", test_signer()).expect("a client");
+    let error = rest.create_order(&ORDER).await.expect_err("nobody listens");
+    assert!(
+        error.is_ambiguous() && error.to_string().contains("refused"),
+        "{error}"
+    );
+    assert!(KalshiRest::new("127.0.0.1:1", test_signer()).is_err());
+}

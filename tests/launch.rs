@@ -1,0 +1,292 @@
+//! The whole pipeline, started by the real launcher against the real redis-server and the simulator:
+//! a clean run, and everything that can go wrong around one.
+
+#![forbid(unsafe_code)]
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use processes::pipeline::PROGRAMS;
+use serde_json::Value;
+use std::{
+    fs,
+    sync::{Mutex, MutexGuard},
+};
+use tests::scratch::{Scratch, await_some};
+
+/// One pipeline at a time: ten processes are enough for a small machine.
+static MACHINE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    MACHINE
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn signal(pid: i32, signal: Signal) {
+    kill(Pid::from_raw(pid), signal).unwrap();
+}
+
+fn number(report: &Value, field: &str) -> u64 {
+    report[field]
+        .as_u64()
+        .unwrap_or_else(|| panic!("no number `{field}` in {report:#}"))
+}
+
+#[test]
+fn the_demo_trades_loses_nothing_and_reconciles() {
+    let _alone = alone();
+    let scratch = Scratch::of("demo.toml");
+    let outcome = scratch.launch(&["--for", "15s"]).finish();
+    let report = scratch.report();
+    assert_eq!(
+        outcome.status.code(),
+        Some(0),
+        "{}\n{}\n{report:#}",
+        outcome.errors,
+        outcome.output
+    );
+    for field in ["ticks", "signals", "orders", "fills"] {
+        assert!(number(&report, field) > 0, "{field} in {report:#}");
+    }
+    assert_eq!(report["reconciled"], true);
+    for ring in report["rings"].as_array().unwrap() {
+        assert_eq!(ring["lost"], 0, "{ring}");
+        assert_eq!(ring["published"], ring["consumed"], "{ring}");
+    }
+    for process in report["processes"].as_array().unwrap() {
+        assert_eq!(process["exit"], "0", "{process}");
+    }
+    assert!(
+        outcome.output.contains("reconciled  yes"),
+        "{}",
+        outcome.output
+    );
+    assert!(!scratch.pipeline.rings.exists(), "the rings are gone");
+    scratch.await_nobody();
+}
+
+#[test]
+fn the_death_of_any_one_process_ends_in_a_clear_report() {
+    let _alone = alone();
+    for victim in PROGRAMS.map(|program| {
+        if program == "game_shard" {
+            "game_shard.1"
+        } else {
+            program
+        }
+    }) {
+        let scratch = Scratch::of("demo.toml");
+        let launched = scratch.launch(&[]);
+        scratch.await_ready("kalshi_monitor");
+        let pid = scratch.await_ready(victim);
+        await_some("the pipeline to run", || {
+            fs::read_to_string(scratch.pipeline.run_dir.join("kalshi_monitor.ready")).ok()
+        });
+        signal(pid, Signal::SIGKILL);
+        let outcome = launched.finish();
+        assert_eq!(
+            outcome.status.code(),
+            Some(1),
+            "{victim}: {}\n{}",
+            outcome.errors,
+            outcome.output
+        );
+        let report = scratch.report();
+        let told = report["stopped_because"].as_str().unwrap_or_default();
+        assert_eq!(
+            told,
+            format!("`{victim}` ended with signal 9"),
+            "{report:#}"
+        );
+        scratch.await_nobody();
+        assert!(
+            !scratch.pipeline.rings.exists(),
+            "{victim}: the rings are gone"
+        );
+    }
+}
+
+#[test]
+fn a_killed_launcher_leaves_nobody_behind_and_the_next_one_takes_over_its_leftovers() {
+    let _alone = alone();
+    let scratch = Scratch::of("demo.toml");
+    let launched = scratch.launch(&[]);
+    scratch.await_ready("kalshi_monitor");
+    signal(launched.pid(), Signal::SIGKILL);
+    assert!(!launched.finish().status.success());
+    scratch.await_nobody();
+    assert!(
+        scratch.rings_left() > 0,
+        "a killed launcher cannot clean up"
+    );
+    let outcome = scratch.launch(&["--for", "3s"]).finish();
+    assert_eq!(
+        outcome.status.code(),
+        Some(0),
+        "{}\n{}",
+        outcome.errors,
+        outcome.output
+    );
+    assert!(
+        outcome.errors.contains("that a killed run left behind"),
+        "{}",
+        outcome.errors
+    );
+}
+
+#[test]
+fn a_second_launch_of_the_same_pipeline_is_refused_and_the_first_goes_on() {
+    let _alone = alone();
+    let scratch = Scratch::of("demo.toml");
+    let first = scratch.launch(&[]);
+    scratch.await_ready("kalshi_monitor");
+    let second = scratch.launch(&["--for", "1s"]).finish();
+    assert_eq!(second.status.code(), Some(2));
+    let expected = format!("is running already, under launcher pid {}", first.pid());
+    assert!(second.errors.contains(&expected), "{}", second.errors);
+    signal(first.pid(), Signal::SIGINT);
+    let first = first.finish();
+    assert_eq!(
+        first.status.code(),
+        Some(0),
+        "{}\n{}",
+        first.errors,
+        first.output
+    );
+    assert!(
+        first.output.contains("stopped because it was asked to"),
+        "{}",
+        first.output
+    );
+}
+
+#[test]
+fn the_death_of_redis_is_told_and_trading_goes_on() {
+    let _alone = alone();
+    let scratch = Scratch::of("demo.toml");
+    let launched = scratch.launch(&["--for", "12s"]);
+    scratch.await_ready("kalshi_monitor");
+    let redis = await_some("redis-server", || {
+        scratch
+            .processes()
+            .into_iter()
+            .find(|(_, name)| name == "redis-server")
+    });
+    signal(redis.0, Signal::SIGKILL);
+    let outcome = launched.finish();
+    assert_eq!(
+        outcome.status.code(),
+        Some(0),
+        "{}\n{}",
+        outcome.errors,
+        outcome.output
+    );
+    assert!(
+        outcome
+            .errors
+            .contains("the hot path goes on without the cold one"),
+        "{}",
+        outcome.errors
+    );
+}
+
+#[test]
+fn a_bad_pipeline_file_is_refused_with_all_its_faults_before_anything_starts() {
+    let mut scratch = Scratch::of("demo.toml");
+    scratch.pipeline.links[0].depth = 1000;
+    scratch.pipeline.processes[3].name = "game_shard.9".into();
+    scratch.pipeline.limits.max_open_orders = 0;
+    let outcome = scratch.launch(&["--for", "1s"]).finish();
+    assert_eq!(outcome.status.code(), Some(2));
+    for part in [
+        "nothing was started",
+        "depth 1000",
+        "no process `game_shard.0`",
+        "limits.max_open_orders = 0",
+    ] {
+        assert!(
+            outcome.errors.contains(part),
+            "{part} is missing in:\n{}",
+            outcome.errors
+        );
+    }
+    assert!(!scratch.pipeline.run_dir.exists() && !scratch.pipeline.rings.exists());
+}
+
+#[test]
+fn a_port_in_use_and_a_missing_ring_directory_are_clear_errors() {
+    let _alone = alone();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let mut scratch = Scratch::of("demo.toml");
+    scratch.pipeline.simulator.as_mut().unwrap().venue_port = port;
+    let outcome = scratch.launch(&["--for", "1s"]).finish();
+    assert_eq!(outcome.status.code(), Some(2));
+    assert!(
+        outcome.errors.contains(&port.to_string()) && outcome.errors.contains("in use"),
+        "{}",
+        outcome.errors
+    );
+    assert!(!scratch.pipeline.rings.exists(), "nothing is left behind");
+
+    let mut scratch = Scratch::of("demo.toml");
+    scratch.pipeline.rings = "/nowhere/rings".into();
+    let outcome = scratch.launch(&["--for", "1s"]).finish();
+    assert_eq!(outcome.status.code(), Some(2));
+    assert!(
+        outcome
+            .errors
+            .contains("`/nowhere` is not there; mount a tmpfs"),
+        "{}",
+        outcome.errors
+    );
+}
+
+#[test]
+fn a_dry_run_prints_the_plan_and_starts_nothing() {
+    let scratch = Scratch::of("demo.toml");
+    let outcome = scratch.launch(&["--dry-run"]).finish();
+    assert_eq!(outcome.status.code(), Some(0), "{}", outcome.errors);
+    for part in [
+        "cores for 5 hot processes",
+        "prices.0",
+        "kalshi_monitor > game_shard.0",
+        "private redis-server",
+    ] {
+        assert!(
+            outcome.output.contains(part),
+            "{part} is missing in:\n{}",
+            outcome.output
+        );
+    }
+    assert!(!scratch.pipeline.run_dir.exists());
+}
+
+#[test]
+fn a_full_ring_directory_is_a_clear_error() {
+    use nix::mount::{MntFlags, MsFlags, mount, umount2};
+    let mut scratch = Scratch::of("demo.toml");
+    let rings = scratch.path().join("small");
+    fs::create_dir(&rings).unwrap();
+    if let Err(error) = mount(
+        Some("tmpfs"),
+        &rings,
+        Some("tmpfs"),
+        MsFlags::empty(),
+        Some("size=256k"),
+    ) {
+        eprintln!("skipped: a tmpfs of 256 KiB cannot be mounted here: {error}");
+        return;
+    }
+    scratch.pipeline.rings = rings.join("arbees");
+    let outcome = scratch.launch(&["--for", "1s"]).finish();
+    umount2(&rings, MntFlags::MNT_DETACH).unwrap();
+    assert_eq!(outcome.status.code(), Some(2), "{}", outcome.errors);
+    assert!(
+        outcome.errors.contains("no room for segment") && outcome.errors.contains("remount,size="),
+        "{}",
+        outcome.errors
+    );
+}

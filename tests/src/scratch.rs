@@ -1,0 +1,221 @@
+//! A pipeline of a test's own: its own name, rings and run directory, so that tests do not meet.
+
+use processes::pipeline::Pipeline;
+use serde_json::Value;
+use std::{
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+/// Time between two looks at something that gives no sign of its change.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The demo's pipeline file, moved to a directory of its own.
+pub struct Scratch {
+    directory: TempDir,
+    /// The pipeline; write it with [`Scratch::launch`].
+    pub pipeline: Pipeline,
+}
+
+/// A launcher that runs in the background.
+pub struct Launched {
+    child: Child,
+}
+
+/// What a launcher left behind.
+pub struct Outcome {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Its standard output.
+    pub output: String,
+    /// Its standard error.
+    pub errors: String,
+}
+
+impl Scratch {
+    /// A copy of a shipped pipeline file.
+    ///
+    /// # Panics
+    ///
+    /// When the file system refuses.
+    #[must_use]
+    pub fn of(shipped: &str) -> Self {
+        let directory = tempfile::Builder::new()
+            .prefix("arbees-test-")
+            .tempdir()
+            .expect("a temporary directory");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../processes/pipelines")
+            .join(shipped);
+        let mut pipeline = Pipeline::load(&file).expect("a shipped pipeline file");
+        pipeline.rings = directory.path().join("rings");
+        pipeline.run_dir = directory.path().join("run");
+        Self {
+            directory,
+            pipeline,
+        }
+    }
+
+    /// The test's own directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Where the report goes.
+    #[must_use]
+    pub fn report_path(&self) -> PathBuf {
+        self.path().join("report.json")
+    }
+
+    /// The report of the last launch; null when there is none.
+    #[must_use]
+    pub fn report(&self) -> Value {
+        fs::read_to_string(self.report_path())
+            .ok()
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default()
+    }
+
+    /// Writes the pipeline file and starts the launcher on it.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn launch(&self, arguments: &[&str]) -> Launched {
+        let file = self.path().join("pipeline.toml");
+        fs::write(
+            &file,
+            toml::to_string(&self.pipeline).expect("a pipeline is TOML"),
+        )
+        .expect("write the pipeline file");
+        let child = Command::new(crate::programs::program("launcher"))
+            .args(arguments)
+            .arg("--pipeline")
+            .arg(&file)
+            .arg("--json")
+            .arg(self.report_path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("start the launcher");
+        Launched { child }
+    }
+
+    /// Waits until `process` has said that it is ready, and returns its PID.
+    ///
+    /// # Panics
+    ///
+    /// After half a minute.
+    pub fn await_ready(&self, process: &str) -> i32 {
+        let path = self.pipeline.run_dir.join(format!("{process}.ready"));
+        let ready = || {
+            self.processes()
+                .into_iter()
+                .find(|(_, name)| path.exists() && name == process)
+        };
+        await_some(&format!("`{process}` to be ready"), ready).0
+    }
+
+    /// Every live process of this pipeline: PID and name.
+    #[must_use]
+    pub fn processes(&self) -> Vec<(i32, String)> {
+        let ours = self.path().to_string_lossy().into_owned();
+        let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
+        pids.filter_map(|entry| {
+            let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+            let line = fs::read_to_string(entry.path().join("cmdline")).ok()?;
+            if !line.contains(&ours) {
+                return None;
+            }
+            let mut words = line.split('\0');
+            let program = words
+                .next()
+                .and_then(|word| word.rsplit('/').next())
+                .unwrap_or_default()
+                .to_owned();
+            let name = words
+                .skip_while(|word| *word != "--name")
+                .nth(1)
+                .map_or(program, str::to_owned);
+            Some((pid, name))
+        })
+        .collect()
+    }
+
+    /// Waits until no process of this pipeline lives.
+    ///
+    /// # Panics
+    ///
+    /// After half a minute, naming who still lives.
+    pub fn await_nobody(&self) {
+        await_some("everybody to be gone", || {
+            self.processes().is_empty().then_some(())
+        });
+    }
+
+    /// What is left in the ring directory.
+    #[must_use]
+    pub fn rings_left(&self) -> usize {
+        fs::read_dir(self.pipeline.ring_dir()).map_or(0, Iterator::count)
+    }
+}
+
+impl Launched {
+    /// The launcher's PID.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).expect("a PID")
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be waited for.
+    #[must_use]
+    pub fn finish(mut self) -> Outcome {
+        let mut errors = String::new();
+        let mut stderr = self.child.stderr.take().expect("piped");
+        let reading = std::thread::spawn(move || {
+            // What is not UTF-8 is a failure of the test that looks at it.
+            let _ = stderr.read_to_string(&mut errors);
+            errors
+        });
+        let mut output = String::new();
+        let _ = self
+            .child
+            .stdout
+            .take()
+            .expect("piped")
+            .read_to_string(&mut output);
+        let status = self.child.wait().expect("wait for the launcher");
+        Outcome {
+            status,
+            output,
+            errors: reading.join().expect("the reading thread"),
+        }
+    }
+}
+
+/// Looks until there is something.
+///
+/// # Panics
+///
+/// After half a minute.
+pub fn await_some<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let due = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < due, "waited half a minute for {what}");
+        std::thread::sleep(LOOK);
+    }
+}
