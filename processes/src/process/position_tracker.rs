@@ -8,8 +8,8 @@
 mod office;
 
 use crate::cold::database::{Database, DatabaseError, is_bookable, path};
-use crate::cold::redis::Cold;
 use crate::cold::reconcile::MarketPosition;
+use crate::cold::redis::Cold;
 use crate::runtime::handoff::{ToIo, to_hot, to_io};
 use crate::runtime::{Context, Failure, Input, io_thread};
 use crate::stages::positions::{Booked, PositionBook};
@@ -40,7 +40,12 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let (notes, mut inbox) = to_hot::<Note>(QUEUE);
     let redis = &context.pipeline.redis;
     let cold = Cold::connect(&redis.url, &context.pipeline.name);
-    let office = Office { rest, cold, process: context.name.clone(), heartbeat_ms: redis.heartbeat_ms };
+    let office = Office {
+        rest,
+        cold,
+        process: context.name.clone(),
+        heartbeat_ms: redis.heartbeat_ms,
+    };
     let known = ledger.tickers.clone();
     let thread = io_thread("venue", move || office.run(known, changes_inbox, notes))?;
     let mut changes = Some(changes);
@@ -61,7 +66,9 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
             // Hanging up asks the other side for a last look at the settlements.
             changes = None;
         } else if inbox.drained() {
-            thread.join().map_err(|_| Failure::other("the venue's thread has panicked"))?;
+            thread
+                .join()
+                .map_err(|_| Failure::other("the venue's thread has panicked"))?;
             return match changes {
                 None => Ok(ledger.figures()),
                 Some(_) => Err(Failure::other("the venue's thread has ended")),
@@ -164,9 +171,14 @@ impl Ledger {
 
     fn figures(&self) -> Value {
         let total = self.book.total();
-        let positions: Vec<MarketPosition> =
-            self.book.markets().filter_map(|(market, _)| self.position(market)).collect();
-        let settled = positions.iter().filter(|market| market.position.settled_e4.is_some());
+        let positions: Vec<MarketPosition> = self
+            .book
+            .markets()
+            .filter_map(|(market, _)| self.position(market))
+            .collect();
+        let settled = positions
+            .iter()
+            .filter(|market| market.position.settled_e4.is_some());
         json!({
             "fills": self.book.fills(),
             "refused": self.refused,

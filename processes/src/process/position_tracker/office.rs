@@ -96,7 +96,9 @@ impl Office {
             let mut complaints = Complaints::default();
             while let Some(Change { market, json }) = changes.recv().await {
                 let field = market.to_string();
-                let put = cold.hash_put(POSITIONS, &field, &json, Some(CACHED_FOR)).await;
+                let put = cold
+                    .hash_put(POSITIONS, &field, &json, Some(CACHED_FOR))
+                    .await;
                 if let Err(error) = put {
                     complaints.say("positions cannot be cached", &error);
                 }
@@ -122,7 +124,10 @@ impl Look {
     fn new(rest: KalshiRest, known: BTreeMap<u32, String>) -> Self {
         Self {
             rest,
-            markets: known.into_iter().map(|(market, ticker)| (ticker, market)).collect(),
+            markets: known
+                .into_iter()
+                .map(|(market, ticker)| (ticker, market))
+                .collect(),
             settled: HashSet::new(),
             complaints: Complaints::default(),
         }
@@ -133,7 +138,10 @@ impl Look {
             return Ok(());
         }
         self.markets.insert(ticker.clone(), market);
-        notes.send(Note::Market { market, ticker }).await.map_err(drop)
+        notes
+            .send(Note::Market { market, ticker })
+            .await
+            .map_err(drop)
     }
 
     /// Asks the venue which markets are decided and tells those that are new.
@@ -149,13 +157,19 @@ impl Look {
         self.complaints.forget(AWAY);
         for record in records {
             // One of a market that is not discovered yet is looked at again next time.
-            let Some(market) = self.markets.get(&record.ticker).copied() else { continue };
+            let Some(market) = self.markets.get(&record.ticker).copied() else {
+                continue;
+            };
             let Some(value_e4) = settlement_value(&record) else {
-                self.complaints.say("a settlement does not state its value", &record.ticker);
+                self.complaints
+                    .say("a settlement does not state its value", &record.ticker);
                 continue;
             };
             if self.settled.insert(record.ticker) {
-                notes.send(Note::Settled { market, value_e4 }).await.map_err(drop)?;
+                notes
+                    .send(Note::Settled { market, value_e4 })
+                    .await
+                    .map_err(drop)?;
             }
         }
         Ok(())
