@@ -3,5 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    processes::runtime::main("execution_service", processes::process::execution_service::run)
+    processes::runtime::main(
+        "execution_service",
+        processes::process::execution_service::run,
+    )
 }

@@ -3,5 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    processes::runtime::main("position_tracker", processes::process::position_tracker::run)
+    processes::runtime::main(
+        "position_tracker",
+        processes::process::position_tracker::run,
+    )
 }

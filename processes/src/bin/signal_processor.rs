@@ -3,5 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    processes::runtime::main("signal_processor", processes::process::signal_processor::run)
+    processes::runtime::main(
+        "signal_processor",
+        processes::process::signal_processor::run,
+    )
 }

@@ -229,15 +229,25 @@ impl Database {
     /// When the number means another ticker here, or the ticker has another number: booking on
     /// would mix two markets. And when it cannot be written.
     pub fn name_market(&mut self, market: u32, ticker: &str) -> Result<(), DatabaseError> {
-        self.connection
-            .execute("INSERT INTO markets VALUES (?1, ?2) ON CONFLICT DO NOTHING", params![market, ticker])?;
+        self.connection.execute(
+            "INSERT INTO markets VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            params![market, ticker],
+        )?;
         let known: Option<String> = self
             .connection
-            .query_row("SELECT ticker FROM markets WHERE market = ?1", [market], |row| row.get(0))
+            .query_row(
+                "SELECT ticker FROM markets WHERE market = ?1",
+                [market],
+                |row| row.get(0),
+            )
             .optional()?;
         match known {
             Some(known) if known == ticker => Ok(()),
-            other => Err(DatabaseError::Renumbered { market, ticker: ticker.to_owned(), known: other }),
+            other => Err(DatabaseError::Renumbered {
+                market,
+                ticker: ticker.to_owned(),
+                known: other,
+            }),
         }
     }
 

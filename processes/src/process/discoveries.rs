@@ -27,7 +27,10 @@ pub async fn follow(cold: Cold, mut take: impl AsyncFnMut(Discovery)) {
                     take(discovery).await;
                 }
                 if cursor.malformed > 0 {
-                    complaints.say("entries of the discovery stream cannot be read", &cursor.malformed);
+                    complaints.say(
+                        "entries of the discovery stream cannot be read",
+                        &cursor.malformed,
+                    );
                 }
             }
             Err(error) => {

@@ -92,7 +92,9 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         }
     }
     drop(desk);
-    thread.join().map_err(|_| Failure::other("the venue's thread has panicked"))?;
+    thread
+        .join()
+        .map_err(|_| Failure::other("the venue's thread has panicked"))?;
     let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(hall.figures(&tally))
 }
@@ -125,7 +127,9 @@ impl Hall {
 
     /// Takes one order, if there is one.
     fn take(&mut self, desk: &mut ToIo<Taken>, context: &Context) -> Result<bool, Failure> {
-        let Some(received) = self.orders.pop() else { return Ok(false) };
+        let Some(received) = self.orders.pop() else {
+            return Ok(false);
+        };
         let (sequence, order) = (received.sequence, received.message);
         self.taken += 1;
         self.in_flight.take(sequence);
@@ -142,7 +146,14 @@ impl Hall {
         };
         if let Some((status, reason)) = refusal {
             let ack = ack(&order, status, reason, now);
-            self.publish(&Done { sequence, fills: Vec::new(), ack }, context)?;
+            self.publish(
+                &Done {
+                    sequence,
+                    fills: Vec::new(),
+                    ack,
+                },
+                context,
+            )?;
         }
         Ok(true)
     }
@@ -155,7 +166,10 @@ impl Hall {
         }
         self.acks.send(&done.ack, context)?;
         let count = |counts: &mut [u64], code: u8| {
-            counts.get_mut(usize::from(code)).into_iter().for_each(|count| *count += 1);
+            counts
+                .get_mut(usize::from(code))
+                .into_iter()
+                .for_each(|count| *count += 1);
         };
         count(&mut self.by_status, done.ack.status);
         count(&mut self.by_reason, done.ack.reason);
@@ -167,7 +181,16 @@ impl Hall {
 
     fn figures(&self, tally: &Tally) -> Value {
         let [filled, partly_filled, unfilled, rejected, expired, unknown] = self.by_status;
-        let [_, market, inactive, balance, price, rate, authentication, other] = self.by_reason;
+        let [
+            _,
+            market,
+            inactive,
+            balance,
+            price,
+            rate,
+            authentication,
+            other,
+        ] = self.by_reason;
         let took = &tally.tick_to_order;
         json!({
             "orders": self.taken,

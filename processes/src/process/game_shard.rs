@@ -84,6 +84,13 @@ fn send(
 
 /// A ring that does not stamp its messages leaves their own time.
 fn stamp<T>(received: &Received<T>, ingress_mono_ns: u64) -> Stamp {
-    let sent_mono_ns = if received.sent_ns == 0 { ingress_mono_ns } else { received.sent_ns };
-    Stamp { sequence: received.sequence, sent_mono_ns }
+    let sent_mono_ns = if received.sent_ns == 0 {
+        ingress_mono_ns
+    } else {
+        received.sent_ns
+    };
+    Stamp {
+        sequence: received.sequence,
+        sent_mono_ns,
+    }
 }

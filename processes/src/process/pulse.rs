@@ -23,7 +23,10 @@ impl<T: Copy + Send + Serialize + 'static> Pulse<T> {
     pub fn start(context: &Context) -> Result<Self, Failure> {
         let (to_io, mut inbox) = handoff::to_io::<T>(4);
         let redis = &context.pipeline.redis;
-        let (cold, period_ms) = (Cold::connect(&redis.url, &context.pipeline.name), redis.heartbeat_ms);
+        let (cold, period_ms) = (
+            Cold::connect(&redis.url, &context.pipeline.name),
+            redis.heartbeat_ms,
+        );
         let name = context.name.clone();
         io_thread("pulse", move || async move {
             let heart = heart(cold, &name, period_ms);
@@ -31,7 +34,11 @@ impl<T: Copy + Send + Serialize + 'static> Pulse<T> {
                 heart.send_replace(serde_json::json!(figures));
             }
         })?;
-        Ok(Self { to_io, period_ns: period_ms.saturating_mul(NS_PER_MS), due_mono_ns: 0 })
+        Ok(Self {
+            to_io,
+            period_ns: period_ms.saturating_mul(NS_PER_MS),
+            due_mono_ns: 0,
+        })
     }
 
     /// Hands the figures over if a beat is due.

@@ -75,9 +75,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
             continue;
         }
         let open = risk.open_orders();
-        if context.stopping()
-            && signals.iter().all(Input::drained)
-            && (open == 0 || acks.drained())
+        if context.stopping() && signals.iter().all(Input::drained) && (open == 0 || acks.drained())
         {
             return Ok(json!(figures(&risk, open)));
         }
@@ -105,7 +103,11 @@ fn wait(
 }
 
 fn figures(risk: &Risk, unanswered: usize) -> Figures {
-    Figures { stage: risk.counters(), at_stake_micros: risk.at_stake_micros(), unanswered }
+    Figures {
+        stage: risk.counters(),
+        at_stake_micros: risk.at_stake_micros(),
+        unanswered,
+    }
 }
 
 /// The games that the feed says are over: what they cost is decided, their limits are free again.

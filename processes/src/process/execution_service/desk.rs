@@ -70,7 +70,10 @@ impl Desk {
     }
 
     fn told(&self, client_order_id: &str) -> Trades {
-        self.orders().get(client_order_id).cloned().unwrap_or_default()
+        self.orders()
+            .get(client_order_id)
+            .cloned()
+            .unwrap_or_default()
     }
 
     fn orders(&self) -> MutexGuard<'_, HashMap<String, Trades>> {
@@ -83,7 +86,10 @@ impl Desk {
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         let mut complaints = Complaints::default();
         loop {
-            match self.session(address, signer, &mut backoff, &mut complaints).await {
+            match self
+                .session(address, signer, &mut backoff, &mut complaints)
+                .await
+            {
                 Ok(never) => match never {},
                 Err(error) => complaints.say(DOWN, &error),
             }

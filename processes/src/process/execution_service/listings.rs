@@ -57,7 +57,10 @@ mod tests {
         let (sender, table) = watch::channel(HashMap::new());
         let mut listings = Listings { table };
         assert_eq!(listings.of(3, Duration::from_millis(1)).await, None);
-        let listing = Arc::new(Listing { ticker: "A-B".into(), exchange_index: 3 });
+        let listing = Arc::new(Listing {
+            ticker: "A-B".into(),
+            exchange_index: 3,
+        });
         let (found, ()) = tokio::join!(listings.of(3, Duration::from_secs(600)), async {
             sender.send_modify(|table| drop(table.insert(3, Arc::clone(&listing))));
         });

@@ -2,7 +2,9 @@
 
 use super::desk::Desk;
 use super::listings::{Listing, Listings};
-use crate::stages::execution::{Answer, Found, Placement, Step, Trade, Trades, ack, client_order_id};
+use crate::stages::execution::{
+    Answer, Found, Placement, Step, Trade, Trades, ack, client_order_id,
+};
 use crate::venue::error::VenueError;
 use crate::venue::kalshi_rest::{KalshiRest, NewOrder};
 use crate::venue::kalshi_wire::{OrderResult, OrderState};
@@ -83,23 +85,37 @@ impl Placing {
         self.desk.expect(&id);
         let (fills, ack) = self.carry_out(&order, &id).await;
         self.desk.forget(&id);
-        Done { sequence, fills, ack }
+        Done {
+            sequence,
+            fills,
+            ack,
+        }
     }
 
     async fn carry_out(&self, order: &Order, id: &str) -> (Vec<Fill>, OrderAck) {
-        let done = |status, reason| (Vec::new(), ack(order, status, reason, ipc::clock::mono_ns()));
+        let done = |status, reason| {
+            (
+                Vec::new(),
+                ack(order, status, reason, ipc::clock::mono_ns()),
+            )
+        };
         let Some(side) = order.side() else {
             return done(OrderStatus::Rejected, RejectReason::Other);
         };
         let patience = order.expires_mono_ns.saturating_sub(ipc::clock::mono_ns());
         let mut listings = self.listings.clone();
-        let Some(listing) = listings.of(order.market, Duration::from_nanos(patience)).await else {
+        let Some(listing) = listings
+            .of(order.market, Duration::from_nanos(patience))
+            .await
+        else {
             self.count(|tally| tally.unknown_markets += 1);
             return done(OrderStatus::Rejected, RejectReason::UnknownMarket);
         };
         let mut placement = Placement::new(order.expires_mono_ns);
         let mut order_id = None;
-        let mut step = Step::Post { after: Duration::ZERO };
+        let mut step = Step::Post {
+            after: Duration::ZERO,
+        };
         loop {
             step = match step {
                 Step::Post { after } => {
@@ -120,7 +136,8 @@ impl Placing {
                     placement.on_found(found_of(found, &mut order_id), ipc::clock::mono_ns())
                 }
                 Step::Collect { filled_centi } => {
-                    let (trades, complete) = self.collect(id, order_id.as_deref(), filled_centi).await;
+                    let (trades, complete) =
+                        self.collect(id, order_id.as_deref(), filled_centi).await;
                     let ack = trades.ack(order, complete, ipc::clock::mono_ns());
                     return (trades.fills(order), ack);
                 }
@@ -169,7 +186,9 @@ impl Placing {
             return (trades, true);
         }
         self.count(|tally| tally.fills_by_rest += 1);
-        let Some(order_id) = order_id else { return (trades, false) };
+        let Some(order_id) = order_id else {
+            return (trades, false);
+        };
         for _ in 0..MOST_READS {
             match self.rest.fills(Some(order_id)).await {
                 Ok(records) => {
@@ -193,7 +212,12 @@ impl Placing {
             }
             pause(READ_EVERY).await;
         }
-        tracing::error!(id, filled_centi, told = trades.count_centi(), "fills do not add up");
+        tracing::error!(
+            id,
+            filled_centi,
+            told = trades.count_centi(),
+            "fills do not add up"
+        );
         (trades, false)
     }
 
@@ -219,14 +243,23 @@ pub(super) fn trade(
     is_taker: bool,
 ) -> Option<Trade> {
     let fee_micros = u32::try_from(fee_micros).ok()?;
-    Some(Trade { trade, count_centi, price_e4, fee_micros, side, is_taker })
+    Some(Trade {
+        trade,
+        count_centi,
+        price_e4,
+        fee_micros,
+        side,
+        is_taker,
+    })
 }
 
 fn answer_of(result: Result<OrderResult, VenueError>, order_id: &mut Option<String>) -> Answer {
     match result {
         Ok(result) => {
             *order_id = Some(result.order_id);
-            Answer::Placed { filled_centi: result.filled_centi }
+            Answer::Placed {
+                filled_centi: result.filled_centi,
+            }
         }
         Err(error) if error.is_rate_limit() => Answer::RateLimited,
         Err(error) if error.code() == Some("order_already_exists") => Answer::AlreadyExists,
@@ -248,7 +281,9 @@ fn found_of(
             match state.status.as_str() {
                 // Immediate-or-cancel: nothing of it rests, this read only lags.
                 "resting" => Found::Working,
-                _ => Found::Done { filled_centi: state.filled_centi },
+                _ => Found::Done {
+                    filled_centi: state.filled_centi,
+                },
             }
         }
         Ok(None) => Found::Absent,
@@ -288,13 +323,26 @@ mod tests {
     #[test]
     fn every_word_of_the_venue_has_its_meaning() {
         let answer = |error| answer_of(Err(error), &mut None);
-        assert_eq!(answer(refused(429, "too_many_requests")), Answer::RateLimited);
-        assert_eq!(answer(refused(409, "order_already_exists")), Answer::AlreadyExists);
+        assert_eq!(
+            answer(refused(429, "too_many_requests")),
+            Answer::RateLimited
+        );
+        assert_eq!(
+            answer(refused(409, "order_already_exists")),
+            Answer::AlreadyExists
+        );
         assert_eq!(answer(refused(503, "")), Answer::Missing);
-        let lost = VenueError::Transport { request: String::new(), reason: "timed out".into() };
+        let lost = VenueError::Transport {
+            request: String::new(),
+            reason: "timed out".into(),
+        };
         assert_eq!(answer(lost), Answer::Missing);
         let reasons = [
-            (400, "insufficient_balance", RejectReason::InsufficientBalance),
+            (
+                400,
+                "insufficient_balance",
+                RejectReason::InsufficientBalance,
+            ),
             (400, "invalid_price", RejectReason::InvalidPrice),
             (400, "MARKET_INACTIVE", RejectReason::MarketInactive),
             (401, "authentication_error", RejectReason::Authentication),
@@ -302,7 +350,11 @@ mod tests {
             (400, "invalid_order", RejectReason::Other),
         ];
         for (status, code, reason) in reasons {
-            assert_eq!(answer(refused(status, code)), Answer::Refused(reason), "{code}");
+            assert_eq!(
+                answer(refused(status, code)),
+                Answer::Refused(reason),
+                "{code}"
+            );
         }
     }
 }
