@@ -14,23 +14,44 @@ pub(crate) struct Answer {
 impl Answer {
     /// A body of JSON.
     pub(crate) fn json(status: u16, body: &Value) -> Self {
-        Self { status, body: body.to_string() }
+        Self {
+            status,
+            body: body.to_string(),
+        }
     }
 
     /// 204, no body.
     pub(crate) const fn empty() -> Self {
-        Self { status: 204, body: String::new() }
+        Self {
+            status: 204,
+            body: String::new(),
+        }
     }
 
     /// The nested shape, which most errors have. Keys in the venue's order.
     pub(crate) fn fault(status: u16, code: &str, message: &str, details: Option<&str>) -> Self {
-        let details = details.map(|text| format!(r#","details":{}"#, json!(text))).unwrap_or_default();
-        Self { status, body: format!(r#"{{"error":{{"code":{},"message":{}{details}}}}}"#, json!(code), json!(message)) }
+        let details = details
+            .map(|text| format!(r#","details":{}"#, json!(text)))
+            .unwrap_or_default();
+        Self {
+            status,
+            body: format!(
+                r#"{{"error":{{"code":{},"message":{}{details}}}}}"#,
+                json!(code),
+                json!(message)
+            ),
+        }
     }
 
     /// The flat shape of a body that could not be decoded.
     pub(crate) fn undecodable(details: &str) -> Self {
-        Self { status: 400, body: format!(r#"{{"code":"bad_request","message":"bad request","details":{}}}"#, json!(details)) }
+        Self {
+            status: 400,
+            body: format!(
+                r#"{{"code":"bad_request","message":"bad request","details":{}}}"#,
+                json!(details)
+            ),
+        }
     }
 
     /// The bare shape of a query that failed validation.
@@ -48,7 +69,10 @@ impl Answer {
 
     /// More requests than the account may make. There is no `Retry-After`.
     pub(crate) fn too_many() -> Self {
-        Self { status: 429, body: r#"{"error":"too many requests"}"#.to_string() }
+        Self {
+            status: 429,
+            body: r#"{"error":"too many requests"}"#.to_string(),
+        }
     }
 }
 

@@ -99,19 +99,29 @@ impl Book {
 
     /// Levels of a side with their contracts, by rising price.
     pub(crate) fn levels(&self, side: Side) -> impl DoubleEndedIterator<Item = (u16, i64)> + '_ {
-        self.ladder(side).iter().map(|(price, queue)| (*price, total(queue)))
+        self.ladder(side)
+            .iter()
+            .map(|(price, queue)| (*price, total(queue)))
     }
 
     /// Contracts of the account that rest at a side, as `(price, count)`, in no useful order.
-    pub(crate) fn resting_of(&self, account: AccountNumber, side: Side) -> impl Iterator<Item = (u16, u32)> + '_ {
+    pub(crate) fn resting_of(
+        &self,
+        account: AccountNumber,
+        side: Side,
+    ) -> impl Iterator<Item = (u16, u32)> + '_ {
         self.ladder(side).iter().flat_map(move |(price, queue)| {
-            queue.iter().filter(move |resting| resting.account == account).map(move |resting| (*price, resting.count_centi))
+            queue
+                .iter()
+                .filter(move |resting| resting.account == account)
+                .map(move |resting| (*price, resting.count_centi))
         })
     }
 
     /// Whether an order of this side and price would meet a resting one.
     pub(crate) fn crosses(&self, side: Side, price_e4: u16) -> bool {
-        self.best(opposite(side)).is_some_and(|(best, _)| reaches(side, price_e4, best))
+        self.best(opposite(side))
+            .is_some_and(|(best, _)| reaches(side, price_e4, best))
     }
 
     /// Contracts that the order would trade, and in how many executions, were it to come in now.
@@ -122,7 +132,9 @@ impl Book {
             for resting in queue {
                 if resting.account == incoming.account {
                     match incoming.self_trade {
-                        SelfTrade::TakerAtCross => return (incoming.count_centi - left, executions),
+                        SelfTrade::TakerAtCross => {
+                            return (incoming.count_centi - left, executions);
+                        }
                         SelfTrade::Maker => continue,
                     }
                 }
@@ -138,10 +150,15 @@ impl Book {
 
     /// Trades the order against the book as far as its limit reaches.
     pub(crate) fn take(&mut self, incoming: &Incoming) -> Taken {
-        let mut taken = Taken { left_centi: incoming.count_centi, ..Taken::default() };
+        let mut taken = Taken {
+            left_centi: incoming.count_centi,
+            ..Taken::default()
+        };
         let other = opposite(incoming.side);
         while taken.left_centi > 0 && !taken.stopped {
-            let Some((price, _)) = self.best(other) else { break };
+            let Some((price, _)) = self.best(other) else {
+                break;
+            };
             if !reaches(incoming.side, incoming.price_e4, price) {
                 break;
             }
@@ -152,16 +169,25 @@ impl Book {
 
     fn take_level(&mut self, incoming: &Incoming, price_e4: u16, taken: &mut Taken) {
         let other = opposite(incoming.side);
-        let Some(queue) = self.ladder_mut(other).get_mut(&price_e4) else { return };
+        let Some(queue) = self.ladder_mut(other).get_mut(&price_e4) else {
+            return;
+        };
         let mut done = Vec::new();
         while taken.left_centi > 0 {
-            let Some(front) = queue.front_mut() else { break };
+            let Some(front) = queue.front_mut() else {
+                break;
+            };
             if front.account == incoming.account {
                 if incoming.self_trade == SelfTrade::TakerAtCross {
                     taken.stopped = true;
                     break;
                 }
-                let removed = Removed { order: front.order, side: other, price_e4, count_centi: front.count_centi };
+                let removed = Removed {
+                    order: front.order,
+                    side: other,
+                    price_e4,
+                    count_centi: front.count_centi,
+                };
                 taken.cancelled.push(removed);
                 done.push(front.order);
                 queue.pop_front();
@@ -191,8 +217,22 @@ impl Book {
     }
 
     /// Puts an order at the end of its level's queue.
-    pub(crate) fn rest(&mut self, order: OrderNumber, account: AccountNumber, side: Side, price_e4: u16, count_centi: u32) {
-        self.ladder_mut(side).entry(price_e4).or_default().push_back(Resting { order, account, count_centi });
+    pub(crate) fn rest(
+        &mut self,
+        order: OrderNumber,
+        account: AccountNumber,
+        side: Side,
+        price_e4: u16,
+        count_centi: u32,
+    ) {
+        self.ladder_mut(side)
+            .entry(price_e4)
+            .or_default()
+            .push_back(Resting {
+                order,
+                account,
+                count_centi,
+            });
         self.places.insert(order, (side, price_e4));
     }
 
@@ -206,7 +246,12 @@ impl Book {
         if queue.is_empty() {
             ladder.remove(&price_e4);
         }
-        Some(Removed { order, side, price_e4, count_centi })
+        Some(Removed {
+            order,
+            side,
+            price_e4,
+            count_centi,
+        })
     }
 
     /// Numbers of all resting orders, rising.
@@ -217,11 +262,23 @@ impl Book {
     }
 
     /// Levels that the order's limit reaches, best first.
-    fn reachable<'a>(&'a self, incoming: &Incoming) -> Box<dyn Iterator<Item = (&'a u16, &'a VecDeque<Resting>)> + 'a> {
+    fn reachable<'a>(
+        &'a self,
+        incoming: &Incoming,
+    ) -> Box<dyn Iterator<Item = (&'a u16, &'a VecDeque<Resting>)> + 'a> {
         let (side, limit) = (incoming.side, incoming.price_e4);
         match side {
-            Side::Bid => Box::new(self.asks.iter().take_while(move |(price, _)| reaches(side, limit, **price))),
-            Side::Ask => Box::new(self.bids.iter().rev().take_while(move |(price, _)| reaches(side, limit, **price))),
+            Side::Bid => Box::new(
+                self.asks
+                    .iter()
+                    .take_while(move |(price, _)| reaches(side, limit, **price)),
+            ),
+            Side::Ask => Box::new(
+                self.bids
+                    .iter()
+                    .rev()
+                    .take_while(move |(price, _)| reaches(side, limit, **price)),
+            ),
         }
     }
 
@@ -256,7 +313,10 @@ fn reaches(side: Side, limit: u16, price: u16) -> bool {
 }
 
 fn total(queue: &VecDeque<Resting>) -> i64 {
-    queue.iter().map(|resting| i64::from(resting.count_centi)).sum()
+    queue
+        .iter()
+        .map(|resting| i64::from(resting.count_centi))
+        .sum()
 }
 
 #[cfg(test)]
@@ -267,7 +327,13 @@ mod tests {
     const THEM: AccountNumber = 1;
 
     fn incoming(side: Side, price_e4: u16, count_centi: u32) -> Incoming {
-        Incoming { account: US, side, price_e4, count_centi, self_trade: SelfTrade::TakerAtCross }
+        Incoming {
+            account: US,
+            side,
+            price_e4,
+            count_centi,
+            self_trade: SelfTrade::TakerAtCross,
+        }
     }
 
     #[test]
@@ -277,7 +343,11 @@ mod tests {
         book.rest(2, THEM, Side::Ask, 5_200, 100);
         book.rest(3, THEM, Side::Ask, 5_200, 100);
         let taken = book.take(&incoming(Side::Bid, 9_900, 250));
-        let order: Vec<_> = taken.matches.iter().map(|one| (one.maker, one.price_e4, one.count_centi)).collect();
+        let order: Vec<_> = taken
+            .matches
+            .iter()
+            .map(|one| (one.maker, one.price_e4, one.count_centi))
+            .collect();
         assert_eq!(order, [(2, 5_200, 100), (3, 5_200, 100), (1, 5_300, 50)]);
         assert_eq!(taken.left_centi, 0);
         assert_eq!(book.best(Side::Ask), Some((5_300, 50)));
@@ -301,13 +371,30 @@ mod tests {
         book.rest(3, THEM, Side::Ask, 5_200, 100);
         let bid = incoming(Side::Bid, 9_900, 300);
         assert_eq!(book.preview(&bid), (100, 1));
-        assert_eq!(book.preview(&Incoming { self_trade: SelfTrade::Maker, ..bid }), (200, 2));
+        assert_eq!(
+            book.preview(&Incoming {
+                self_trade: SelfTrade::Maker,
+                ..bid
+            }),
+            (200, 2)
+        );
         let stopped = book.take(&bid);
         assert!(stopped.stopped && stopped.matches.len() == 1 && stopped.left_centi == 200);
         assert_eq!(book.best(Side::Ask), Some((5_100, 100)));
-        let passed = book.take(&Incoming { self_trade: SelfTrade::Maker, ..bid });
+        let passed = book.take(&Incoming {
+            self_trade: SelfTrade::Maker,
+            ..bid
+        });
         assert!(!passed.stopped);
-        assert_eq!(passed.cancelled, [Removed { order: 2, side: Side::Ask, price_e4: 5_100, count_centi: 100 }]);
+        assert_eq!(
+            passed.cancelled,
+            [Removed {
+                order: 2,
+                side: Side::Ask,
+                price_e4: 5_100,
+                count_centi: 100
+            }]
+        );
         assert_eq!(passed.left_centi, 200);
         assert_eq!(book.best(Side::Ask), None);
     }

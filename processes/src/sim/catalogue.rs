@@ -139,7 +139,10 @@ mod tests {
     #[test]
     fn the_filter_words_are_not_the_status_words() {
         assert!(Life::Active.matches("open") && !Life::Active.matches("active"));
-        let over = Life::Finalized { value_e4: 5_000, at_us: 1 };
+        let over = Life::Finalized {
+            value_e4: 5_000,
+            at_us: 1,
+        };
         assert!(over.matches("settled") && !over.matches("finalized") && !over.matches("open"));
         assert_eq!(over.result(), "scalar");
         assert_eq!(Life::Closed.result(), "");

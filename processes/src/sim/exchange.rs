@@ -121,14 +121,30 @@ pub(crate) struct Settlement {
 #[derive(Debug, Clone)]
 pub(crate) enum Happening {
     /// A level changed by so much; `order` names the client's own order when it caused that.
-    Delta { market: MarketNumber, side: Side, price_e4: u16, delta_centi: i64, client_order_id: Option<String>, at_us: i64 },
+    Delta {
+        market: MarketNumber,
+        side: Side,
+        price_e4: u16,
+        delta_centi: i64,
+        client_order_id: Option<String>,
+        at_us: i64,
+    },
     Trade(Trade),
     /// The touch, the last price or the volume changed.
-    Ticker { market: MarketNumber, at_us: i64 },
+    Ticker {
+        market: MarketNumber,
+        at_us: i64,
+    },
     Fill(ClientFill),
     Order(Box<Order>),
-    Position { market: MarketNumber },
-    Life { market: MarketNumber, life: Life, at_us: i64 },
+    Position {
+        market: MarketNumber,
+    },
+    Life {
+        market: MarketNumber,
+        life: Life,
+        at_us: i64,
+    },
 }
 
 /// The engine.
@@ -262,16 +278,25 @@ impl Exchange {
 
     /// The client's orders as they were at a moment, newest first; later ones are left out.
     pub(crate) fn client_orders(&self, as_of_us: i64) -> impl Iterator<Item = &Order> {
-        self.client_orders.iter().rev().filter_map(move |number| self.version(*number, as_of_us))
+        self.client_orders
+            .iter()
+            .rev()
+            .filter_map(move |number| self.version(*number, as_of_us))
     }
 
     /// One of the client's orders by its id, as it was at a moment.
     pub(crate) fn client_order(&self, id: &str, as_of_us: i64) -> Option<&Order> {
-        self.by_order_id.get(id).and_then(|number| self.version(*number, as_of_us))
+        self.by_order_id
+            .get(id)
+            .and_then(|number| self.version(*number, as_of_us))
     }
 
     fn version(&self, number: OrderNumber, as_of_us: i64) -> Option<&Order> {
-        self.versions.get(&number)?.iter().rev().find(|order| order.updated_us <= as_of_us)
+        self.versions
+            .get(&number)?
+            .iter()
+            .rev()
+            .find(|order| order.updated_us <= as_of_us)
     }
 
     /// The client's fills, oldest first.
@@ -317,14 +342,21 @@ impl Exchange {
 
     /// Every rule that refuses an order, in the order in which the venue applies them.
     fn admit(&mut self, new: &NewOrder) -> Result<Series, Refusal> {
-        let market = self.markets.get(new.market).ok_or(Refusal::MarketInactive)?;
+        let market = self
+            .markets
+            .get(new.market)
+            .ok_or(Refusal::MarketInactive)?;
         if market.life != Life::Active {
             return Err(Refusal::MarketInactive);
         }
         if new.price_e4 == 0 || new.price_e4 >= E4_PER_DOLLAR || new.price_e4 % TICK_E4 != 0 {
             return Err(Refusal::InvalidPrice);
         }
-        if new.client_order_id.as_ref().is_some_and(|id| self.client_ids.contains(id)) {
+        if new
+            .client_order_id
+            .as_ref()
+            .is_some_and(|id| self.client_ids.contains(id))
+        {
             return Err(Refusal::AlreadyExists);
         }
         if new.post_only && market.book.crosses(new.side, new.price_e4) {
@@ -347,7 +379,9 @@ impl Exchange {
     /// Whether the account could not pay were this order, and all that rest already, to fill at
     /// their limits. A fee is rounded up once an execution, so each may cost $0.0001 more.
     fn shortfall(&self, new: &NewOrder, executions: u32) -> bool {
-        let Some(account) = self.accounts.get(new.account as usize) else { return true };
+        let Some(account) = self.accounts.get(new.account as usize) else {
+            return true;
+        };
         let required: i64 = self
             .markets
             .iter()
@@ -356,12 +390,19 @@ impl Exchange {
                 let rate = market.series.taker_rate_e4();
                 let resting = |side| -> Vec<(u16, u32, i64)> {
                     let orders = market.book.resting_of(new.account, side);
-                    orders.map(|(price, count)| (price, count, fee_micros(rate, price, count))).collect()
+                    orders
+                        .map(|(price, count)| (price, count, fee_micros(rate, price, count)))
+                        .collect()
                 };
                 let (mut bids, mut asks) = (resting(Side::Bid), resting(Side::Ask));
                 if number == new.market {
-                    let fee = fee_micros(rate, new.price_e4, new.count_centi) + i64::from(executions) * 100;
-                    let side = if new.side == Side::Bid { &mut bids } else { &mut asks };
+                    let fee = fee_micros(rate, new.price_e4, new.count_centi)
+                        + i64::from(executions) * 100;
+                    let side = if new.side == Side::Bid {
+                        &mut bids
+                    } else {
+                        &mut asks
+                    };
                     side.push((new.price_e4, new.count_centi, fee));
                 }
                 required_micros(account.position_centi(number), &bids, &asks)
@@ -373,11 +414,20 @@ impl Exchange {
     fn fresh_order(&self, number: OrderNumber, mut new: NewOrder, now_us: i64) -> Order {
         if new.reduce_only {
             // A reduce-only order never passes through zero; what exceeds the position is cut off.
-            let position = self.accounts.get(new.account as usize).map_or(0, |account| account.position_centi(new.market));
+            let position = self
+                .accounts
+                .get(new.account as usize)
+                .map_or(0, |account| account.position_centi(new.market));
             let closable = (-new.side.sign() * position).max(0);
-            new.count_centi = new.count_centi.min(u32::try_from(closable).unwrap_or(u32::MAX));
+            new.count_centi = new
+                .count_centi
+                .min(u32::try_from(closable).unwrap_or(u32::MAX));
         }
-        let id = if new.account == CLIENT { self.identity("order", &number.to_string()) } else { String::new() };
+        let id = if new.account == CLIENT {
+            self.identity("order", &number.to_string())
+        } else {
+            String::new()
+        };
         Order {
             number,
             id,
@@ -399,11 +449,32 @@ impl Exchange {
         let market = order.new.market;
         for one in &taken.matches {
             let maker_side = super::book::opposite(order.new.side);
-            let client_order_id = self.orders.get(&one.maker).filter(|_| one.maker_account == CLIENT).and_then(|maker| maker.new.client_order_id.clone());
-            self.delta(market, maker_side, one.price_e4, -i64::from(one.count_centi), client_order_id, now_us);
-            let trade = self.print(market, one.price_e4, one.count_centi, order.new.side, now_us);
+            let client_order_id = self
+                .orders
+                .get(&one.maker)
+                .filter(|_| one.maker_account == CLIENT)
+                .and_then(|maker| maker.new.client_order_id.clone());
+            self.delta(
+                market,
+                maker_side,
+                one.price_e4,
+                -i64::from(one.count_centi),
+                client_order_id,
+                now_us,
+            );
+            let trade = self.print(
+                market,
+                one.price_e4,
+                one.count_centi,
+                order.new.side,
+                now_us,
+            );
             let cost = cost_micros(one.price_e4, one.count_centi);
-            let own_cost = if order.new.side == Side::Bid { cost } else { i64::from(one.count_centi) * 10_000 - cost };
+            let own_cost = if order.new.side == Side::Bid {
+                cost
+            } else {
+                i64::from(one.count_centi) * 10_000 - cost
+            };
             let fee = fee_micros(series.taker_rate_e4(), one.price_e4, one.count_centi);
             order.filled_centi += one.count_centi;
             order.left_centi -= one.count_centi;
@@ -417,10 +488,23 @@ impl Exchange {
         }
     }
 
-    fn fill_maker(&mut self, one: &super::book::Match, trade: &Trade, side: Side, fee: i64, now_us: i64) {
-        let Some(mut maker) = self.orders.remove(&one.maker) else { return };
+    fn fill_maker(
+        &mut self,
+        one: &super::book::Match,
+        trade: &Trade,
+        side: Side,
+        fee: i64,
+        now_us: i64,
+    ) {
+        let Some(mut maker) = self.orders.remove(&one.maker) else {
+            return;
+        };
         let cost = cost_micros(one.price_e4, one.count_centi);
-        maker.maker_cost_micros += if side == Side::Bid { cost } else { i64::from(one.count_centi) * 10_000 - cost };
+        maker.maker_cost_micros += if side == Side::Bid {
+            cost
+        } else {
+            i64::from(one.count_centi) * 10_000 - cost
+        };
         maker.maker_fee_micros += fee;
         maker.filled_centi += one.count_centi;
         maker.left_centi = one.maker_left_centi;
@@ -439,13 +523,19 @@ impl Exchange {
     }
 
     fn tell_order(&mut self, order: &Order) {
-        self.versions.entry(order.number).or_default().push(order.clone());
-        self.happenings.push(Happening::Order(Box::new(order.clone())));
+        self.versions
+            .entry(order.number)
+            .or_default()
+            .push(order.clone());
+        self.happenings
+            .push(Happening::Order(Box::new(order.clone())));
     }
 
     /// Books one side of a trade and, when it is the client's, tells it.
     fn settle_side(&mut self, order: &Order, trade: &Trade, is_taker: bool, fee_micros: i64) {
-        let Some(account) = self.accounts.get_mut(order.new.account as usize) else { return };
+        let Some(account) = self.accounts.get_mut(order.new.account as usize) else {
+            return;
+        };
         account.book(&Booking {
             market: trade.market,
             side: order.new.side,
@@ -468,7 +558,9 @@ impl Exchange {
         };
         self.fills.push(fill.clone());
         self.happenings.push(Happening::Fill(fill));
-        self.happenings.push(Happening::Position { market: trade.market });
+        self.happenings.push(Happening::Position {
+            market: trade.market,
+        });
     }
 
     /// Rests or cancels what an arriving order could not trade.
@@ -476,22 +568,53 @@ impl Exchange {
         let new = &order.new;
         if order.left_centi == 0 && order.filled_centi > 0 {
             order.state = OrderState::Executed;
-        } else if taken.stopped || order.left_centi == 0 || new.time_in_force != TimeInForce::GoodTillCanceled {
+        } else if taken.stopped
+            || order.left_centi == 0
+            || new.time_in_force != TimeInForce::GoodTillCanceled
+        {
             order.state = OrderState::Canceled;
             order.left_centi = 0;
-            order.reason = if taken.stopped { Reason::SelfTradeCancel } else { Reason::Cancel };
+            order.reason = if taken.stopped {
+                Reason::SelfTradeCancel
+            } else {
+                Reason::Cancel
+            };
         } else {
-            self.markets[new.market].book.rest(order.number, new.account, new.side, new.price_e4, order.left_centi);
+            self.markets[new.market].book.rest(
+                order.number,
+                new.account,
+                new.side,
+                new.price_e4,
+                order.left_centi,
+            );
             if let Some(expires_us) = new.expires_us {
-                self.expiries.entry(expires_us).or_default().push(order.number);
+                self.expiries
+                    .entry(expires_us)
+                    .or_default()
+                    .push(order.number);
             }
-            let own = new.client_order_id.clone().filter(|_| new.account == CLIENT);
-            self.delta(new.market, new.side, new.price_e4, i64::from(order.left_centi), own, now_us);
+            let own = new
+                .client_order_id
+                .clone()
+                .filter(|_| new.account == CLIENT);
+            self.delta(
+                new.market,
+                new.side,
+                new.price_e4,
+                i64::from(order.left_centi),
+                own,
+                now_us,
+            );
         }
     }
 
     /// Cancels a resting order and returns it; `None` when it does not rest.
-    pub(crate) fn cancel(&mut self, number: OrderNumber, reason: Reason, now_us: i64) -> Option<Removed> {
+    pub(crate) fn cancel(
+        &mut self,
+        number: OrderNumber,
+        reason: Reason,
+        now_us: i64,
+    ) -> Option<Removed> {
         let market = self.orders.get(&number)?.new.market;
         let touch = self.touch(market);
         let removed = self.markets.get_mut(market)?.book.cancel(number)?;
@@ -502,7 +625,11 @@ impl Exchange {
 
     /// Cancels orders whose time has come.
     pub(crate) fn expire(&mut self, now_us: i64) {
-        while let Some(entry) = self.expiries.first_entry().filter(|entry| *entry.key() <= now_us) {
+        while let Some(entry) = self
+            .expiries
+            .first_entry()
+            .filter(|entry| *entry.key() <= now_us)
+        {
             for number in entry.remove() {
                 self.cancel(number, Reason::ExpiryCancel, now_us);
             }
@@ -523,12 +650,25 @@ impl Exchange {
                 self.orders.insert(removed.order, order);
             }
         }
-        self.delta(market, removed.side, removed.price_e4, -i64::from(removed.count_centi), own, now_us);
+        self.delta(
+            market,
+            removed.side,
+            removed.price_e4,
+            -i64::from(removed.count_centi),
+            own,
+            now_us,
+        );
     }
 
     /// Closes a market: what rests is cancelled, nothing trades any more.
     pub(crate) fn close(&mut self, market: MarketNumber, now_us: i64) {
-        let Some(entry) = self.markets.get(market).filter(|entry| entry.life == Life::Active) else { return };
+        let Some(entry) = self
+            .markets
+            .get(market)
+            .filter(|entry| entry.life == Life::Active)
+        else {
+            return;
+        };
         for order in entry.book.orders() {
             self.cancel(order, Reason::CloseCancel, now_us);
         }
@@ -537,36 +677,85 @@ impl Exchange {
 
     /// Determines a closed market: the value of a YES contract is known.
     pub(crate) fn determine(&mut self, market: MarketNumber, value_e4: u16, now_us: i64) {
-        if self.markets.get(market).is_some_and(|entry| entry.life == Life::Closed) {
-            self.live(market, Life::Determined { value_e4: value_e4.min(E4_PER_DOLLAR), at_us: now_us }, now_us);
+        if self
+            .markets
+            .get(market)
+            .is_some_and(|entry| entry.life == Life::Closed)
+        {
+            self.live(
+                market,
+                Life::Determined {
+                    value_e4: value_e4.min(E4_PER_DOLLAR),
+                    at_us: now_us,
+                },
+                now_us,
+            );
         }
     }
 
     /// Pays a determined market out.
     pub(crate) fn settle(&mut self, market: MarketNumber, now_us: i64) {
-        let Some(Life::Determined { value_e4, .. }) = self.markets.get(market).map(|entry| entry.life) else { return };
+        let Some(Life::Determined { value_e4, .. }) =
+            self.markets.get(market).map(|entry| entry.life)
+        else {
+            return;
+        };
         for (number, account) in self.accounts.iter_mut().enumerate() {
-            let Some(holding) = account.settle(market, value_e4, now_us) else { continue };
+            let Some(holding) = account.settle(market, value_e4, now_us) else {
+                continue;
+            };
             if number == CLIENT as usize && holding.position_centi != 0 {
-                self.settlements.push(Settlement { market, value_e4, holding, at_us: now_us });
+                self.settlements.push(Settlement {
+                    market,
+                    value_e4,
+                    holding,
+                    at_us: now_us,
+                });
             }
         }
-        self.live(market, Life::Finalized { value_e4, at_us: now_us }, now_us);
+        self.live(
+            market,
+            Life::Finalized {
+                value_e4,
+                at_us: now_us,
+            },
+            now_us,
+        );
         self.count_interest(market);
         self.happenings.push(Happening::Position { market });
     }
 
     fn live(&mut self, market: MarketNumber, life: Life, at_us: i64) {
-        let Some(entry) = self.markets.get_mut(market) else { return };
+        let Some(entry) = self.markets.get_mut(market) else {
+            return;
+        };
         entry.life = life;
         entry.updated_us = at_us;
-        self.happenings.push(Happening::Life { market, life, at_us });
+        self.happenings.push(Happening::Life {
+            market,
+            life,
+            at_us,
+        });
     }
 
-    fn print(&mut self, market: MarketNumber, price_e4: u16, count_centi: u32, taker: Side, at_us: i64) -> Trade {
+    fn print(
+        &mut self,
+        market: MarketNumber,
+        price_e4: u16,
+        count_centi: u32,
+        taker: Side,
+        at_us: i64,
+    ) -> Trade {
         let id = self.identity("trade", &self.next_trade.to_string());
         self.next_trade += 1;
-        let trade = Trade { id, market, price_e4, count_centi, taker, at_us };
+        let trade = Trade {
+            id,
+            market,
+            price_e4,
+            count_centi,
+            taker,
+            at_us,
+        };
         if self.tape.len() >= 2 * TAPE {
             self.tape.drain(..TAPE);
         }
@@ -581,21 +770,48 @@ impl Exchange {
     }
 
     fn count_interest(&mut self, market: MarketNumber) {
-        let open = self.accounts.iter().map(|account| account.position_centi(market).max(0)).sum();
+        let open = self
+            .accounts
+            .iter()
+            .map(|account| account.position_centi(market).max(0))
+            .sum();
         if let Some(entry) = self.markets.get_mut(market) {
             entry.open_interest_centi = open;
         }
     }
 
-    fn delta(&mut self, market: MarketNumber, side: Side, price_e4: u16, delta_centi: i64, client_order_id: Option<String>, at_us: i64) {
-        self.happenings.push(Happening::Delta { market, side, price_e4, delta_centi, client_order_id, at_us });
+    fn delta(
+        &mut self,
+        market: MarketNumber,
+        side: Side,
+        price_e4: u16,
+        delta_centi: i64,
+        client_order_id: Option<String>,
+        at_us: i64,
+    ) {
+        self.happenings.push(Happening::Delta {
+            market,
+            side,
+            price_e4,
+            delta_centi,
+            client_order_id,
+            at_us,
+        });
     }
 
     fn touch(&self, market: MarketNumber) -> [Option<(u16, i64)>; 2] {
-        self.markets.get(market).map_or([None, None], |entry| [entry.book.best(Side::Bid), entry.book.best(Side::Ask)])
+        self.markets.get(market).map_or([None, None], |entry| {
+            [entry.book.best(Side::Bid), entry.book.best(Side::Ask)]
+        })
     }
 
-    fn ticker_if_moved(&mut self, market: MarketNumber, before: [Option<(u16, i64)>; 2], traded: bool, at_us: i64) {
+    fn ticker_if_moved(
+        &mut self,
+        market: MarketNumber,
+        before: [Option<(u16, i64)>; 2],
+        traded: bool,
+        at_us: i64,
+    ) {
         if traded || self.touch(market) != before {
             if let Some(entry) = self.markets.get_mut(market) {
                 entry.updated_us = at_us;
@@ -606,5 +822,11 @@ impl Exchange {
 }
 
 fn incoming_of(new: &NewOrder) -> Incoming {
-    Incoming { account: new.account, side: new.side, price_e4: new.price_e4, count_centi: new.count_centi, self_trade: new.self_trade }
+    Incoming {
+        account: new.account,
+        side: new.side,
+        price_e4: new.price_e4,
+        count_centi: new.count_centi,
+        self_trade: new.self_trade,
+    }
 }

@@ -23,19 +23,40 @@ pub(crate) async fn scoreboard(
     let path = format!("{sport}/{league}");
     let Some(league) = League::ALL.into_iter().find(|league| league.path() == path) else {
         let body = json!({"code": 400, "message": "Failed to get league"}).to_string();
-        return (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+        return (
+            StatusCode::BAD_REQUEST,
+            [(header::CONTENT_TYPE, "application/json")],
+            body,
+        )
+            .into_response();
     };
-    let body = document(league, &shared.games(), query.get("dates").map(String::as_str)).to_string();
+    let body = document(
+        league,
+        &shared.games(),
+        query.get("dates").map(String::as_str),
+    )
+    .to_string();
     shared.network.travel().await;
     let tag = format!("\"{:016x}\"", ipc::fingerprint(&body));
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let known = known.is_some_and(|list| list.split(',').any(|one| one.trim().trim_start_matches("W/") == tag));
+    let known = headers
+        .get(header::IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok());
+    let known = known.is_some_and(|list| {
+        list.split(',')
+            .any(|one| one.trim().trim_start_matches("W/") == tag)
+    });
     let mut answer = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        ([(header::CONTENT_TYPE, "application/json;charset=UTF-8")], body).into_response()
+        (
+            [(header::CONTENT_TYPE, "application/json;charset=UTF-8")],
+            body,
+        )
+            .into_response()
     };
-    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=1"));
+    answer
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=1"));
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         answer.headers_mut().insert(header::ETAG, tag);
     }
@@ -46,7 +67,9 @@ pub(crate) async fn scoreboard(
 /// seconds, and a game must not vanish before its end was seen.
 pub(crate) fn document(league: League, games: &[Game], dates: Option<&str>) -> Value {
     let (sport_id, league_id, name, abbreviation) = league.names();
-    let (first, last) = dates.map_or(("", "99999999"), |dates| dates.split_once('-').unwrap_or((dates, dates)));
+    let (first, last) = dates.map_or(("", "99999999"), |dates| {
+        dates.split_once('-').unwrap_or((dates, dates))
+    });
     let shown = |game: &&Game| {
         let day = eastern_day(game.fixture.start_us);
         game.fixture.league == league && first <= day.as_str() && day.as_str() <= last
@@ -65,7 +88,10 @@ pub(crate) fn document(league: League, games: &[Game], dates: Option<&str>) -> V
 }
 
 fn year(games: &[Game]) -> i64 {
-    games.first().and_then(|game| eastern_day(game.fixture.start_us).get(..4)?.parse().ok()).unwrap_or(1970)
+    games
+        .first()
+        .and_then(|game| eastern_day(game.fixture.start_us).get(..4)?.parse().ok())
+        .unwrap_or(1970)
 }
 
 fn season(games: &[Game]) -> Value {
@@ -90,7 +116,10 @@ fn event(game: &Game) -> Value {
     if state.is_live() {
         competition["situation"] = situation(fixture, state);
     }
-    let year: i64 = date.get(..4).and_then(|year| year.parse().ok()).unwrap_or(1970);
+    let year: i64 = date
+        .get(..4)
+        .and_then(|year| year.parse().ok())
+        .unwrap_or(1970);
     json!({
         "id": id, "uid": uid, "date": date,
         "name": format!("{} at {}", full_name(&fixture.away), full_name(&fixture.home)),
@@ -101,11 +130,19 @@ fn event(game: &Game) -> Value {
 }
 
 fn full_name(team: &Team) -> String {
-    if team.location == team.name { team.name.to_string() } else { format!("{} {}", team.location, team.name) }
+    if team.location == team.name {
+        team.name.to_string()
+    } else {
+        format!("{} {}", team.location, team.name)
+    }
 }
 
 fn competitor(fixture: &Fixture, state: &State, side: usize) -> Value {
-    let team = if side == 0 { &fixture.home } else { &fixture.away };
+    let team = if side == 0 {
+        &fixture.home
+    } else {
+        &fixture.away
+    };
     let (sport_id, league_id, ..) = fixture.league.names();
     let uid = format!("s:{sport_id}~l:{league_id}~t:{}", team.id);
     let mut competitor = json!({
@@ -130,7 +167,9 @@ fn status(fixture: &Fixture, state: &State) -> Value {
         Stage::Scheduled => ("1", "STATUS_SCHEDULED", "pre", "Scheduled"),
         Stage::Playing => ("2", "STATUS_IN_PROGRESS", "in", "In Progress"),
         // Between half innings a baseball game counts as in progress: only the texts tell.
-        Stage::EndOfPeriod if fixture.league == League::Mlb => ("2", "STATUS_IN_PROGRESS", "in", "In Progress"),
+        Stage::EndOfPeriod if fixture.league == League::Mlb => {
+            ("2", "STATUS_IN_PROGRESS", "in", "In Progress")
+        }
         Stage::EndOfPeriod => ("22", "STATUS_END_PERIOD", "in", "End of Period"),
         Stage::Halftime => ("23", "STATUS_HALFTIME", "in", "Halftime"),
         Stage::Over => ("3", "STATUS_FINAL", "post", "Final"),
@@ -152,9 +191,19 @@ fn status(fixture: &Fixture, state: &State) -> Value {
             (text.clone(), text)
         }
         Stage::Playing => {
-            let word = if fixture.league == League::Ncaam { " Half" } else if fixture.league == League::Nhl { " Period" } else { " Quarter" };
+            let word = if fixture.league == League::Ncaam {
+                " Half"
+            } else if fixture.league == League::Nhl {
+                " Period"
+            } else {
+                " Quarter"
+            };
             let period = period_name(fixture.league, state.period);
-            let long = if state.period > regular { period.clone() } else { format!("{period}{word}") };
+            let long = if state.period > regular {
+                period.clone()
+            } else {
+                format!("{period}{word}")
+            };
             (format!("{clock} - {long}"), format!("{clock} - {period}"))
         }
     };
@@ -165,7 +214,11 @@ fn status(fixture: &Fixture, state: &State) -> Value {
     if state.stage == Stage::Over && state.period > regular && fixture.league != League::Mlb {
         kind["altDetail"] = period_name(fixture.league, state.period).into();
     }
-    let clock_seconds = if fixture.league == League::Mlb { 0.0 } else { tenths(state.clock_seconds) };
+    let clock_seconds = if fixture.league == League::Mlb {
+        0.0
+    } else {
+        tenths(state.clock_seconds)
+    };
     json!({"clock": clock_seconds, "displayClock": clock, "period": state.period, "type": kind})
 }
 
@@ -218,7 +271,10 @@ fn display_clock(league: League, state: &State) -> String {
         return "0:00".to_string();
     }
     let seconds = tenths(state.clock_seconds);
-    if matches!(league, League::Nba | League::Ncaam) && seconds < 60.0 && state.stage == Stage::Playing {
+    if matches!(league, League::Nba | League::Ncaam)
+        && seconds < 60.0
+        && state.stage == Stage::Playing
+    {
         return format!("{seconds:.1}");
     }
     let minutes = (seconds / 60.0).floor();
@@ -245,8 +301,15 @@ fn football(fixture: &Fixture, state: &State) -> Value {
         "homeTimeouts": state.timeouts[0], "awayTimeouts": state.timeouts[1],
     });
     // Between series and in breaks there is no down and nobody is named.
-    if let Some(side) = state.possession.filter(|_| state.down > 0 && state.stage == Stage::Playing) {
-        let team = if side == 0 { &fixture.home } else { &fixture.away };
+    if let Some(side) = state
+        .possession
+        .filter(|_| state.down > 0 && state.stage == Stage::Playing)
+    {
+        let team = if side == 0 {
+            &fixture.home
+        } else {
+            &fixture.away
+        };
         let spot = match state.yard_line {
             50 => "50".to_string(),
             line if line < 50 => format!("{} {line}", fixture.home.code),
@@ -263,11 +326,19 @@ fn football(fixture: &Fixture, state: &State) -> Value {
 
 /// Yards that a team has to go: the home team plays towards 100.
 pub(crate) fn yards_to_goal(state: &State, team: usize) -> u8 {
-    if team == 0 { 100_u8.saturating_sub(state.yard_line) } else { state.yard_line }
+    if team == 0 {
+        100_u8.saturating_sub(state.yard_line)
+    } else {
+        state.yard_line
+    }
 }
 
 fn last_play(fixture: &Fixture, state: &State) -> Value {
-    let team = if state.last_team == 0 { &fixture.home } else { &fixture.away };
+    let team = if state.last_team == 0 {
+        &fixture.home
+    } else {
+        &fixture.away
+    };
     let mut play = json!({
         "id": format!("{}{:04}", fixture.id, state.plays), "type": {"id": "0", "text": state.last_play},
         "text": format!("{} {}", team.name, state.last_play), "scoreValue": state.last_value, "team": {"id": team.id.to_string()},

@@ -19,7 +19,14 @@ pub(crate) enum League {
 
 impl League {
     /// All of them, the order in which generated games take turns.
-    pub(crate) const ALL: [Self; 6] = [Self::Nfl, Self::Nba, Self::Nhl, Self::Mlb, Self::Ncaaf, Self::Ncaam];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Nfl,
+        Self::Nba,
+        Self::Nhl,
+        Self::Mlb,
+        Self::Ncaaf,
+        Self::Ncaam,
+    ];
 
     /// The feed's path, `sport/league`.
     pub(crate) const fn path(self) -> &'static str {
@@ -48,12 +55,42 @@ impl League {
     /// The venue's series.
     pub(crate) const fn series(self) -> Series {
         let (ticker, title, game_word, strike_key) = match self {
-            Self::Nfl => ("KXNFLGAME", "Professional Football Game", "professional football game", "football_team"),
-            Self::Ncaaf => ("KXNCAAFGAME", "College Football Game", "college football game", "football_team"),
-            Self::Nba => ("KXNBAGAME", "Professional Basketball Game", "professional basketball game", "basketball_team"),
-            Self::Ncaam => ("KXNCAAMBGAME", "Men's College Basketball Game", "college basketball game", "basketball_team"),
-            Self::Nhl => ("KXNHLGAME", "Professional Hockey Game", "professional hockey game", "hockey_team"),
-            Self::Mlb => ("KXMLBGAME", "Professional Baseball Game", "professional baseball game", "baseball_team"),
+            Self::Nfl => (
+                "KXNFLGAME",
+                "Professional Football Game",
+                "professional football game",
+                "football_team",
+            ),
+            Self::Ncaaf => (
+                "KXNCAAFGAME",
+                "College Football Game",
+                "college football game",
+                "football_team",
+            ),
+            Self::Nba => (
+                "KXNBAGAME",
+                "Professional Basketball Game",
+                "professional basketball game",
+                "basketball_team",
+            ),
+            Self::Ncaam => (
+                "KXNCAAMBGAME",
+                "Men's College Basketball Game",
+                "college basketball game",
+                "basketball_team",
+            ),
+            Self::Nhl => (
+                "KXNHLGAME",
+                "Professional Hockey Game",
+                "professional hockey game",
+                "hockey_team",
+            ),
+            Self::Mlb => (
+                "KXMLBGAME",
+                "Professional Baseball Game",
+                "professional baseball game",
+                "baseball_team",
+            ),
         };
         let baseball = matches!(self, Self::Mlb);
         Series {
@@ -181,7 +218,10 @@ impl State {
 
     /// Whether it is being played, breaks included.
     pub(crate) const fn is_live(&self) -> bool {
-        matches!(self.stage, Stage::Playing | Stage::EndOfPeriod | Stage::Halftime)
+        matches!(
+            self.stage,
+            Stage::Playing | Stage::EndOfPeriod | Stage::Halftime
+        )
     }
 }
 

@@ -37,7 +37,13 @@ struct Session {
 impl Hub {
     /// A venue that nobody listens to yet.
     pub(crate) fn new(exchange: Exchange) -> Self {
-        Self { state: Mutex::new(State { exchange, sessions: BTreeMap::new(), last_session: 0 }) }
+        Self {
+            state: Mutex::new(State {
+                exchange,
+                sessions: BTreeMap::new(),
+                last_session: 0,
+            }),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -63,7 +69,13 @@ impl Hub {
         let mut state = self.lock();
         state.last_session += 1;
         let number = state.last_session;
-        state.sessions.insert(number, Session { subscriptions: Subscriptions::default(), frames });
+        state.sessions.insert(
+            number,
+            Session {
+                subscriptions: Subscriptions::default(),
+                frames,
+            },
+        );
         (number, receiver)
     }
 
@@ -75,8 +87,12 @@ impl Hub {
     /// Carries out a command of a session.
     pub(crate) fn command(&self, session: u64, text: &str) {
         let mut state = self.lock();
-        let State { exchange, sessions, .. } = &mut *state;
-        let Some(entry) = sessions.get_mut(&session) else { return };
+        let State {
+            exchange, sessions, ..
+        } = &mut *state;
+        let Some(entry) = sessions.get_mut(&session) else {
+            return;
+        };
         let frames = entry.subscriptions.command(text, exchange);
         if !entry.send(frames) {
             sessions.remove(&session);
@@ -85,7 +101,10 @@ impl Hub {
 
     /// Whether anybody listens to an order book.
     pub(crate) fn has_listener(&self) -> bool {
-        self.lock().sessions.values().any(|session| session.subscriptions.has_orderbook())
+        self.lock()
+            .sessions
+            .values()
+            .any(|session| session.subscriptions.has_orderbook())
     }
 
     /// Loses a frame of every order book subscription on purpose.
@@ -111,7 +130,9 @@ impl State {
         self.sessions.retain(|_, session| {
             let mut frames = Vec::new();
             for happening in &happenings {
-                session.subscriptions.frames(happening, exchange, &mut frames);
+                session
+                    .subscriptions
+                    .frames(happening, exchange, &mut frames);
             }
             session.send(frames)
         });
@@ -122,6 +143,8 @@ impl Session {
     /// Queues frames; false when the client is too slow or gone.
     fn send(&self, frames: Vec<String>) -> bool {
         let now = Instant::now();
-        frames.into_iter().all(|frame| self.frames.try_send((now, frame)).is_ok())
+        frames
+            .into_iter()
+            .all(|frame| self.frames.try_send((now, frame)).is_ok())
     }
 }

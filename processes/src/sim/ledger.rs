@@ -55,12 +55,19 @@ pub(crate) struct Booking {
 impl Account {
     /// An account with money in it.
     pub(crate) fn with_micros(start_micros: i64) -> Self {
-        Self { start_micros, ..Self::default() }
+        Self {
+            start_micros,
+            ..Self::default()
+        }
     }
 
     /// Money that is not locked by a short position.
     pub(crate) fn balance_micros(&self) -> i64 {
-        let locked: i64 = self.holdings.values().map(|holding| collateral_micros(holding.position_centi)).sum();
+        let locked: i64 = self
+            .holdings
+            .values()
+            .map(|holding| collateral_micros(holding.position_centi))
+            .sum();
         self.start_micros + self.flows_micros - locked
     }
 
@@ -72,12 +79,16 @@ impl Account {
 
     /// Signed position in a market.
     pub(crate) fn position_centi(&self, market: MarketNumber) -> i64 {
-        self.holdings.get(&market).map_or(0, |holding| holding.position_centi)
+        self.holdings
+            .get(&market)
+            .map_or(0, |holding| holding.position_centi)
     }
 
     /// Every market in which the account ever traded.
     pub(crate) fn holdings(&self) -> impl Iterator<Item = (MarketNumber, &Holding)> {
-        self.holdings.iter().map(|(market, holding)| (*market, holding))
+        self.holdings
+            .iter()
+            .map(|(market, holding)| (*market, holding))
     }
 
     /// Books one fill.
@@ -88,12 +99,20 @@ impl Account {
         self.flows_micros -= sign * cost + fill.fee_micros;
         let holding = self.holdings.entry(fill.market).or_default();
         // In terms of the side bought: YES at the price, or NO at one dollar less the price.
-        let own_cost = if sign > 0 { cost } else { count * MICROS_PER_DOLLAR / 100 - cost };
+        let own_cost = if sign > 0 {
+            cost
+        } else {
+            count * MICROS_PER_DOLLAR / 100 - cost
+        };
         match fill.side {
             Side::Bid => holding.yes_cost_micros += own_cost,
             Side::Ask => holding.no_cost_micros += own_cost,
         }
-        let opposed = if holding.position_centi.signum() == -sign { count.min(holding.position_centi.abs()) } else { 0 };
+        let opposed = if holding.position_centi.signum() == -sign {
+            count.min(holding.position_centi.abs())
+        } else {
+            0
+        };
         if opposed > 0 {
             // A contract and its opposite pay one dollar together: closing realises the difference.
             let basis = holding.exposure_micros * opposed / holding.position_centi.abs();
@@ -109,11 +128,17 @@ impl Account {
     }
 
     /// Pays out a market at its value and returns the holding as it was, if there was one.
-    pub(crate) fn settle(&mut self, market: MarketNumber, value_e4: u16, at_us: i64) -> Option<Holding> {
+    pub(crate) fn settle(
+        &mut self,
+        market: MarketNumber,
+        value_e4: u16,
+        at_us: i64,
+    ) -> Option<Holding> {
         let holding = self.holdings.get_mut(&market)?;
         let before = *holding;
         self.flows_micros += i64::from(value_e4) * before.position_centi;
-        holding.realized_micros += payout_micros(before.position_centi, value_e4) - before.exposure_micros;
+        holding.realized_micros +=
+            payout_micros(before.position_centi, value_e4) - before.exposure_micros;
         holding.position_centi = 0;
         holding.exposure_micros = 0;
         holding.updated_us = at_us;
@@ -128,7 +153,11 @@ pub(crate) fn collateral_micros(position_centi: i64) -> i64 {
 
 /// What a position is worth at a value of YES: the long its value, the short the value of its NO.
 pub(crate) fn payout_micros(position_centi: i64, value_e4: u16) -> i64 {
-    let value = if position_centi >= 0 { value_e4 } else { E4_PER_DOLLAR - value_e4 };
+    let value = if position_centi >= 0 {
+        value_e4
+    } else {
+        E4_PER_DOLLAR - value_e4
+    };
     position_centi.abs() * i64::from(value)
 }
 
@@ -136,7 +165,11 @@ pub(crate) fn payout_micros(position_centi: i64, value_e4: u16) -> i64 {
 ///
 /// Prices of resting bids lie below those of resting asks of one account (self-trade prevention),
 /// so the worst outcome is one side filled and the other not.
-pub(crate) fn required_micros(position_centi: i64, bids: &[(u16, u32, i64)], asks: &[(u16, u32, i64)]) -> i64 {
+pub(crate) fn required_micros(
+    position_centi: i64,
+    bids: &[(u16, u32, i64)],
+    asks: &[(u16, u32, i64)],
+) -> i64 {
     let one_side = |side: Side, orders: &[(u16, u32, i64)]| {
         let mut position = position_centi;
         let mut flow = 0;
@@ -146,7 +179,9 @@ pub(crate) fn required_micros(position_centi: i64, bids: &[(u16, u32, i64)], ask
         }
         collateral_micros(position) - collateral_micros(position_centi) - flow
     };
-    one_side(Side::Bid, bids).max(one_side(Side::Ask, asks)).max(0)
+    one_side(Side::Bid, bids)
+        .max(one_side(Side::Ask, asks))
+        .max(0)
 }
 
 #[cfg(test)]
@@ -154,7 +189,14 @@ mod tests {
     use super::*;
 
     fn fill(side: Side, price_e4: u16, count_centi: u32, fee_micros: i64) -> Booking {
-        Booking { market: 0, side, price_e4, count_centi, fee_micros, at_us: 1 }
+        Booking {
+            market: 0,
+            side,
+            price_e4,
+            count_centi,
+            fee_micros,
+            at_us: 1,
+        }
     }
 
     #[test]
@@ -164,9 +206,19 @@ mod tests {
         assert_eq!(account.balance_micros(), 100_000_000 - 3_700_000 - 16_400);
         account.book(&fill(Side::Bid, 5_000, 1_000, 17_500));
         assert_eq!(account.position_centi(0), 0);
-        assert_eq!(account.balance_micros(), 100_000_000 + 1_300_000 - 16_400 - 17_500);
-        let holding = account.holdings().next().map(|(_, holding)| *holding).unwrap_or_default();
-        assert_eq!((holding.realized_micros, holding.exposure_micros), (1_300_000, 0));
+        assert_eq!(
+            account.balance_micros(),
+            100_000_000 + 1_300_000 - 16_400 - 17_500
+        );
+        let holding = account
+            .holdings()
+            .next()
+            .map(|(_, holding)| *holding)
+            .unwrap_or_default();
+        assert_eq!(
+            (holding.realized_micros, holding.exposure_micros),
+            (1_300_000, 0)
+        );
     }
 
     #[test]

@@ -53,14 +53,15 @@ impl<'de> Deserialize<'de> for Fields {
 impl OrderForm {
     /// Decodes a body. The first field of a wrong type is named, in the venue's words.
     pub(crate) fn decode(body: &[u8]) -> Result<Self, Answer> {
-        let fields: Fields = serde_json::from_slice(body).map_err(|error| match error.classify() {
-            serde_json::error::Category::Eof if body.is_empty() => Answer::undecodable("EOF"),
-            serde_json::error::Category::Eof => Answer::undecodable("unexpected EOF"),
-            serde_json::error::Category::Data => {
-                Answer::undecodable("json: cannot unmarshal array into Go value of type CreateOrderV2Request")
-            }
-            _ => Answer::undecodable("invalid character looking for beginning of value"),
-        })?;
+        let fields: Fields =
+            serde_json::from_slice(body).map_err(|error| match error.classify() {
+                serde_json::error::Category::Eof if body.is_empty() => Answer::undecodable("EOF"),
+                serde_json::error::Category::Eof => Answer::undecodable("unexpected EOF"),
+                serde_json::error::Category::Data => Answer::undecodable(
+                    "json: cannot unmarshal array into Go value of type CreateOrderV2Request",
+                ),
+                _ => Answer::undecodable("invalid character looking for beginning of value"),
+            })?;
         let mut form = Self::default();
         for (name, value) in fields.0 {
             form.set(&name, value)?;
@@ -93,11 +94,17 @@ impl OrderForm {
             ("post_only", Value::Bool(flag)) => self.post_only = *flag,
             ("reduce_only", Value::Bool(flag)) => self.reduce_only = *flag,
             ("cancel_order_on_pause", Value::Bool(_)) | ("order_group_id", Value::String(_)) => {}
-            ("expiration_time", Value::Number(number)) if number.is_i64() => self.expiration_time = number.as_i64(),
+            ("expiration_time", Value::Number(number)) if number.is_i64() => {
+                self.expiration_time = number.as_i64()
+            }
             ("subaccount" | "exchange_index", Value::Number(number)) if number.is_i64() => {}
-            ("post_only" | "reduce_only" | "cancel_order_on_pause", other) => return Err(mismatch(name, other, "bool")),
+            ("post_only" | "reduce_only" | "cancel_order_on_pause", other) => {
+                return Err(mismatch(name, other, "bool"));
+            }
             ("order_group_id", other) => return Err(mismatch(name, other, "string")),
-            ("expiration_time" | "subaccount" | "exchange_index", other) => return Err(mismatch(name, other, "int64")),
+            ("expiration_time" | "subaccount" | "exchange_index", other) => {
+                return Err(mismatch(name, other, "int64"));
+            }
             // Fields that the venue does not know are ignored.
             _ => {}
         }
@@ -106,7 +113,8 @@ impl OrderForm {
 
     /// The order that the form asks for, once its market is known.
     pub(crate) fn order(&self, market: MarketNumber, now_us: i64) -> Result<NewOrder, Answer> {
-        let invalid = |details: &str| Answer::fault(400, "invalid_order", "invalid order", Some(details));
+        let invalid =
+            |details: &str| Answer::fault(400, "invalid_order", "invalid order", Some(details));
         let side = match self.side.as_str() {
             "bid" => Side::Bid,
             "ask" => Side::Ask,
@@ -124,15 +132,23 @@ impl OrderForm {
             _ => return Err(invalid("invalid self_trade_prevention_type")),
         };
         let price = parse_decimal(&self.price, 4).and_then(|price| u16::try_from(price).ok());
-        let price_e4 = price.ok_or_else(|| Answer::fault(400, "invalid_price", "invalid price", None))?;
-        let count = parse_centi(&self.count).and_then(|count| u32::try_from(count).ok()).filter(|count| *count > 0);
-        let count_centi = count.ok_or_else(|| Answer::fault(400, "invalid_order_size", "invalid order size", None))?;
+        let price_e4 =
+            price.ok_or_else(|| Answer::fault(400, "invalid_price", "invalid price", None))?;
+        let count = parse_centi(&self.count)
+            .and_then(|count| u32::try_from(count).ok())
+            .filter(|count| *count > 0);
+        let count_centi = count
+            .ok_or_else(|| Answer::fault(400, "invalid_order_size", "invalid order size", None))?;
         let resting = time_in_force == TimeInForce::GoodTillCanceled;
-        let expires_us = self.expiration_time.map(|seconds| seconds.saturating_mul(SECOND_US));
+        let expires_us = self
+            .expiration_time
+            .map(|seconds| seconds.saturating_mul(SECOND_US));
         if expires_us.is_some_and(|expires| !resting || expires <= now_us) {
             return Err(invalid("invalid expiration_time"));
         }
-        if (self.post_only && !resting) || (self.reduce_only && time_in_force != TimeInForce::ImmediateOrCancel) {
+        if (self.post_only && !resting)
+            || (self.reduce_only && time_in_force != TimeInForce::ImmediateOrCancel)
+        {
             return Err(invalid("flag does not go with time_in_force"));
         }
         Ok(NewOrder {
@@ -160,7 +176,9 @@ fn mismatch(name: &str, value: &Value, wanted: &str) -> Answer {
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    Answer::undecodable(&format!("json: cannot unmarshal {kind} into Go struct field CreateOrderV2Request.{name} of type {wanted}"))
+    Answer::undecodable(&format!(
+        "json: cannot unmarshal {kind} into Go struct field CreateOrderV2Request.{name} of type {wanted}"
+    ))
 }
 
 #[cfg(test)]
@@ -169,7 +187,11 @@ mod tests {
 
     fn refusal(body: &str) -> String {
         let decoded = OrderForm::decode(body.as_bytes());
-        decoded.and_then(|form| form.order(0, 1_000_000).map(|_| ())).err().map(|answer| answer.body).unwrap_or_default()
+        decoded
+            .and_then(|form| form.order(0, 1_000_000).map(|_| ()))
+            .err()
+            .map(|answer| answer.body)
+            .unwrap_or_default()
     }
 
     #[test]
@@ -179,15 +201,24 @@ mod tests {
             refusal(text),
             r#"{"code":"bad_request","message":"bad request","details":"json: cannot unmarshal number into Go struct field CreateOrderV2Request.count of type string"}"#
         );
-        assert!(refusal(r#"{"price":0.01,"count":1}"#).contains("CreateOrderV2Request.price of type string"), "the first is named");
+        assert!(
+            refusal(r#"{"price":0.01,"count":1}"#)
+                .contains("CreateOrderV2Request.price of type string"),
+            "the first is named"
+        );
         assert!(refusal(r#"{"expiration_time":"1"}"#).contains("unmarshal string into Go struct field CreateOrderV2Request.expiration_time of type int64"));
     }
 
     #[test]
     fn a_whole_form_is_an_order_and_half_a_form_is_not() {
         let good = r#"{"ticker":"T","side":"ask","count":"1.50","price":"0.6300","time_in_force":"immediate_or_cancel","self_trade_prevention_type":"taker_at_cross"}"#;
-        let order = OrderForm::decode(good.as_bytes()).and_then(|form| form.order(3, 0)).expect("order");
-        assert_eq!((order.side, order.count_centi, order.price_e4, order.market), (Side::Ask, 150, 6_300, 3));
+        let order = OrderForm::decode(good.as_bytes())
+            .and_then(|form| form.order(3, 0))
+            .expect("order");
+        assert_eq!(
+            (order.side, order.count_centi, order.price_e4, order.market),
+            (Side::Ask, 150, 6_300, 3)
+        );
         for (from, to, code) in [
             ("1.50", "0.00", "invalid_order_size"),
             ("1.50", "-1", "invalid_order_size"),

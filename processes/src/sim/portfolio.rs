@@ -53,8 +53,18 @@ fn refused(refusal: Refusal) -> Answer {
         Refusal::InvalidPrice => (400, "invalid_price", "invalid price", None),
         Refusal::AlreadyExists => (409, "order_already_exists", "order already exists", None),
         Refusal::InsufficientBalance => (400, "insufficient_balance", "insufficient balance", None),
-        Refusal::PostOnlyCross => (400, "invalid_order", "invalid order", Some("post only cross")),
-        Refusal::FillOrKill => (409, "fill_or_kill_insufficient_resting_volume", "fill or kill insufficient resting volume", None),
+        Refusal::PostOnlyCross => (
+            400,
+            "invalid_order",
+            "invalid order",
+            Some("post only cross"),
+        ),
+        Refusal::FillOrKill => (
+            409,
+            "fill_or_kill_insufficient_resting_volume",
+            "fill or kill insufficient resting volume",
+            None,
+        ),
     };
     Answer::fault(status, code, message, details)
 }
@@ -88,7 +98,11 @@ pub(crate) async fn cancel(State(shared): App, Path(id): Path<String>) -> Answer
 pub(crate) async fn cancel_all(State(shared): App) -> Answer {
     let now = now_us();
     shared.hub.with(|exchange| {
-        let resting: Vec<_> = exchange.client_orders(i64::MAX).filter(|order| order.state == OrderState::Resting).map(|order| order.number).collect();
+        let resting: Vec<_> = exchange
+            .client_orders(i64::MAX)
+            .filter(|order| order.state == OrderState::Resting)
+            .map(|order| order.number)
+            .collect();
         for number in resting {
             exchange.cancel(number, Reason::Cancel, now);
         }
@@ -98,7 +112,12 @@ pub(crate) async fn cancel_all(State(shared): App) -> Answer {
 
 /// The calls that the venue has switched off.
 pub(crate) async fn legacy() -> Answer {
-    Answer::fault(410, "endpoint_deprecated", "Please switch to the V2 endpoints", None)
+    Answer::fault(
+        410,
+        "endpoint_deprecated",
+        "Please switch to the V2 endpoints",
+        None,
+    )
 }
 
 pub(crate) async fn orders(State(shared): App, Query(query): Params) -> Answer {
@@ -112,11 +131,19 @@ pub(crate) async fn orders(State(shared): App, Query(query): Params) -> Answer {
             let market = exchange.markets().get(order.new.market);
             let event = market.and_then(|market| exchange.events().get(market.event));
             matches(&query, "ticker", market.map_or("", |market| &market.ticker))
-                && listed(&query, "event_ticker", event.map_or("", |event| &event.ticker))
-                && query.get("status").is_none_or(|status| state_word(order) == status)
+                && listed(
+                    &query,
+                    "event_ticker",
+                    event.map_or("", |event| &event.ticker),
+                )
+                && query
+                    .get("status")
+                    .is_none_or(|status| state_word(order) == status)
                 && within(&query, order.created_us)
         });
-        page("orders", &query, limit, rows, |order| wire::order(exchange, order))
+        page("orders", &query, limit, rows, |order| {
+            wire::order(exchange, order)
+        })
     })
 }
 
@@ -131,14 +158,17 @@ fn state_word(order: &Order) -> &'static str {
 /// Whether a time lies between `min_ts` and `max_ts`, Unix seconds.
 fn within(query: &std::collections::HashMap<String, String>, at_us: i64) -> bool {
     let bound = |name: &str| query.get(name).and_then(|text| text.parse::<i64>().ok());
-    bound("min_ts").is_none_or(|least| at_us / SECOND_US >= least) && bound("max_ts").is_none_or(|most| at_us / SECOND_US <= most)
+    bound("min_ts").is_none_or(|least| at_us / SECOND_US >= least)
+        && bound("max_ts").is_none_or(|most| at_us / SECOND_US <= most)
 }
 
 pub(crate) async fn order(State(shared): App, Path(id): Path<String>) -> Answer {
     let now = now_us();
     shared.hub.read(|exchange| {
         let found = exchange.client_order(&id, now - READ_LAG_US);
-        found.map_or_else(Answer::not_found, |order| Answer::json(200, &json!({"order": wire::order(exchange, order)})))
+        found.map_or_else(Answer::not_found, |order| {
+            Answer::json(200, &json!({"order": wire::order(exchange, order)}))
+        })
     })
 }
 
@@ -149,11 +179,19 @@ pub(crate) async fn fills(State(shared): App, Query(query): Params) -> Answer {
     };
     shared.hub.read(|exchange| {
         let rows = exchange.fills().iter().rev().filter(|fill| {
-            matches(&query, "ticker", exchange.markets().get(fill.trade.market).map_or("", |market| &market.ticker))
-                && matches(&query, "order_id", &fill.order_id)
+            matches(
+                &query,
+                "ticker",
+                exchange
+                    .markets()
+                    .get(fill.trade.market)
+                    .map_or("", |market| &market.ticker),
+            ) && matches(&query, "order_id", &fill.order_id)
                 && within(&query, fill.trade.at_us)
         });
-        page("fills", &query, limit, rows, |fill| wire::fill(exchange, fill))
+        page("fills", &query, limit, rows, |fill| {
+            wire::fill(exchange, fill)
+        })
     })
 }
 
@@ -161,14 +199,29 @@ pub(crate) async fn positions(State(shared): App, Query(query): Params) -> Answe
     shared.hub.read(|exchange| {
         let mut markets = Vec::new();
         let mut events: BTreeMap<usize, Holding> = BTreeMap::new();
-        for (number, holding) in exchange.client().into_iter().flat_map(|client| client.holdings()) {
-            let Some(market) = exchange.markets().get(number) else { continue };
-            let event = exchange.events().get(market.event).map_or("", |event| event.ticker.as_str());
+        for (number, holding) in exchange
+            .client()
+            .into_iter()
+            .flat_map(|client| client.holdings())
+        {
+            let Some(market) = exchange.markets().get(number) else {
+                continue;
+            };
+            let event = exchange
+                .events()
+                .get(market.event)
+                .map_or("", |event| event.ticker.as_str());
             // Settled markets leave the list; their story is in the settlements.
-            if matches!(market.life, Life::Finalized { .. }) || !matches(&query, "ticker", &market.ticker) || !listed(&query, "event_ticker", event) {
+            if matches!(market.life, Life::Finalized { .. })
+                || !matches(&query, "ticker", &market.ticker)
+                || !listed(&query, "event_ticker", event)
+            {
                 continue;
             }
-            let resting = [Side::Bid, Side::Ask].into_iter().map(|side| market.book.resting_of(CLIENT, side).count()).sum();
+            let resting = [Side::Bid, Side::Ask]
+                .into_iter()
+                .map(|side| market.book.resting_of(CLIENT, side).count())
+                .sum();
             markets.push(wire::position(market, holding, resting));
             let sum = events.entry(market.event).or_default();
             sum.traded_micros += holding.traded_micros;
@@ -177,8 +230,14 @@ pub(crate) async fn positions(State(shared): App, Query(query): Params) -> Answe
             sum.fees_micros += holding.fees_micros;
             sum.position_centi += holding.position_centi.abs();
         }
-        let events: Vec<Value> = events.iter().map(|(event, sum)| event_position(exchange, *event, sum)).collect();
-        Answer::json(200, &json!({"cursor": "", "market_positions": markets, "event_positions": events}))
+        let events: Vec<Value> = events
+            .iter()
+            .map(|(event, sum)| event_position(exchange, *event, sum))
+            .collect();
+        Answer::json(
+            200,
+            &json!({"cursor": "", "market_positions": markets, "event_positions": events}),
+        )
     })
 }
 
@@ -198,9 +257,18 @@ pub(crate) async fn settlements(State(shared): App, Query(query): Params) -> Ans
     };
     shared.hub.read(|exchange| {
         let rows = exchange.settlements().iter().rev().filter(|one| {
-            matches(&query, "ticker", exchange.markets().get(one.market).map_or("", |market| &market.ticker)) && within(&query, one.at_us)
+            matches(
+                &query,
+                "ticker",
+                exchange
+                    .markets()
+                    .get(one.market)
+                    .map_or("", |market| &market.ticker),
+            ) && within(&query, one.at_us)
         });
-        page("settlements", &query, limit, rows, |one| wire::settlement(exchange, one))
+        page("settlements", &query, limit, rows, |one| {
+            wire::settlement(exchange, one)
+        })
     })
 }
 
@@ -223,17 +291,25 @@ pub(crate) async fn balance(State(shared): App) -> Answer {
 
 /// What a holding is worth at the market's last price.
 fn portfolio_micros(exchange: &Exchange, number: usize, holding: &Holding) -> i64 {
-    exchange.markets().get(number).map_or(0, |market| payout_micros(holding.position_centi, market.last_price_e4))
+    exchange.markets().get(number).map_or(0, |market| {
+        payout_micros(holding.position_centi, market.last_price_e4)
+    })
 }
 
 pub(crate) async fn limits(State(shared): App) -> Answer {
     let tier = shared.tier();
     let bucket = |(capacity, refill): (u32, u32)| json!({"bucket_capacity": capacity, "refill_rate": refill});
-    Answer::json(200, &json!({"grants": [], "usage_tier": tier.name, "read": bucket(tier.read), "write": bucket(tier.write)}))
+    Answer::json(
+        200,
+        &json!({"grants": [], "usage_tier": tier.name, "read": bucket(tier.read), "write": bucket(tier.write)}),
+    )
 }
 
 pub(crate) async fn endpoint_costs() -> Answer {
     let costs: Vec<Value> =
         COSTS.iter().map(|(method, path, cost)| json!({"method": method, "path": format!("/trade-api/v2{path}"), "cost": cost})).collect();
-    Answer::json(200, &json!({"default_cost": DEFAULT_COST, "endpoint_costs": costs}))
+    Answer::json(
+        200,
+        &json!({"default_cost": DEFAULT_COST, "endpoint_costs": costs}),
+    )
 }

@@ -14,7 +14,11 @@ pub(crate) struct Tier {
 
 impl Tier {
     /// The tier of a new account.
-    pub(crate) const BASIC: Self = Self { name: "basic", read: (200, 200), write: (100, 100) };
+    pub(crate) const BASIC: Self = Self {
+        name: "basic",
+        read: (200, 200),
+        write: (100, 100),
+    };
 }
 
 /// Cost of a call that is not listed.
@@ -42,7 +46,10 @@ pub(crate) fn cost(method: &str, path: &str) -> u32 {
             }
         }
     };
-    COSTS.iter().find(|(verb, pattern, _)| *verb == method && matches(pattern)).map_or(DEFAULT_COST, |(_, _, tokens)| *tokens)
+    COSTS
+        .iter()
+        .find(|(verb, pattern, _)| *verb == method && matches(pattern))
+        .map_or(DEFAULT_COST, |(_, _, tokens)| *tokens)
 }
 
 /// One bucket, refilled continuously.
@@ -57,7 +64,12 @@ struct Bucket {
 impl Bucket {
     fn new((capacity, refill): (u32, u32), now: Instant) -> Self {
         let capacity = f64::from(capacity);
-        Self { capacity, per_second: f64::from(refill), tokens: capacity, filled: now }
+        Self {
+            capacity,
+            per_second: f64::from(refill),
+            tokens: capacity,
+            filled: now,
+        }
     }
 
     fn take(&mut self, tokens: u32, now: Instant) -> bool {
@@ -84,7 +96,11 @@ pub(crate) struct Buckets {
 impl Buckets {
     /// Full buckets.
     pub(crate) fn new(tier: Tier, now: Instant) -> Self {
-        Self { tier, read: Bucket::new(tier.read, now), write: Bucket::new(tier.write, now) }
+        Self {
+            tier,
+            read: Bucket::new(tier.read, now),
+            write: Bucket::new(tier.write, now),
+        }
     }
 
     /// What the account may spend.
@@ -94,7 +110,11 @@ impl Buckets {
 
     /// Pays for a call, or refuses it. A refusal costs nothing.
     pub(crate) fn take(&mut self, method: &str, path: &str, now: Instant) -> bool {
-        let bucket = if method == "GET" { &mut self.read } else { &mut self.write };
+        let bucket = if method == "GET" {
+            &mut self.read
+        } else {
+            &mut self.write
+        };
         bucket.take(cost(method, path), now)
     }
 }
@@ -107,11 +127,18 @@ mod tests {
     fn a_basic_account_places_ten_orders_at_once_and_ten_more_each_second() {
         let start = Instant::now();
         let mut buckets = Buckets::new(Tier::BASIC, start);
-        let mut burst = |now| (0..40).filter(|_| buckets.take("POST", "/portfolio/events/orders", now)).count();
+        let mut burst = |now| {
+            (0..40)
+                .filter(|_| buckets.take("POST", "/portfolio/events/orders", now))
+                .count()
+        };
         assert_eq!(burst(start), 10);
         assert_eq!(burst(start + Duration::from_millis(500)), 5);
         assert_eq!(burst(start + Duration::from_secs(60)), 10);
-        assert!(buckets.take("GET", "/portfolio/balance", start), "reads have their own bucket");
+        assert!(
+            buckets.take("GET", "/portfolio/balance", start),
+            "reads have their own bucket"
+        );
     }
 
     #[test]

@@ -85,7 +85,9 @@ struct Row {
 /// Microseconds since the epoch out of a time such as `2026-06-28 17:39:00+00:00`.
 fn unix_us<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     let text = String::deserialize(deserializer)?;
-    text.parse::<jiff::Timestamp>().map(|time| time.as_microsecond()).map_err(serde::de::Error::custom)
+    text.parse::<jiff::Timestamp>()
+        .map(|time| time.as_microsecond())
+        .map_err(serde::de::Error::custom)
 }
 
 /// One minute of a game.
@@ -128,13 +130,29 @@ const MARGIN_US: i64 = 60 * SECOND_US;
 
 impl Recorded {
     /// Reads a record, keeps the first games by first pitch, and lists their markets.
-    pub(crate) fn open(path: &Path, games: usize, speed: f64, exchange: &mut Exchange, now_us: i64) -> Result<Self, RecordError> {
-        let file = File::open(path).map_err(|source| RecordError::Open { path: path.to_path_buf(), source })?;
-        let plain: Box<dyn Read> = if path.extension().is_some_and(|ending| ending == "gz") { Box::new(GzDecoder::new(file)) } else { Box::new(file) };
+    pub(crate) fn open(
+        path: &Path,
+        games: usize,
+        speed: f64,
+        exchange: &mut Exchange,
+        now_us: i64,
+    ) -> Result<Self, RecordError> {
+        let file = File::open(path).map_err(|source| RecordError::Open {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        let plain: Box<dyn Read> = if path.extension().is_some_and(|ending| ending == "gz") {
+            Box::new(GzDecoder::new(file))
+        } else {
+            Box::new(file)
+        };
         let mut by_game: BTreeMap<String, Vec<Row>> = BTreeMap::new();
         for (number, row) in csv::Reader::from_reader(plain).deserialize().enumerate() {
             let row: Row = row.map_err(|error| bad_row(path, number, error.to_string()))?;
-            by_game.entry(row.market_ticker.clone()).or_default().push(row);
+            by_game
+                .entry(row.market_ticker.clone())
+                .or_default()
+                .push(row);
         }
         let mut selected: Vec<Vec<Row>> = by_game.into_values().collect();
         selected.sort_by_key(|rows| rows.first().map(|row| (row.first_pitch_time, row.game_pk)));
@@ -145,10 +163,18 @@ impl Recorded {
         let maker = exchange.open_account();
         let mut replays = Vec::new();
         for (number, rows) in selected.iter().enumerate() {
-            replays.push(Replay::build(rows, exchange, now_us).map_err(|what| bad_row(path, number, what))?);
+            replays.push(
+                Replay::build(rows, exchange, now_us)
+                    .map_err(|what| bad_row(path, number, what))?,
+            );
         }
         let live = stretches(&replays);
-        Ok(Self { games: replays, live, speed, maker })
+        Ok(Self {
+            games: replays,
+            live,
+            speed,
+            maker,
+        })
     }
 
     /// The recorded moment after so many seconds of the run.
@@ -165,10 +191,17 @@ impl Recorded {
 }
 
 fn bad_row(path: &Path, number: usize, what: String) -> RecordError {
-    RecordError::Row { path: path.to_path_buf(), row: number as u64 + 1, what }
+    RecordError::Row {
+        path: path.to_path_buf(),
+        row: number as u64 + 1,
+        what,
+    }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the cast saturates, which is the end of the record")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the cast saturates, which is the end of the record"
+)]
 fn micros(seconds: f64) -> i64 {
     (seconds * 1e6) as i64
 }
@@ -194,7 +227,13 @@ impl World for Recorded {
     }
 
     fn games(&self) -> Vec<Game> {
-        self.games.iter().map(|game| Game { fixture: Arc::clone(&game.fixture), state: game.state }).collect()
+        self.games
+            .iter()
+            .map(|game| Game {
+                fixture: Arc::clone(&game.fixture),
+                state: game.state,
+            })
+            .collect()
     }
 
     fn settled(&self) -> usize {
@@ -207,9 +246,25 @@ impl Replay {
         let first = rows.first().ok_or("no rows")?;
         let (event, home, away, start_us) = names(&first.market_ticker)?;
         let series = League::Mlb.series();
-        let teams = [&home, &away].map(|team| (team.venue_code.to_string(), venue_name(League::Mlb, team)));
-        let markets = exchange.list(NewEvent { ticker: event, series, start_us, teams }, now_us);
-        let fixture = Fixture { id: first.game_pk, league: League::Mlb, home, away, start_us, markets };
+        let teams =
+            [&home, &away].map(|team| (team.venue_code.to_string(), venue_name(League::Mlb, team)));
+        let markets = exchange.list(
+            NewEvent {
+                ticker: event,
+                series,
+                start_us,
+                teams,
+            },
+            now_us,
+        );
+        let fixture = Fixture {
+            id: first.game_pk,
+            league: League::Mlb,
+            home,
+            away,
+            start_us,
+            markets,
+        };
         let mut score = [0_u16; 2];
         let mut difference = 0;
         let mut minutes = Vec::new();
@@ -233,27 +288,50 @@ impl Replay {
         })
     }
 
-    fn advance(&mut self, moment: i64, elapsed: f64, maker: AccountNumber, exchange: &mut Exchange, now_us: i64) {
+    fn advance(
+        &mut self,
+        moment: i64,
+        elapsed: f64,
+        maker: AccountNumber,
+        exchange: &mut Exchange,
+        now_us: i64,
+    ) {
         if self.state.stage == Stage::Scheduled && moment >= self.first_us {
             self.state.stage = Stage::Playing;
             self.state.period = 1;
             self.state.half = Half::Top;
         }
         let before = self.next;
-        while self.minutes.get(self.next).is_some_and(|minute| minute.at_us <= moment) {
+        while self
+            .minutes
+            .get(self.next)
+            .is_some_and(|minute| minute.at_us <= moment)
+        {
             self.next += 1;
         }
         // Minutes that passed between two looks are over: only the last one counts.
-        if self.next > before && let Some(minute) = self.minutes.get(self.next - 1).cloned() {
+        if self.next > before
+            && let Some(minute) = self.minutes.get(self.next - 1).cloned()
+        {
             self.state = minute.state;
             self.quote(&minute, maker, exchange, now_us);
         }
-        if self.state.stage != Stage::Over && moment >= self.last_us && self.next == self.minutes.len() {
+        if self.state.stage != Stage::Over
+            && moment >= self.last_us
+            && self.next == self.minutes.len()
+        {
             self.finish();
         }
         if self.state.stage == Stage::Over {
             let since = elapsed - *self.ended.get_or_insert(elapsed);
-            pay_markets(self.fixture.markets, &self.state, since, &mut self.paid, exchange, now_us);
+            pay_markets(
+                self.fixture.markets,
+                &self.state,
+                since,
+                &mut self.paid,
+                exchange,
+                now_us,
+            );
         }
     }
 
@@ -269,14 +347,27 @@ impl Replay {
     }
 
     /// Replaces all quotes of both markets by those of the minute.
-    fn quote(&mut self, minute: &Minute, maker: AccountNumber, exchange: &mut Exchange, now_us: i64) {
+    fn quote(
+        &mut self,
+        minute: &Minute,
+        maker: AccountNumber,
+        exchange: &mut Exchange,
+        now_us: i64,
+    ) {
         for order in self.quotes.drain(..) {
             exchange.cancel(order, Reason::Cancel, now_us);
         }
         let [home, away] = self.fixture.markets;
         for behind in 0..3_u16 {
-            let count_centi = if behind == 0 { minute.touch_centi } else { 2 * minute.touch_centi };
-            let bid = minute.bid_e4.checked_sub(100 * behind).filter(|price| *price > 0 && minute.bid_e4 > 0);
+            let count_centi = if behind == 0 {
+                minute.touch_centi
+            } else {
+                2 * minute.touch_centi
+            };
+            let bid = minute
+                .bid_e4
+                .checked_sub(100 * behind)
+                .filter(|price| *price > 0 && minute.bid_e4 > 0);
             let ask = Some(minute.ask_e4 + 100 * behind).filter(|price| *price < 10_000);
             for (market, side, price) in [
                 (home, Side::Bid, bid),
@@ -285,14 +376,23 @@ impl Replay {
                 (away, Side::Ask, bid.map(|price| 10_000 - price)),
             ] {
                 let Some(price_e4) = price else { continue };
-                let resting = exchange.create(resting_order(maker, market, side, price_e4, count_centi), now_us);
+                let resting = exchange.create(
+                    resting_order(maker, market, side, price_e4, count_centi),
+                    now_us,
+                );
                 self.quotes.extend(resting.map(|order| order.number));
             }
         }
     }
 }
 
-fn resting_order(account: AccountNumber, market: MarketNumber, side: Side, price_e4: u16, count_centi: u32) -> NewOrder {
+fn resting_order(
+    account: AccountNumber,
+    market: MarketNumber,
+    side: Side,
+    price_e4: u16,
+    count_centi: u32,
+) -> NewOrder {
     NewOrder {
         account,
         market,
@@ -314,8 +414,13 @@ fn names(ticker: &str) -> Result<(String, Team, Team, i64), String> {
     let (event, home) = ticker.rsplit_once('-').ok_or_else(bad)?;
     let game = event.strip_prefix("KXMLBGAME-").ok_or_else(bad)?;
     let start_us = from_ticker(game).ok_or_else(bad)?;
-    let away = game.get(11..).and_then(|codes| codes.strip_suffix(home)).ok_or_else(bad)?;
-    let team = |code: &str| by_venue_code(League::Mlb, code).ok_or_else(|| format!("no team has the code {code}"));
+    let away = game
+        .get(11..)
+        .and_then(|codes| codes.strip_suffix(home))
+        .ok_or_else(bad)?;
+    let team = |code: &str| {
+        by_venue_code(League::Mlb, code).ok_or_else(|| format!("no team has the code {code}"))
+    };
     Ok((event.to_string(), team(home)?, team(away)?, start_us))
 }
 
@@ -325,12 +430,18 @@ fn minute(row: &Row, score: [u16; 2]) -> Result<Minute, String> {
     let mut state = State::scheduled(row.home_win_exp.clamp(0.0, 1.0));
     state.stage = Stage::Playing;
     state.period = row.inning;
-    state.half = if row.inning_topbot == 0 { Half::Top } else { Half::Bottom };
+    state.half = if row.inning_topbot == 0 {
+        Half::Top
+    } else {
+        Half::Bottom
+    };
     state.score = score;
     state.outs = row.outs_when_up;
     state.balls = row.balls;
     state.strikes = row.strikes;
-    state.bases = row.runner_on_first.min(1) | row.runner_on_second.min(1) << 1 | row.runner_on_third.min(1) << 2;
+    state.bases = row.runner_on_first.min(1)
+        | row.runner_on_second.min(1) << 1
+        | row.runner_on_third.min(1) << 2;
     state.last_play = "Pitch";
     state.last_team = usize::from(row.inning_topbot == 0);
     Ok(Minute {

@@ -17,13 +17,22 @@ pub(crate) type Params = Query<HashMap<String, String>>;
 type App = State<Arc<Shared>>;
 
 pub(crate) async fn status() -> Answer {
-    Answer::json(200, &json!({"exchange_active": true, "trading_active": true}))
+    Answer::json(
+        200,
+        &json!({"exchange_active": true, "trading_active": true}),
+    )
 }
 
 pub(crate) async fn series(State(shared): App, Path(ticker): Path<String>) -> Answer {
     shared.hub.read(|exchange| {
-        let found = exchange.events().iter().map(|event| event.series).find(|series| series.ticker == ticker);
-        found.map_or_else(Answer::not_found, |series| Answer::json(200, &json!({"series": wire::series(&series)})))
+        let found = exchange
+            .events()
+            .iter()
+            .map(|event| event.series)
+            .find(|series| series.ticker == ticker);
+        found.map_or_else(Answer::not_found, |series| {
+            Answer::json(200, &json!({"series": wire::series(&series)}))
+        })
     })
 }
 
@@ -35,7 +44,10 @@ pub(crate) async fn series_list(State(shared): App) -> Answer {
                 all.push(event.series);
             }
         }
-        Answer::json(200, &json!({"series": all.iter().map(wire::series).collect::<Vec<_>>()}))
+        Answer::json(
+            200,
+            &json!({"series": all.iter().map(wire::series).collect::<Vec<_>>()}),
+        )
     })
 }
 
@@ -53,27 +65,46 @@ pub(crate) async fn events(State(shared): App, Query(query): Params) -> Answer {
         let wanted = |event: &&Event| {
             matches(&query, "series_ticker", event.series.ticker)
                 && listed(&query, "tickers", &event.ticker)
-                && query.get("status").is_none_or(|status| event_markets(exchange, event).any(|one| one.life.matches(status)))
+                && query.get("status").is_none_or(|status| {
+                    event_markets(exchange, event).any(|one| one.life.matches(status))
+                })
         };
         let rows = exchange.events().iter().filter(wanted);
-        page("events", &query, limit, rows, |event| wire::event(exchange, event, nested))
+        page("events", &query, limit, rows, |event| {
+            wire::event(exchange, event, nested)
+        })
     })
 }
 
-pub(crate) async fn event(State(shared): App, Path(ticker): Path<String>, Query(query): Params) -> Answer {
+pub(crate) async fn event(
+    State(shared): App,
+    Path(ticker): Path<String>,
+    Query(query): Params,
+) -> Answer {
     let nested = flag(&query, "with_nested_markets");
     shared.hub.read(|exchange| {
-        let Some(event) = exchange.events().iter().find(|event| event.ticker == ticker) else { return Answer::not_found() };
+        let Some(event) = exchange
+            .events()
+            .iter()
+            .find(|event| event.ticker == ticker)
+        else {
+            return Answer::not_found();
+        };
         let mut body = json!({"event": wire::event(exchange, event, nested)});
         if !nested {
-            body["markets"] = event_markets(exchange, event).map(|one| wire::market(exchange, one)).collect();
+            body["markets"] = event_markets(exchange, event)
+                .map(|one| wire::market(exchange, one))
+                .collect();
         }
         Answer::json(200, &body)
     })
 }
 
 fn event_markets<'a>(exchange: &'a Exchange, event: &'a Event) -> impl Iterator<Item = &'a Market> {
-    event.markets.iter().filter_map(|number| exchange.markets().get(*number))
+    event
+        .markets
+        .iter()
+        .filter_map(|number| exchange.markets().get(*number))
 }
 
 pub(crate) async fn markets(State(shared): App, Query(query): Params) -> Answer {
@@ -82,32 +113,53 @@ pub(crate) async fn markets(State(shared): App, Query(query): Params) -> Answer 
         Err(refusal) => return refusal,
     };
     shared.hub.read(|exchange| {
-        let event_of = |market: &Market| exchange.events().get(market.event).map_or("", |event| event.ticker.as_str());
+        let event_of = |market: &Market| {
+            exchange
+                .events()
+                .get(market.event)
+                .map_or("", |event| event.ticker.as_str())
+        };
         let rows = exchange.markets().iter().filter(|market| {
             matches(&query, "series_ticker", market.series.ticker)
                 && listed(&query, "event_ticker", event_of(market))
                 && listed(&query, "tickers", &market.ticker)
-                && query.get("status").is_none_or(|list| list.split(',').any(|status| market.life.matches(status)))
+                && query
+                    .get("status")
+                    .is_none_or(|list| list.split(',').any(|status| market.life.matches(status)))
         });
-        page("markets", &query, limit, rows, |market| wire::market(exchange, market))
+        page("markets", &query, limit, rows, |market| {
+            wire::market(exchange, market)
+        })
     })
 }
 
 pub(crate) async fn market(State(shared): App, Path(ticker): Path<String>) -> Answer {
     shared.hub.read(|exchange| {
-        let found = exchange.market_number(&ticker).and_then(|number| exchange.markets().get(number));
-        found.map_or_else(Answer::not_found, |market| Answer::json(200, &json!({"market": wire::market(exchange, market)})))
+        let found = exchange
+            .market_number(&ticker)
+            .and_then(|number| exchange.markets().get(number));
+        found.map_or_else(Answer::not_found, |market| {
+            Answer::json(200, &json!({"market": wire::market(exchange, market)}))
+        })
     })
 }
 
-pub(crate) async fn orderbook(State(shared): App, Path(ticker): Path<String>, Query(query): Params) -> Answer {
+pub(crate) async fn orderbook(
+    State(shared): App,
+    Path(ticker): Path<String>,
+    Query(query): Params,
+) -> Answer {
     let depth = match number(&query, "depth", 0) {
         Some(depth) if depth <= 100 => depth,
         _ => return Answer::invalid_query("GetMarketOrderbook", "Depth", "lte"),
     };
     shared.hub.read(|exchange| {
-        let found = exchange.market_number(&ticker).and_then(|number| exchange.markets().get(number));
-        found.map_or_else(Answer::not_found, |market| Answer::json(200, &wire::orderbook(market, depth)))
+        let found = exchange
+            .market_number(&ticker)
+            .and_then(|number| exchange.markets().get(number));
+        found.map_or_else(Answer::not_found, |market| {
+            Answer::json(200, &wire::orderbook(market, depth))
+        })
     })
 }
 
@@ -117,9 +169,20 @@ pub(crate) async fn trades(State(shared): App, Query(query): Params) -> Answer {
         Err(refusal) => return refusal,
     };
     shared.hub.read(|exchange| {
-        let ticker_of = |number: usize| exchange.markets().get(number).map_or("", |market| market.ticker.as_str());
-        let rows = exchange.tape().iter().rev().filter(|trade| matches(&query, "ticker", ticker_of(trade.market)));
-        page("trades", &query, limit, rows, |trade| wire::trade(exchange, trade))
+        let ticker_of = |number: usize| {
+            exchange
+                .markets()
+                .get(number)
+                .map_or("", |market| market.ticker.as_str())
+        };
+        let rows = exchange
+            .tape()
+            .iter()
+            .rev()
+            .filter(|trade| matches(&query, "ticker", ticker_of(trade.market)));
+        page("trades", &query, limit, rows, |trade| {
+            wire::trade(exchange, trade)
+        })
     })
 }
 
@@ -141,25 +204,38 @@ pub(crate) async fn disconnect(State(shared): App) -> Answer {
 }
 
 fn flag(query: &HashMap<String, String>, name: &str) -> bool {
-    query.get(name).is_some_and(|value| value == "true" || value == "1")
+    query
+        .get(name)
+        .is_some_and(|value| value == "true" || value == "1")
 }
 
 /// Whether a filter of one value lets a row pass; an absent or empty one does.
 pub(crate) fn matches(query: &HashMap<String, String>, name: &str, value: &str) -> bool {
-    query.get(name).is_none_or(|wanted| wanted.is_empty() || wanted == value)
+    query
+        .get(name)
+        .is_none_or(|wanted| wanted.is_empty() || wanted == value)
 }
 
 /// Whether a filter of values with commas between lets a row pass; an absent or empty one does.
 pub(crate) fn listed(query: &HashMap<String, String>, name: &str, value: &str) -> bool {
-    query.get(name).is_none_or(|wanted| wanted.is_empty() || wanted.split(',').any(|one| one == value))
+    query
+        .get(name)
+        .is_none_or(|wanted| wanted.is_empty() || wanted.split(',').any(|one| one == value))
 }
 
 fn number(query: &HashMap<String, String>, name: &str, default: usize) -> Option<usize> {
-    query.get(name).map_or(Some(default), |text| text.parse().ok())
+    query
+        .get(name)
+        .map_or(Some(default), |text| text.parse().ok())
 }
 
 /// The `limit` of a list; one above the greatest is refused, not cut.
-pub(crate) fn limit(query: &HashMap<String, String>, call: &str, default: usize, greatest: usize) -> Result<usize, Answer> {
+pub(crate) fn limit(
+    query: &HashMap<String, String>,
+    call: &str,
+    default: usize,
+    greatest: usize,
+) -> Result<usize, Answer> {
     match number(query, "limit", default) {
         Some(0) => Ok(default),
         Some(limit) if limit <= greatest => Ok(limit),
@@ -175,11 +251,25 @@ pub(crate) fn page<T>(
     rows: impl Iterator<Item = T>,
     write: impl Fn(T) -> Value,
 ) -> Answer {
-    let decoded = query.get("cursor").and_then(|cursor| URL_SAFE_NO_PAD.decode(cursor).ok());
-    let start = decoded.and_then(|bytes| String::from_utf8(bytes).ok()?.strip_prefix("at:")?.parse().ok()).unwrap_or(0);
+    let decoded = query
+        .get("cursor")
+        .and_then(|cursor| URL_SAFE_NO_PAD.decode(cursor).ok());
+    let start = decoded
+        .and_then(|bytes| {
+            String::from_utf8(bytes)
+                .ok()?
+                .strip_prefix("at:")?
+                .parse()
+                .ok()
+        })
+        .unwrap_or(0);
     let mut rows = rows.skip(start);
     let page: Vec<Value> = rows.by_ref().take(limit).map(write).collect();
-    let cursor = if rows.next().is_some() { URL_SAFE_NO_PAD.encode(format!("at:{}", start + limit)) } else { String::new() };
+    let cursor = if rows.next().is_some() {
+        URL_SAFE_NO_PAD.encode(format!("at:{}", start + limit))
+    } else {
+        String::new()
+    };
     let mut body = json!({"cursor": cursor});
     body[name] = Value::Array(page);
     Answer::json(200, &body)

@@ -46,15 +46,33 @@ struct Board {
 
 impl Shared {
     /// Everything in place, with the games as they stand before the start.
-    pub(crate) fn new(exchange: Exchange, verifier: Verifier, network: Network, world: &dyn World) -> Self {
-        let board = Board { games: world.games(), settled: world.settled() };
+    pub(crate) fn new(
+        exchange: Exchange,
+        verifier: Verifier,
+        network: Network,
+        world: &dyn World,
+    ) -> Self {
+        let board = Board {
+            games: world.games(),
+            settled: world.settled(),
+        };
         let buckets = Mutex::new(Buckets::new(Tier::BASIC, Instant::now()));
-        Self { hub: Hub::new(exchange), verifier, network, buckets, board: Mutex::new(board) }
+        Self {
+            hub: Hub::new(exchange),
+            verifier,
+            network,
+            buckets,
+            board: Mutex::new(board),
+        }
     }
 
     /// How the games stand.
     pub(crate) fn games(&self) -> Vec<Game> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner).games.clone()
+        self.board
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .games
+            .clone()
     }
 
     /// Where the run stands.
@@ -72,11 +90,17 @@ impl Shared {
 
     /// What the account may spend.
     pub(crate) fn tier(&self) -> Tier {
-        self.buckets.lock().unwrap_or_else(PoisonError::into_inner).tier()
+        self.buckets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .tier()
     }
 
     fn pays_for(&self, method: &str, path: &str) -> bool {
-        self.buckets.lock().unwrap_or_else(PoisonError::into_inner).take(method, path, Instant::now())
+        self.buckets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(method, path, Instant::now())
     }
 }
 
@@ -95,11 +119,23 @@ pub(crate) fn venue(shared: &Arc<Shared>) -> Router {
         .route("/markets/{ticker}/orderbook", get(rest::orderbook))
         .route("/account/endpoint_costs", get(portfolio::endpoint_costs));
     let signed = Router::new()
-        .route("/portfolio/events/orders", post(portfolio::create).delete(portfolio::cancel_all))
+        .route(
+            "/portfolio/events/orders",
+            post(portfolio::create).delete(portfolio::cancel_all),
+        )
         .route("/portfolio/events/orders/{id}", delete(portfolio::cancel))
-        .route("/portfolio/orders", get(portfolio::orders).post(portfolio::legacy))
-        .route("/portfolio/orders/batched", post(portfolio::legacy).delete(portfolio::legacy))
-        .route("/portfolio/orders/{id}", get(portfolio::order).delete(portfolio::legacy))
+        .route(
+            "/portfolio/orders",
+            get(portfolio::orders).post(portfolio::legacy),
+        )
+        .route(
+            "/portfolio/orders/batched",
+            post(portfolio::legacy).delete(portfolio::legacy),
+        )
+        .route(
+            "/portfolio/orders/{id}",
+            get(portfolio::order).delete(portfolio::legacy),
+        )
         .route("/portfolio/orders/{id}/amend", post(portfolio::legacy))
         .route("/portfolio/orders/{id}/decrease", post(portfolio::legacy))
         .route("/portfolio/fills", get(portfolio::fills))
@@ -108,7 +144,10 @@ pub(crate) fn venue(shared: &Arc<Shared>) -> Router {
         .route("/portfolio/balance", get(portfolio::balance))
         .route("/account/limits", get(portfolio::limits))
         .route_layer(from_fn_with_state(Arc::clone(shared), admit));
-    let api = public.merge(signed).fallback(unknown).layer(from_fn_with_state(Arc::clone(shared), delay));
+    let api = public
+        .merge(signed)
+        .fallback(unknown)
+        .layer(from_fn_with_state(Arc::clone(shared), delay));
     Router::new()
         .nest(ROOT, api)
         .route(websocket::PATH, get(websocket::upgrade))
@@ -121,11 +160,19 @@ pub(crate) fn venue(shared: &Arc<Shared>) -> Router {
 
 /// The scoreboards.
 pub(crate) fn scoreboards(shared: &Arc<Shared>) -> Router {
-    Router::new().route("/apis/site/v2/sports/{sport}/{league}/scoreboard", get(feed::scoreboard)).with_state(Arc::clone(shared))
+    Router::new()
+        .route(
+            "/apis/site/v2/sports/{sport}/{league}/scoreboard",
+            get(feed::scoreboard),
+        )
+        .with_state(Arc::clone(shared))
 }
 
 async fn unknown() -> Answer {
-    Answer { status: 404, body: "404 page not found".to_string() }
+    Answer {
+        status: 404,
+        body: "404 page not found".to_string(),
+    }
 }
 
 /// The way to the venue and back.
@@ -137,9 +184,19 @@ async fn delay(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
 }
 
 /// Signature first, then the price of the call.
-async fn admit(State(shared): State<Arc<Shared>>, OriginalUri(uri): OriginalUri, request: Request, next: Next) -> Response {
+async fn admit(
+    State(shared): State<Arc<Shared>>,
+    OriginalUri(uri): OriginalUri,
+    request: Request,
+    next: Next,
+) -> Response {
     let method: &http::Method = request.method();
-    if let Err(refusal) = shared.verifier.check(request.headers(), method.as_str(), uri.path(), now_us() / 1_000) {
+    if let Err(refusal) = shared.verifier.check(
+        request.headers(),
+        method.as_str(),
+        uri.path(),
+        now_us() / 1_000,
+    ) {
         return refusal.into_response();
     }
     let path = uri.path().strip_prefix(ROOT).unwrap_or(uri.path());
@@ -176,6 +233,9 @@ pub(crate) async fn drive(shared: Arc<Shared>, mut world: Box<dyn World>) {
             world.advance(elapsed, exchange, now);
         });
         let mut board = shared.board.lock().unwrap_or_else(PoisonError::into_inner);
-        *board = Board { games: world.games(), settled: world.settled() };
+        *board = Board {
+            games: world.games(),
+            settled: world.settled(),
+        };
     }
 }

@@ -31,7 +31,15 @@ impl Play {
     pub(crate) fn new(league: League, seed: u64) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let strength = deviation(league) * 0.45 * normal(&mut random);
-        let mut play = Self { league, random, strength, state: State::scheduled(0.5), began: 0.0, ends: 0.0, clock: 0.0 };
+        let mut play = Self {
+            league,
+            random,
+            strength,
+            state: State::scheduled(0.5),
+            began: 0.0,
+            ends: 0.0,
+            clock: 0.0,
+        };
         play.state.home_win = play.win_probability();
         play
     }
@@ -84,13 +92,20 @@ impl Play {
         let (periods, length) = self.league.periods();
         let (periods, period) = (f64::from(periods), f64::from(self.state.period));
         if self.league == League::Mlb {
-            let bottom = if matches!(self.state.half, Half::Bottom | Half::End) { 0.5 } else { 0.0 };
-            return ((periods - period + 1.0 - bottom - f64::from(self.state.outs) / 6.0) / periods).clamp(0.0, 1.0);
+            let bottom = if matches!(self.state.half, Half::Bottom | Half::End) {
+                0.5
+            } else {
+                0.0
+            };
+            return ((periods - period + 1.0 - bottom - f64::from(self.state.outs) / 6.0)
+                / periods)
+                .clamp(0.0, 1.0);
         }
         if self.state.period == 0 {
             return 1.0;
         }
-        (((periods - period) * length + self.state.clock_seconds) / (periods * length)).clamp(0.0, 1.0)
+        (((periods - period) * length + self.state.clock_seconds) / (periods * length))
+            .clamp(0.0, 1.0)
     }
 
     /// Probability that the home team wins: the margin still to come is normal around the teams'
@@ -110,10 +125,17 @@ impl Play {
         let sign = |team: usize| if team == 0 { 1.0 } else { -1.0 };
         match self.league {
             League::Nfl | League::Ncaaf => self.state.possession.map_or(0.0, |team| {
-                sign(team) * (5.2 - 0.055 * f64::from(yards_to_goal(&self.state, team)) - 0.4 * f64::from(self.state.down))
+                sign(team)
+                    * (5.2
+                        - 0.055 * f64::from(yards_to_goal(&self.state, team))
+                        - 0.4 * f64::from(self.state.down))
             }),
             League::Mlb => {
-                let batting = if self.state.half == Half::Top { -1.0 } else { 1.0 };
+                let batting = if self.state.half == Half::Top {
+                    -1.0
+                } else {
+                    1.0
+                };
                 let runners = f64::from(self.state.bases.count_ones());
                 batting * (0.45 * runners + 0.3) * (1.0 - f64::from(self.state.outs) / 3.5)
             }
@@ -133,8 +155,14 @@ impl Play {
             (_, League::Nhl) => self.random.random_range(8.0..30.0),
             (_, League::Mlb) => self.random.random_range(14.0..28.0),
         };
-        let timed = self.state.stage == Stage::Playing && self.league != League::Mlb && !self.untimed();
-        self.ends = self.began + if timed { seconds.min(self.clock) } else { seconds };
+        let timed =
+            self.state.stage == Stage::Playing && self.league != League::Mlb && !self.untimed();
+        self.ends = self.began
+            + if timed {
+                seconds.min(self.clock)
+            } else {
+                seconds
+            };
     }
 
     /// College football's overtime has no clock.
@@ -158,9 +186,12 @@ impl Play {
             League::Nhl => self.hockey_play(lasted),
             League::Mlb => return self.pitch(),
         }
-        self.clock = (self.clock - lasted).max(0.0);
+        let left = self.clock - lasted;
+        // Below the clock's resolution the period is over, whatever the last bits say.
+        self.clock = if left < 0.05 { 0.0 } else { left };
         self.state.clock_seconds = self.clock;
-        let sudden_death = self.league == League::Nhl && self.state.period > 3 && self.leader().is_some();
+        let sudden_death =
+            self.league == League::Nhl && self.state.period > 3 && self.leader().is_some();
         if self.clock <= 0.0 || sudden_death {
             self.end_period();
         }
@@ -260,7 +291,9 @@ impl Play {
     }
 
     fn football_play(&mut self) {
-        let Some(team) = self.state.possession else { return self.kick_off(0) };
+        let Some(team) = self.state.possession else {
+            return self.kick_off(0);
+        };
         let to_goal = yards_to_goal(&self.state, team);
         if self.state.down == 4 && self.kick(team, to_goal) {
             return;
@@ -270,9 +303,21 @@ impl Play {
             return self.give_ball(1 - team, 100 - to_goal);
         }
         let complete = self.random.random_bool(0.66);
-        let gain = if complete { 6.0 + 1.2 * self.edge(team) + 6.5 * normal(&mut self.random) } else { 0.0 };
+        let gain = if complete {
+            6.0 + 1.2 * self.edge(team) + 6.5 * normal(&mut self.random)
+        } else {
+            0.0
+        };
         let gain = gain.clamp(-8.0, 60.0).round();
-        self.say(team, if complete { "Pass Reception" } else { "Pass Incompletion" }, 0);
+        self.say(
+            team,
+            if complete {
+                "Pass Reception"
+            } else {
+                "Pass Incompletion"
+            },
+            0,
+        );
         let left = f64::from(to_goal) - gain;
         if left <= 0.0 {
             let points = if self.random.random_bool(0.94) { 7 } else { 6 };
@@ -292,7 +337,7 @@ impl Play {
         self.state.down += 1;
         self.state.distance = whole(needed).clamp(1, 99);
         let rival = self.random.random_range(0..2_usize);
-        if self.state.clock_seconds < 120.0 && self.state.timeouts[rival] > 0 && self.random.random_bool(0.1) {
+        if self.clock < 120.0 && self.state.timeouts[rival] > 0 && self.random.random_bool(0.1) {
             self.state.timeouts[rival] -= 1;
             self.say(rival, "Timeout", 0);
         }
@@ -306,7 +351,10 @@ impl Play {
         if to_goal > 38 {
             let punt = self.random.random_range(35..50_u8);
             self.say(team, "Punt", 0);
-            self.give_ball(1 - team, 100_u8.saturating_sub(to_goal.saturating_sub(punt)).min(80));
+            self.give_ball(
+                1 - team,
+                100_u8.saturating_sub(to_goal.saturating_sub(punt)).min(80),
+            );
         } else if self.random.random_bool(0.97 - 0.009 * f64::from(to_goal)) {
             self.score(team, 3, "Field Goal Good");
             self.kick_off(1 - team);
@@ -332,7 +380,10 @@ impl Play {
     }
 
     fn basketball_play(&mut self) {
-        let team = self.state.possession.unwrap_or_else(|| usize::from(self.random.random_bool(0.5)));
+        let team = self
+            .state
+            .possession
+            .unwrap_or_else(|| usize::from(self.random.random_bool(0.5)));
         let draw = self.random.random::<f64>() - 0.05 * self.edge(team);
         match draw {
             draw if draw < 0.13 => self.score(team, 3, "Three Point Jumper"),
@@ -401,7 +452,8 @@ impl Play {
             let play = self.state.last_play;
             self.score(batting, runs, play);
         }
-        let walk_off = self.state.half == Half::Bottom && self.state.period >= 9 && self.leader() == Some(0);
+        let walk_off =
+            self.state.half == Half::Bottom && self.state.period >= 9 && self.leader() == Some(0);
         if walk_off {
             self.state.stage = Stage::Over;
         }
@@ -423,7 +475,11 @@ impl Play {
             self.state.stage = Stage::Over;
             return;
         }
-        self.state.half = if self.state.half == Half::Top { Half::Middle } else { Half::End };
+        self.state.half = if self.state.half == Half::Top {
+            Half::Middle
+        } else {
+            Half::End
+        };
         self.state.stage = Stage::EndOfPeriod;
         self.state.bases = 0;
     }
@@ -471,7 +527,10 @@ const fn deviation(league: League) -> f64 {
 
 /// A small non-negative whole number of yards.
 fn whole(yards: f64) -> u8 {
-    (0..=100_u8).rev().find(|whole| f64::from(*whole) <= yards.ceil()).unwrap_or(0)
+    (0..=100_u8)
+        .rev()
+        .find(|whole| f64::from(*whole) <= yards.ceil())
+        .unwrap_or(0)
 }
 
 /// A standard normal draw (Box and Muller).
@@ -483,7 +542,10 @@ pub(crate) fn normal(random: &mut ChaCha8Rng) -> f64 {
 /// The normal distribution function, to 1e-7 (Abramowitz and Stegun 26.2.17).
 pub(crate) fn normal_cdf(x: f64) -> f64 {
     let t = 1.0 / (1.0 + 0.231_641_9 * x.abs());
-    let poly = t * (0.319_381_530 + t * (-0.356_563_782 + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
+    let poly = t
+        * (0.319_381_530
+            + t * (-0.356_563_782
+                + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
     let tail = (-x * x / 2.0).exp() / std::f64::consts::TAU.sqrt() * poly;
     if x >= 0.0 { 1.0 - tail } else { tail }
 }
@@ -501,8 +563,16 @@ mod tests {
             at += step;
             play.advance(at);
             let state = play.state();
-            assert!((0.0..=1.0).contains(&state.home_win) && state.outs <= 3 && state.balls <= 4 && state.bases <= 7);
-            assert!(state.yard_line <= 100 && state.down <= 4 && state.clock_seconds >= 0.0, "{state:?}");
+            assert!(
+                (0.0..=1.0).contains(&state.home_win)
+                    && state.outs <= 3
+                    && state.balls <= 4
+                    && state.bases <= 7
+            );
+            assert!(
+                state.yard_line <= 100 && state.down <= 4 && state.clock_seconds >= 0.0,
+                "{state:?}"
+            );
             if scores.last() != Some(&state.score) {
                 scores.push(state.score);
             }
@@ -524,7 +594,11 @@ mod tests {
                     League::Ncaam => (70, 250),
                     League::Nhl | League::Mlb => (0, 45),
                 };
-                assert!((least..=most).contains(&total), "{league:?} {seed}: {:?}", state.score);
+                assert!(
+                    (least..=most).contains(&total),
+                    "{league:?} {seed}: {:?}",
+                    state.score
+                );
                 if league != League::Nfl {
                     assert_ne!(state.score[0], state.score[1], "{league:?}");
                 }
@@ -539,14 +613,28 @@ mod tests {
             let (coarse, coarse_scores) = finish(league, 7, 300.0);
             assert_eq!(fine.score, coarse.score);
             assert_eq!(fine.plays, coarse.plays);
-            assert!(coarse_scores.iter().all(|score| score == &coarse.score || fine_scores.contains(score)));
-            assert_ne!(finish(league, 8, 50.0).0.plays, fine.plays, "another seed, another game");
+            assert!(
+                coarse_scores
+                    .iter()
+                    .all(|score| score == &coarse.score || fine_scores.contains(score))
+            );
+            assert_ne!(
+                finish(league, 8, 50.0).0.plays,
+                fine.plays,
+                "another seed, another game"
+            );
         }
     }
 
     #[test]
     fn runners_move_as_the_rules_say() {
-        let walks = [(0b000, 0b001), (0b001, 0b011), (0b010, 0b011), (0b100, 0b101), (0b110, 0b111)];
+        let walks = [
+            (0b000, 0b001),
+            (0b001, 0b011),
+            (0b010, 0b011),
+            (0b100, 0b101),
+            (0b110, 0b111),
+        ];
         for (before, after) in walks {
             assert_eq!(walked(before), (after, 0), "{before:03b}");
         }

@@ -62,7 +62,11 @@ struct Subscription {
 
 impl Subscription {
     fn wants(&self, channel: Channel, market: MarketNumber) -> bool {
-        self.channel == channel && self.markets.as_ref().is_none_or(|markets| markets.contains(&market))
+        self.channel == channel
+            && self
+                .markets
+                .as_ref()
+                .is_none_or(|markets| markets.contains(&market))
     }
 
     fn next(&mut self) -> u64 {
@@ -89,7 +93,8 @@ const TICKER: Fault = Fault(14, "Market Ticker required");
 const NO_ACTION: Fault = Fault(15, "Action required");
 
 /// The terminal error of a session whose client does not keep up.
-pub(crate) const OVERFLOW: &str = r#"{"type":"error","msg":{"code":25,"msg":"Subscription buffer overflow"}}"#;
+pub(crate) const OVERFLOW: &str =
+    r#"{"type":"error","msg":{"code":25,"msg":"Subscription buffer overflow"}}"#;
 
 /// All subscriptions of one session.
 #[derive(Debug, Default)]
@@ -101,12 +106,18 @@ pub(crate) struct Subscriptions {
 impl Subscriptions {
     /// Whether the session listens to an order book.
     pub(crate) fn has_orderbook(&self) -> bool {
-        self.list.values().any(|one| one.channel == Channel::Orderbook)
+        self.list
+            .values()
+            .any(|one| one.channel == Channel::Orderbook)
     }
 
     /// Loses a frame of each order book on purpose: the client must notice the gap and recover.
     pub(crate) fn inject_gap(&mut self) {
-        for one in self.list.values_mut().filter(|one| one.channel == Channel::Orderbook) {
+        for one in self
+            .list
+            .values_mut()
+            .filter(|one| one.channel == Channel::Orderbook)
+        {
             one.next();
         }
     }
@@ -131,15 +142,32 @@ impl Subscriptions {
     }
 
     fn listing(&self, id: Option<i64>) -> String {
-        let all: Vec<Value> = self.list.iter().map(|(sid, one)| json!({"channel": one.channel.as_str(), "sid": sid})).collect();
+        let all: Vec<Value> = self
+            .list
+            .iter()
+            .map(|(sid, one)| json!({"channel": one.channel.as_str(), "sid": sid}))
+            .collect();
         json!({"type": "ok", "id": id, "msg": all}).to_string()
     }
 
-    fn subscribe(&mut self, id: Option<i64>, params: &Map<String, Value>, exchange: &Exchange) -> Result<Vec<String>, Fault> {
-        let names = params.get("channels").and_then(Value::as_array).filter(|names| !names.is_empty()).ok_or(CHANNELS)?;
+    fn subscribe(
+        &mut self,
+        id: Option<i64>,
+        params: &Map<String, Value>,
+        exchange: &Exchange,
+    ) -> Result<Vec<String>, Fault> {
+        let names = params
+            .get("channels")
+            .and_then(Value::as_array)
+            .filter(|names| !names.is_empty())
+            .ok_or(CHANNELS)?;
         let mut channels = Vec::new();
         for name in names {
-            channels.push(name.as_str().and_then(Channel::parse).ok_or(UNKNOWN_CHANNEL)?);
+            channels.push(
+                name.as_str()
+                    .and_then(Channel::parse)
+                    .ok_or(UNKNOWN_CHANNEL)?,
+            );
         }
         let markets = markets_of(params, exchange)?;
         if markets.is_none() && channels.contains(&Channel::Orderbook) {
@@ -148,16 +176,34 @@ impl Subscriptions {
         let flag = |name: &str| params.get(name).and_then(Value::as_bool).unwrap_or(false);
         let mut frames = Vec::new();
         for channel in channels {
-            let known = self.list.iter().find(|(_, one)| one.channel == channel).map(|(sid, _)| *sid);
+            let known = self
+                .list
+                .iter()
+                .find(|(_, one)| one.channel == channel)
+                .map(|(sid, _)| *sid);
             let sid = known.unwrap_or_else(|| {
                 self.last_sid += 1;
-                let fresh = Subscription { channel, markets: markets.clone(), use_yes_price: flag("use_yes_price"), seq: 0 };
+                let fresh = Subscription {
+                    channel,
+                    markets: markets.clone(),
+                    use_yes_price: flag("use_yes_price"),
+                    seq: 0,
+                };
                 self.list.insert(self.last_sid, fresh);
                 self.last_sid
             });
             if known.is_none() {
-                frames.push(format!(r#"{{"type":"subscribed","id":{},"msg":{{"channel":"{}","sid":{sid}}}}}"#, json!(id), channel.as_str()));
-                frames.extend(self.snapshots(sid, markets.iter().flatten().copied(), flag("send_initial_snapshot"), exchange));
+                frames.push(format!(
+                    r#"{{"type":"subscribed","id":{},"msg":{{"channel":"{}","sid":{sid}}}}}"#,
+                    json!(id),
+                    channel.as_str()
+                ));
+                frames.extend(self.snapshots(
+                    sid,
+                    markets.iter().flatten().copied(),
+                    flag("send_initial_snapshot"),
+                    exchange,
+                ));
             } else {
                 // Subscribing again adds markets to the subscription that is there.
                 frames.extend(self.add(id, sid, markets.clone().unwrap_or_default(), exchange));
@@ -166,10 +212,21 @@ impl Subscriptions {
         Ok(frames)
     }
 
-    fn add(&mut self, id: Option<i64>, sid: u64, more: BTreeSet<MarketNumber>, exchange: &Exchange) -> Vec<String> {
-        let Some(one) = self.list.get_mut(&sid) else { return Vec::new() };
+    fn add(
+        &mut self,
+        id: Option<i64>,
+        sid: u64,
+        more: BTreeSet<MarketNumber>,
+        exchange: &Exchange,
+    ) -> Vec<String> {
+        let Some(one) = self.list.get_mut(&sid) else {
+            return Vec::new();
+        };
         let fresh: Vec<_> = match &mut one.markets {
-            Some(markets) => more.into_iter().filter(|market| markets.insert(*market)).collect(),
+            Some(markets) => more
+                .into_iter()
+                .filter(|market| markets.insert(*market))
+                .collect(),
             None => Vec::new(),
         };
         let mut frames = vec![ok(id, sid, one, exchange)];
@@ -177,21 +234,54 @@ impl Subscriptions {
         frames
     }
 
-    fn unsubscribe(&mut self, id: Option<i64>, params: &Map<String, Value>) -> Result<Vec<String>, Fault> {
-        let sids = params.get("sids").and_then(Value::as_array).filter(|sids| !sids.is_empty()).ok_or(SIDS)?;
-        Ok(sids.iter().map(|sid| match sid.as_u64().and_then(|sid| self.list.remove(&sid).map(|one| (sid, one))) {
-            Some((sid, mut one)) => json!({"type": "unsubscribed", "id": id, "sid": sid, "seq": one.next()}).to_string(),
-            None => error(id, UNKNOWN_SID),
-        }).collect())
+    fn unsubscribe(
+        &mut self,
+        id: Option<i64>,
+        params: &Map<String, Value>,
+    ) -> Result<Vec<String>, Fault> {
+        let sids = params
+            .get("sids")
+            .and_then(Value::as_array)
+            .filter(|sids| !sids.is_empty())
+            .ok_or(SIDS)?;
+        Ok(sids
+            .iter()
+            .map(|sid| {
+                match sid
+                    .as_u64()
+                    .and_then(|sid| self.list.remove(&sid).map(|one| (sid, one)))
+                {
+                    Some((sid, mut one)) => {
+                        json!({"type": "unsubscribed", "id": id, "sid": sid, "seq": one.next()})
+                            .to_string()
+                    }
+                    None => error(id, UNKNOWN_SID),
+                }
+            })
+            .collect())
     }
 
-    fn update(&mut self, id: Option<i64>, params: &Map<String, Value>, exchange: &Exchange) -> Result<Vec<String>, Fault> {
-        let sid = match (params.get("sid"), params.get("sids").and_then(Value::as_array).map(Vec::as_slice)) {
+    fn update(
+        &mut self,
+        id: Option<i64>,
+        params: &Map<String, Value>,
+        exchange: &Exchange,
+    ) -> Result<Vec<String>, Fault> {
+        let sid = match (
+            params.get("sid"),
+            params
+                .get("sids")
+                .and_then(Value::as_array)
+                .map(Vec::as_slice),
+        ) {
             (Some(sid), None) | (None, Some([sid])) => sid.as_u64().ok_or(UNKNOWN_SID)?,
             _ => return Err(ONE_SID),
         };
         let one = self.list.get_mut(&sid).ok_or(UNKNOWN_SID)?;
-        let action = params.get("action").and_then(Value::as_str).ok_or(NO_ACTION)?;
+        let action = params
+            .get("action")
+            .and_then(Value::as_str)
+            .ok_or(NO_ACTION)?;
         if !matches!(action, "add_markets" | "delete_markets" | "get_snapshot") {
             return Err(ACTION);
         }
@@ -209,12 +299,26 @@ impl Subscriptions {
     }
 
     /// The initial frames of markets: books always, tickers where asked for.
-    fn snapshots(&mut self, sid: u64, markets: impl Iterator<Item = MarketNumber>, tickers: bool, exchange: &Exchange) -> Vec<String> {
-        let Some(one) = self.list.get_mut(&sid) else { return Vec::new() };
+    fn snapshots(
+        &mut self,
+        sid: u64,
+        markets: impl Iterator<Item = MarketNumber>,
+        tickers: bool,
+        exchange: &Exchange,
+    ) -> Vec<String> {
+        let Some(one) = self.list.get_mut(&sid) else {
+            return Vec::new();
+        };
         let mut frames = Vec::new();
         for market in markets {
             match one.channel {
-                Channel::Orderbook => frames.push(snapshot(sid, one.next(), one.use_yes_price, market, exchange)),
+                Channel::Orderbook => frames.push(snapshot(
+                    sid,
+                    one.next(),
+                    one.use_yes_price,
+                    market,
+                    exchange,
+                )),
                 Channel::Ticker if tickers => frames.push(ticker(sid, market, 0, exchange)),
                 _ => {}
             }
@@ -223,7 +327,12 @@ impl Subscriptions {
     }
 
     /// The frames that tell this session of something that happened.
-    pub(crate) fn frames(&mut self, happening: &Happening, exchange: &Exchange, out: &mut Vec<String>) {
+    pub(crate) fn frames(
+        &mut self,
+        happening: &Happening,
+        exchange: &Exchange,
+        out: &mut Vec<String>,
+    ) {
         let (channel, market) = match happening {
             Happening::Delta { market, .. } => (Channel::Orderbook, *market),
             Happening::Trade(trade) => (Channel::Trade, trade.market),
@@ -233,22 +342,46 @@ impl Subscriptions {
             Happening::Position { market } => (Channel::Positions, *market),
             Happening::Life { market, .. } => (Channel::Lifecycle, *market),
         };
-        for (sid, one) in self.list.iter_mut().filter(|(_, one)| one.wants(channel, market)) {
+        for (sid, one) in self
+            .list
+            .iter_mut()
+            .filter(|(_, one)| one.wants(channel, market))
+        {
             out.extend(frame(*sid, one, happening, exchange));
         }
     }
 }
 
 /// The markets that a command names; `None` when it names none.
-fn markets_of(params: &Map<String, Value>, exchange: &Exchange) -> Result<Option<BTreeSet<MarketNumber>>, Fault> {
+fn markets_of(
+    params: &Map<String, Value>,
+    exchange: &Exchange,
+) -> Result<Option<BTreeSet<MarketNumber>>, Fault> {
     let mut named = BTreeSet::new();
     let mut any = false;
-    for (one, many, by_id) in [("market_ticker", "market_tickers", false), ("market_id", "market_ids", true)] {
-        let list = params.get(many).map(|value| value.as_array().ok_or(PARAMETER)).transpose()?;
-        for value in params.get(one).into_iter().chain(list.into_iter().flatten()) {
+    for (one, many, by_id) in [
+        ("market_ticker", "market_tickers", false),
+        ("market_id", "market_ids", true),
+    ] {
+        let list = params
+            .get(many)
+            .map(|value| value.as_array().ok_or(PARAMETER))
+            .transpose()?;
+        for value in params
+            .get(one)
+            .into_iter()
+            .chain(list.into_iter().flatten())
+        {
             any = true;
             let name = value.as_str().ok_or(PARAMETER)?;
-            let number = if by_id { exchange.markets().iter().position(|market| market.id == name) } else { exchange.market_number(name) };
+            let number = if by_id {
+                exchange
+                    .markets()
+                    .iter()
+                    .position(|market| market.id == name)
+            } else {
+                exchange.market_number(name)
+            };
             named.insert(number.ok_or(PARAMETER)?);
         }
     }
@@ -264,13 +397,31 @@ fn error(id: Option<i64>, fault: Fault) -> String {
 }
 
 fn ok(id: Option<i64>, sid: u64, one: &mut Subscription, exchange: &Exchange) -> String {
-    let tickers: Vec<&str> =
-        one.markets.iter().flatten().filter_map(|market| exchange.markets().get(*market)).map(|market| market.ticker.as_str()).collect();
-    format!(r#"{{"type":"ok","id":{},"sid":{sid},"seq":{},"msg":{{"market_tickers":{}}}}}"#, json!(id), one.next(), json!(tickers))
+    let tickers: Vec<&str> = one
+        .markets
+        .iter()
+        .flatten()
+        .filter_map(|market| exchange.markets().get(*market))
+        .map(|market| market.ticker.as_str())
+        .collect();
+    format!(
+        r#"{{"type":"ok","id":{},"sid":{sid},"seq":{},"msg":{{"market_tickers":{}}}}}"#,
+        json!(id),
+        one.next(),
+        json!(tickers)
+    )
 }
 
-fn snapshot(sid: u64, seq: u64, use_yes_price: bool, market: MarketNumber, exchange: &Exchange) -> String {
-    let Some(market) = exchange.markets().get(market) else { return String::new() };
+fn snapshot(
+    sid: u64,
+    seq: u64,
+    use_yes_price: bool,
+    market: MarketNumber,
+    exchange: &Exchange,
+) -> String {
+    let Some(market) = exchange.markets().get(market) else {
+        return String::new();
+    };
     let (yes, no) = wire::levels(market, use_yes_price);
     let mut sides = String::new();
     for (key, levels) in [("yes_dollars_fp", yes), ("no_dollars_fp", no)] {
@@ -286,7 +437,9 @@ fn snapshot(sid: u64, seq: u64, use_yes_price: bool, market: MarketNumber, excha
 }
 
 fn ticker(sid: u64, number: MarketNumber, at_us: i64, exchange: &Exchange) -> String {
-    let Some(market) = exchange.markets().get(number) else { return String::new() };
+    let Some(market) = exchange.markets().get(number) else {
+        return String::new();
+    };
     let at_us = if at_us == 0 { market.updated_us } else { at_us };
     let (bid, ask) = (market.book.best(Side::Bid), market.book.best(Side::Ask));
     json!({"type": "ticker", "sid": sid, "msg": {
@@ -303,7 +456,12 @@ fn ticker(sid: u64, number: MarketNumber, at_us: i64, exchange: &Exchange) -> St
     }}).to_string()
 }
 
-fn frame(sid: u64, one: &mut Subscription, happening: &Happening, exchange: &Exchange) -> Option<String> {
+fn frame(
+    sid: u64,
+    one: &mut Subscription,
+    happening: &Happening,
+    exchange: &Exchange,
+) -> Option<String> {
     let ticker_of = |market: MarketNumber| exchange.markets().get(market);
     Some(match happening {
         Happening::Delta { market, side, price_e4, delta_centi, client_order_id, at_us } => {
@@ -359,16 +517,29 @@ fn trade_message(trade: &Trade, ticker: &str) -> Value {
 }
 
 /// Closing has no event of its own at the venue: the close date is moved to now.
-fn lifecycle(sid: u64, one: &mut Subscription, ticker: &str, life: Life, at_us: i64) -> Option<String> {
+fn lifecycle(
+    sid: u64,
+    one: &mut Subscription,
+    ticker: &str,
+    life: Life,
+    at_us: i64,
+) -> Option<String> {
     let seconds = at_us / SECOND_US;
     let message = match life {
         Life::Active => return None,
-        Life::Closed => json!({"event_type": "close_date_updated", "market_ticker": ticker, "close_ts": seconds}),
+        Life::Closed => {
+            json!({"event_type": "close_date_updated", "market_ticker": ticker, "close_ts": seconds})
+        }
         Life::Determined { value_e4, .. } => json!({
             "event_type": "determined", "market_ticker": ticker, "determination_ts": seconds,
             "result": life.result(), "settlement_value": wire::price(value_e4),
         }),
-        Life::Finalized { .. } => json!({"event_type": "settled", "market_ticker": ticker, "settled_ts": seconds}),
+        Life::Finalized { .. } => {
+            json!({"event_type": "settled", "market_ticker": ticker, "settled_ts": seconds})
+        }
     };
-    Some(json!({"type": "market_lifecycle_v2", "sid": sid, "seq": one.next(), "msg": message}).to_string())
+    Some(
+        json!({"type": "market_lifecycle_v2", "sid": sid, "seq": one.next(), "msg": message})
+            .to_string(),
+    )
 }

@@ -33,8 +33,22 @@ pub(crate) struct Maker {
 
 impl Maker {
     /// A maker without quotes.
-    pub(crate) fn new(account: AccountNumber, market: MarketNumber, lag: f64, half_spread_e4: f64, believed: f64) -> Self {
-        Self { account, market, lag, half_spread_e4, believed, error: 0.0, quotes: [[None; LEVELS]; 2] }
+    pub(crate) fn new(
+        account: AccountNumber,
+        market: MarketNumber,
+        lag: f64,
+        half_spread_e4: f64,
+        believed: f64,
+    ) -> Self {
+        Self {
+            account,
+            market,
+            lag,
+            half_spread_e4,
+            believed,
+            error: 0.0,
+            quotes: [[None; LEVELS]; 2],
+        }
     }
 
     /// The market that it quotes.
@@ -55,7 +69,12 @@ impl Maker {
     }
 
     /// Quotes every level afresh.
-    pub(crate) fn quote_all(&mut self, exchange: &mut Exchange, now_us: i64, random: &mut ChaCha8Rng) {
+    pub(crate) fn quote_all(
+        &mut self,
+        exchange: &mut Exchange,
+        now_us: i64,
+        random: &mut ChaCha8Rng,
+    ) {
         for level in 0..LEVELS {
             for side in [Side::Bid, Side::Ask] {
                 self.requote(side, level, exchange, now_us, random);
@@ -64,20 +83,50 @@ impl Maker {
     }
 
     /// Cancels and replaces one level, the best one most often.
-    pub(crate) fn requote_one(&mut self, exchange: &mut Exchange, now_us: i64, random: &mut ChaCha8Rng) {
-        let side = if random.random_bool(0.5) { Side::Bid } else { Side::Ask };
+    pub(crate) fn requote_one(
+        &mut self,
+        exchange: &mut Exchange,
+        now_us: i64,
+        random: &mut ChaCha8Rng,
+    ) {
+        let side = if random.random_bool(0.5) {
+            Side::Bid
+        } else {
+            Side::Ask
+        };
         let draw: f64 = random.random();
-        let level = if draw < 0.70 { 0 } else if draw < 0.86 { 1 } else if draw < 0.95 { 2 } else { 3 };
+        let level = if draw < 0.70 {
+            0
+        } else if draw < 0.86 {
+            1
+        } else if draw < 0.95 {
+            2
+        } else {
+            3
+        };
         self.requote(side, level, exchange, now_us, random);
     }
 
-    fn requote(&mut self, side: Side, level: usize, exchange: &mut Exchange, now_us: i64, random: &mut ChaCha8Rng) {
+    fn requote(
+        &mut self,
+        side: Side,
+        level: usize,
+        exchange: &mut Exchange,
+        now_us: i64,
+        random: &mut ChaCha8Rng,
+    ) {
         let row = &mut self.quotes[usize::from(side as u8)];
-        let Some(slot) = row.get_mut(level) else { return };
+        let Some(slot) = row.get_mut(level) else {
+            return;
+        };
         if let Some(order) = slot.take() {
             exchange.cancel(order, Reason::Cancel, now_us);
         }
-        let Some(price_e4) = quote_price(side, level, self.believed + self.error, self.half_spread_e4) else { return };
+        let Some(price_e4) =
+            quote_price(side, level, self.believed + self.error, self.half_spread_e4)
+        else {
+            return;
+        };
         let order = NewOrder {
             account: self.account,
             market: self.market,
@@ -92,7 +141,11 @@ impl Maker {
             expires_us: None,
             client_order_id: None,
         };
-        *slot = exchange.create(order, now_us).ok().filter(|order| order.state == OrderState::Resting).map(|order| order.number);
+        *slot = exchange
+            .create(order, now_us)
+            .ok()
+            .filter(|order| order.state == OrderState::Resting)
+            .map(|order| order.number);
     }
 }
 
@@ -104,7 +157,9 @@ fn quote_price(side: Side, level: usize, belief: f64, half_spread_e4: f64) -> Op
         Side::Bid => ((middle - away) / CENT_E4).floor(),
         Side::Ask => ((middle + away) / CENT_E4).ceil(),
     };
-    (1..=99_u16).find(|cent| f64::from(*cent) == cents).map(|cent| cent * 100)
+    (1..=99_u16)
+        .find(|cent| f64::from(*cent) == cents)
+        .map(|cent| cent * 100)
 }
 
 /// Contracts of a quote: whole and round most often, as real ones are, from 10 to some hundreds.
@@ -118,9 +173,22 @@ fn size_centi(random: &mut ChaCha8Rng) -> u32 {
 }
 
 /// Takes a little at the touch, for no reason.
-pub(crate) fn take_noise(account: AccountNumber, market: MarketNumber, exchange: &mut Exchange, now_us: i64, random: &mut ChaCha8Rng) {
-    let side = if random.random_bool(0.5) { Side::Bid } else { Side::Ask };
-    let touch = exchange.markets().get(market).and_then(|entry| entry.book.best(super::book::opposite(side)));
+pub(crate) fn take_noise(
+    account: AccountNumber,
+    market: MarketNumber,
+    exchange: &mut Exchange,
+    now_us: i64,
+    random: &mut ChaCha8Rng,
+) {
+    let side = if random.random_bool(0.5) {
+        Side::Bid
+    } else {
+        Side::Ask
+    };
+    let touch = exchange
+        .markets()
+        .get(market)
+        .and_then(|entry| entry.book.best(super::book::opposite(side)));
     let Some((price_e4, _)) = touch else { return };
     let order = NewOrder {
         account,

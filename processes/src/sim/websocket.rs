@@ -32,7 +32,10 @@ pub(crate) async fn upgrade(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
-    if let Err(refusal) = shared.verifier.check(&headers, "GET", PATH, now_us() / 1_000) {
+    if let Err(refusal) = shared
+        .verifier
+        .check(&headers, "GET", PATH, now_us() / 1_000)
+    {
         return refusal.into_response();
     }
     match upgrade {

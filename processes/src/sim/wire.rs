@@ -62,7 +62,12 @@ pub(crate) fn event(exchange: &Exchange, event: &Event, nested: bool) -> Value {
         "exchange_index": event.series.exchange_index,
     });
     if nested {
-        object["markets"] = event.markets.iter().filter_map(|number| exchange.markets().get(*number)).map(|one| market(exchange, one)).collect();
+        object["markets"] = event
+            .markets
+            .iter()
+            .filter_map(|number| exchange.markets().get(*number))
+            .map(|one| market(exchange, one))
+            .collect();
     }
     object
 }
@@ -72,7 +77,10 @@ pub(crate) fn market(exchange: &Exchange, market: &Market) -> Value {
     let event = exchange.events().get(market.event);
     let start_us = event.map_or(market.opened_us, |event| event.start_us);
     let (bid, ask) = (market.book.best(Side::Bid), market.book.best(Side::Ask));
-    let (bid_price, ask_price) = (bid.map_or(0, |(price, _)| price), ask.map_or(E4_PER_DOLLAR, |(price, _)| price));
+    let (bid_price, ask_price) = (
+        bid.map_or(0, |(price, _)| price),
+        ask.map_or(E4_PER_DOLLAR, |(price, _)| price),
+    );
     let end = rfc3339(start_us + 3 * 3_600 * SECOND_US);
     let close = match market.life {
         Life::Active => rfc3339(start_us + 14 * 86_400 * SECOND_US),
@@ -124,11 +132,25 @@ fn extend(object: &mut Value, more: Value) {
 /// The two bid lists of a market, each in its own prices, ascending: the best bid is last.
 pub(crate) fn levels(market: &Market, use_yes_price: bool) -> (Vec<Value>, Vec<Value>) {
     let level = |price_e4: u16, centi: i64| json!([price(price_e4), count(centi)]);
-    let yes = market.book.levels(Side::Bid).map(|(at, centi)| level(at, centi)).collect();
+    let yes = market
+        .book
+        .levels(Side::Bid)
+        .map(|(at, centi)| level(at, centi))
+        .collect();
     let no = if use_yes_price {
-        market.book.levels(Side::Ask).rev().map(|(at, centi)| level(at, centi)).collect()
+        market
+            .book
+            .levels(Side::Ask)
+            .rev()
+            .map(|(at, centi)| level(at, centi))
+            .collect()
     } else {
-        market.book.levels(Side::Ask).rev().map(|(at, centi)| level(E4_PER_DOLLAR - at, centi)).collect()
+        market
+            .book
+            .levels(Side::Ask)
+            .rev()
+            .map(|(at, centi)| level(E4_PER_DOLLAR - at, centi))
+            .collect()
     };
     (yes, no)
 }
@@ -137,7 +159,11 @@ pub(crate) fn levels(market: &Market, use_yes_price: bool) -> (Vec<Value>, Vec<V
 pub(crate) fn orderbook(market: &Market, depth: usize) -> Value {
     let (yes, no) = levels(market, false);
     let keep = |side: Vec<Value>| -> Vec<Value> {
-        let skip = if depth == 0 { 0 } else { side.len().saturating_sub(depth) };
+        let skip = if depth == 0 {
+            0
+        } else {
+            side.len().saturating_sub(depth)
+        };
         side.into_iter().skip(skip).collect()
     };
     json!({"orderbook_fp": {"yes_dollars": keep(yes), "no_dollars": keep(no)}})
@@ -153,9 +179,15 @@ pub(crate) fn created(order: &Order) -> Value {
             Side::Bid => order.taker_cost_micros,
             Side::Ask => cost_micros(E4_PER_DOLLAR, order.filled_centi) - order.taker_cost_micros,
         };
-        object.insert("average_fill_price".into(), format_decimal(rounded(yes_cost, filled), 4).into());
+        object.insert(
+            "average_fill_price".into(),
+            format_decimal(rounded(yes_cost, filled), 4).into(),
+        );
         // Micro-dollars over centicontracts are 1/10,000 dollars a contract.
-        object.insert("average_fee_paid".into(), format_decimal(rounded(order.taker_fee_micros, filled), 4).into());
+        object.insert(
+            "average_fee_paid".into(),
+            format_decimal(rounded(order.taker_fee_micros, filled), 4).into(),
+        );
     }
     if let Some(id) = &order.new.client_order_id {
         object.insert("client_order_id".into(), id.as_str().into());
@@ -202,7 +234,10 @@ pub(crate) fn order(exchange: &Exchange, order: &Order) -> Value {
 /// An order as the WebSocket tells it.
 pub(crate) fn user_order(exchange: &Exchange, one: &Order) -> Value {
     let mut object = order(exchange, one);
-    extend(&mut object, json!({"is_yes": one.new.side == Side::Bid, "created_ts_ms": one.created_us / 1_000}));
+    extend(
+        &mut object,
+        json!({"is_yes": one.new.side == Side::Bid, "created_ts_ms": one.created_us / 1_000}),
+    );
     let reason = match one.reason {
         Reason::None | Reason::Cancel => None,
         Reason::Trade => Some("Trade"),
