@@ -32,7 +32,11 @@ struct Guard(Child);
 
 impl Guard {
     fn terminate(&mut self) -> bool {
-        kill(Pid::from_raw(i32::try_from(self.0.id()).unwrap()), Signal::SIGTERM).unwrap();
+        kill(
+            Pid::from_raw(i32::try_from(self.0.id()).unwrap()),
+            Signal::SIGTERM,
+        )
+        .unwrap();
         self.0.wait().unwrap().success()
     }
 }
@@ -47,12 +51,26 @@ impl Drop for Guard {
 /// What the recording holds: its tickers in order, and the last book change (ticker, venue time in us).
 fn survey(frames: &Path) -> (Vec<String>, (String, u64)) {
     let (mut tickers, mut last) = (BTreeSet::new(), None);
-    for line in fs::read_to_string(frames).unwrap().lines().filter(|line| !line.trim().is_empty()) {
+    for line in fs::read_to_string(frames)
+        .unwrap()
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+    {
         let frame: Value = serde_json::from_str(line).unwrap();
-        if let (Some("orderbook_delta"), Some(ticker)) = (frame["type"].as_str(), frame["msg"]["market_ticker"].as_str()) {
-            tickers.insert(ticker.to_owned());
-            last = Some((ticker.to_owned(), frame["msg"]["ts_ms"].as_u64().unwrap() * 1000));
+        let Some(ticker) = frame["msg"]["market_ticker"].as_str() else {
+            continue;
+        };
+        match frame["type"].as_str() {
+            Some("orderbook_delta") => {
+                last = Some((
+                    ticker.to_owned(),
+                    frame["msg"]["ts_ms"].as_u64().unwrap() * 1000,
+                ))
+            }
+            Some("orderbook_snapshot") => {}
+            _ => continue,
         }
+        tickers.insert(ticker.to_owned());
     }
     (tickers.into_iter().collect(), last.unwrap())
 }
@@ -60,7 +78,15 @@ fn survey(frames: &Path) -> (Vec<String>, (String, u64)) {
 fn redis(scratch: &mut Scratch) -> Guard {
     let socket = scratch.path().join("redis.sock");
     let server = Command::new("redis-server")
-        .args(["--port", "0", "--save", "", "--appendonly", "no", "--unixsocket"])
+        .args([
+            "--port",
+            "0",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--unixsocket",
+        ])
         .arg(&socket)
         .stdout(Stdio::null())
         .spawn()
@@ -72,7 +98,10 @@ fn redis(scratch: &mut Scratch) -> Guard {
 
 fn announce(scratch: &Scratch, tickers: &[String]) {
     let cold = Cold::connect(&scratch.pipeline.redis.url, &scratch.pipeline.name);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     for (market, ticker) in (1..).zip(tickers) {
         let market = Market {
             market,
@@ -85,7 +114,9 @@ fn announce(scratch: &Scratch, tickers: &[String]) {
             tick_e4: 100,
             exchange_index: 0,
         };
-        runtime.block_on(cold.announce(&Discovery::Market(market))).unwrap();
+        runtime
+            .block_on(cold.announce(&Discovery::Market(market)))
+            .unwrap();
     }
 }
 
@@ -93,7 +124,11 @@ fn lay_out(scratch: &Scratch) {
     let pipeline = &scratch.pipeline;
     fs::create_dir_all(pipeline.ring_dir()).unwrap();
     fs::create_dir_all(&pipeline.run_dir).unwrap();
-    let options = RingOptions { kind: Kind::LatestWins, capacity: 4096, ..RingOptions::default() };
+    let options = RingOptions {
+        kind: Kind::LatestWins,
+        capacity: 4096,
+        ..RingOptions::default()
+    };
     for link in ["prices.0", "prices.1"] {
         create_ring::<PriceUpdate>(&pipeline.ring_path(link), options).unwrap();
     }
@@ -106,7 +141,9 @@ fn serve(frames: &Path) -> (Guard, String) {
     server.arg("--frames").arg(frames).stdout(Stdio::piped());
     let mut server = Guard(server.spawn().unwrap());
     let mut address = String::new();
-    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    BufReader::new(server.0.stdout.take().unwrap())
+        .read_line(&mut address)
+        .unwrap();
     (server, address.trim().to_owned())
 }
 
@@ -115,7 +152,12 @@ fn key(scratch: &mut Scratch) {
     // The Ed25519 test key of RFC 8410, section 10.3.
     let text = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n";
     let path = scratch.path().join("key.pem");
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).unwrap();
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .unwrap();
     std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
     scratch.pipeline.venue.key_file = path;
     scratch.pipeline.venue.key_id = "00000000-0000-0000-0000-000000000001".into();
@@ -123,14 +165,27 @@ fn key(scratch: &mut Scratch) {
 
 #[test]
 fn after_the_last_recorded_frame_every_book_equals_the_independent_one() {
-    let Some(frames) = recorded("kalshi_ws/jfreun123_demo_session_2026-07-01.raw.jsonl") else { return };
+    let Some(frames) = recorded("kalshi_ws/jfreun123_demo_session_2026-07-01.raw.jsonl") else {
+        return;
+    };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("books_from_frames.py");
-    let independent = Command::new("python3").arg(script).arg(&frames).output().expect("python3 is installed by scripts/test");
-    assert!(independent.status.success(), "{}", String::from_utf8_lossy(&independent.stderr));
+    let independent = Command::new("python3")
+        .arg(script)
+        .arg(&frames)
+        .output()
+        .expect("python3 is installed by scripts/test");
+    assert!(
+        independent.status.success(),
+        "{}",
+        String::from_utf8_lossy(&independent.stderr)
+    );
     let expected: Value = serde_json::from_slice(&independent.stdout).unwrap();
     let (tickers, (last_ticker, last_us)) = survey(&frames);
 
     let mut scratch = Scratch::of("demo.toml");
+    for process in &mut scratch.pipeline.processes {
+        process.core = None;
+    }
     let _redis = redis(&mut scratch);
     key(&mut scratch);
     lay_out(&scratch);
@@ -152,15 +207,31 @@ fn after_the_last_recorded_frame_every_book_equals_the_independent_one() {
     // The last frame of this recording changes the best price of its market, so the board tells when
     // it has been applied.
     let board = BoardReader::<PriceUpdate>::open(&scratch.pipeline.board_path("prices")).unwrap();
-    let row = u32::try_from(tickers.iter().position(|ticker| *ticker == last_ticker).unwrap()).unwrap() + 1;
-    await_some("the last frame to be applied", || board.read(row).filter(|row| row.value.venue_unix_us == last_us));
+    let row = u32::try_from(
+        tickers
+            .iter()
+            .position(|ticker| *ticker == last_ticker)
+            .unwrap(),
+    )
+    .unwrap()
+        + 1;
+    await_some("the last frame to be applied", || {
+        board
+            .read(row)
+            .filter(|row| row.value.venue_unix_us == last_us)
+    });
     assert!(monitor.terminate(), "kalshi_monitor stops in order");
     assert!(server.terminate(), "the server stops in order");
 
     let ours: Value = serde_json::from_str(&fs::read_to_string(&books).unwrap()).unwrap();
     assert_eq!(expected.as_object().unwrap().len(), 5);
     assert_eq!(ours, expected);
-    let report = fs::read_to_string(scratch.pipeline.run_dir.join("kalshi_monitor.report.json")).unwrap();
+    let report =
+        fs::read_to_string(scratch.pipeline.run_dir.join("kalshi_monitor.report.json")).unwrap();
     let report: Value = serde_json::from_str(&report).unwrap();
-    assert_eq!((&report["deltas"], &report["gaps"], &report["malformed"]), (&2885.into(), &0.into(), &0.into()), "{report:#}");
+    assert_eq!(
+        (&report["deltas"], &report["gaps"], &report["malformed"]),
+        (&2885.into(), &0.into(), &0.into()),
+        "{report:#}"
+    );
 }
