@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// A step of simulated real time.
 const STEP: f64 = 0.010;
 /// Quotes replaced in a step on average; each is two changes of the book, more where it trades.
-const REQUOTES_PER_STEP: f64 = 4.6;
+const REQUOTES_PER_STEP: f64 = 7.0;
 /// More of them in each step of a burst, all in one game.
 const BURST_PER_STEP: u32 = 3;
 /// Steps of a burst: one second.
