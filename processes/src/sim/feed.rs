@@ -214,11 +214,7 @@ fn status(fixture: &Fixture, state: &State) -> Value {
     if state.stage == Stage::Over && state.period > regular && fixture.league != League::Mlb {
         kind["altDetail"] = period_name(fixture.league, state.period).into();
     }
-    let clock_seconds = if fixture.league == League::Mlb {
-        0.0
-    } else {
-        tenths(state.clock_seconds)
-    };
+    let clock_seconds = shown_seconds(fixture.league, state);
     json!({"clock": clock_seconds, "displayClock": clock, "period": state.period, "type": kind})
 }
 
@@ -260,9 +256,14 @@ const fn half_word(half: Half) -> &'static str {
     }
 }
 
-/// Clocks have tenths at most.
-fn tenths(seconds: f64) -> f64 {
-    (seconds.max(0.0) * 10.0).round() / 10.0
+/// Whole seconds, but for tenths in basketball's last minute; baseball has no clock.
+fn shown_seconds(league: League, state: &State) -> f64 {
+    let seconds = state.clock_seconds.max(0.0);
+    match league {
+        League::Mlb => 0.0,
+        League::Nba | League::Ncaam if seconds < 60.0 => (seconds * 10.0).floor() / 10.0,
+        _ => seconds.ceil(),
+    }
 }
 
 /// `8:42`; basketball's last minute is shown as seconds with tenths, `54.9`, without a colon.
@@ -270,7 +271,7 @@ fn display_clock(league: League, state: &State) -> String {
     if league == League::Mlb {
         return "0:00".to_string();
     }
-    let seconds = tenths(state.clock_seconds);
+    let seconds = shown_seconds(league, state);
     if matches!(league, League::Nba | League::Ncaam)
         && seconds < 60.0
         && state.stage == Stage::Playing

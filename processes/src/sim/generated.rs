@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// A step of simulated real time.
 const STEP: f64 = 0.010;
 /// Quotes replaced in a step on average; each is two changes of the book, more where it trades.
-const REQUOTES_PER_STEP: f64 = 4.6;
+const REQUOTES_PER_STEP: f64 = 7.0;
 /// More of them in each step of a burst, all in one game.
 const BURST_PER_STEP: u32 = 3;
 /// Steps of a burst: one second.
@@ -340,18 +340,7 @@ impl Seat {
                 .map(|team| (team.venue_code.to_string(), venue_name(self.league, team))),
         };
         let markets = exchange.list(new, now_us);
-        let home = play.state().home_win;
-        let mut makers = Vec::new();
-        for (market, truth, slowness) in [(markets[0], home, 1.0), (markets[1], 1.0 - home, 1.6)] {
-            for (account, lag, half_spread) in [
-                (self.accounts[0], 0.8, 80.0),
-                (self.accounts[1], 2.2, 130.0),
-            ] {
-                let mut maker = Maker::new(account, market, lag * slowness, half_spread, truth);
-                maker.quote_all(exchange, now_us, random);
-                makers.push(maker);
-            }
-        }
+        let makers = self.makers(markets, play.state().home_win, random, exchange, now_us);
         let id = u32::try_from(401_000_000 + (seed % 8_000) * 100 + self.number as u64 % 100)
             .unwrap_or(401_000_000);
         let fixture = Fixture {
@@ -370,6 +359,29 @@ impl Seat {
             ended: None,
             paid: 0,
         }
+    }
+
+    /// Two makers for each market, a quick and a slow one; news of the away team travels more slowly.
+    fn makers(
+        &self,
+        markets: [usize; 2],
+        home: f64,
+        random: &mut ChaCha8Rng,
+        exchange: &mut Exchange,
+        now_us: i64,
+    ) -> Vec<Maker> {
+        let mut makers = Vec::new();
+        for (market, truth, slowness) in [(markets[0], home, 1.0), (markets[1], 1.0 - home, 1.6)] {
+            for (account, lag, half_spread) in [
+                (self.accounts[0], 0.8, 80.0),
+                (self.accounts[1], 2.2, 130.0),
+            ] {
+                let mut maker = Maker::new(account, market, lag * slowness, half_spread, truth);
+                maker.quote_all(exchange, now_us, random);
+                makers.push(maker);
+            }
+        }
+        makers
     }
 }
 

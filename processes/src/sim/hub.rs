@@ -148,3 +148,37 @@ impl Session {
             .all(|frame| self.frames.try_send((now, frame)).is_ok())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::exchange::CLIENT;
+    use crate::sim::records::{Reason, TimeInForce::GoodTillCanceled};
+    use crate::sim::tests::laws::{exchange, order};
+    use layouts::Side;
+
+    #[test]
+    fn a_listener_that_never_reads_is_let_go_and_the_venue_goes_on() {
+        let hub = Hub::new(exchange());
+        let (session, frames) = hub.join();
+        let ticker = hub.read(|exchange| exchange.markets()[0].ticker.clone());
+        hub.command(session, &format!(r#"{{"id":1,"cmd":"subscribe","params":{{"channels":["orderbook_delta"],"market_ticker":"{ticker}"}}}}"#));
+        assert!(hub.has_listener() && !frames.is_closed());
+        for _ in 0..BACKLOG / 2 {
+            // Each is two changes: the level appears, the level goes.
+            hub.with(|exchange| {
+                let placed = exchange.create(order(1, Side::Bid, 100, 100, GoodTillCanceled), 1);
+                let number = placed.map(|order| order.number).unwrap_or_default();
+                assert!(exchange.cancel(number, Reason::Cancel, 1).is_some());
+            });
+        }
+        assert!(!hub.has_listener());
+        assert!(frames.is_closed() && frames.len() == BACKLOG);
+        assert!(
+            hub.with(
+                |exchange| exchange.create(order(CLIENT, Side::Bid, 100, 100, GoodTillCanceled), 2)
+            )
+            .is_ok()
+        );
+    }
+}

@@ -3,7 +3,7 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | matching, accounts, identities; no I/O, no clock | `exchange`, `book`, `ledger`, `catalogue` |
+//! | matching, accounts, identities; no I/O, no clock | `exchange`, `book`, `ledger`, `catalogue`, `records` |
 //! | the venue's objects and errors on the wire | `wire`, `answer`, `order_form` |
 //! | who may call, and how often | `auth`, `rate_limit` |
 //! | REST | `rest`, `portfolio` |
@@ -29,6 +29,7 @@ mod order_form;
 mod portfolio;
 mod rate_limit;
 mod recorded;
+mod records;
 mod rest;
 mod server;
 mod sports;

@@ -3,8 +3,8 @@
 
 use super::answer::Answer;
 use super::book::SelfTrade;
-use super::exchange::{NewOrder, TimeInForce};
 use super::ledger::MarketNumber;
+use super::records::{NewOrder, TimeInForce};
 use super::times::SECOND_US;
 use layouts::Side;
 use layouts::units::{parse_centi, parse_decimal};

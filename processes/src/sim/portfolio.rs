@@ -2,10 +2,11 @@
 
 use super::answer::Answer;
 use super::catalogue::Life;
-use super::exchange::{CLIENT, Exchange, Order, OrderState, Reason, Refusal};
+use super::exchange::{CLIENT, Exchange};
 use super::ledger::{Holding, payout_micros};
 use super::order_form::OrderForm;
 use super::rate_limit::{COSTS, DEFAULT_COST};
+use super::records::{NewOrder, Order, OrderState, Reason, Refusal};
 use super::rest::{Params, limit, listed, matches, page};
 use super::server::Shared;
 use super::times::{SECOND_US, now_us};
@@ -40,7 +41,7 @@ pub(crate) async fn create(State(shared): App, body: Bytes) -> Answer {
     })
 }
 
-fn place(exchange: &mut Exchange, order: super::exchange::NewOrder, now: i64) -> Answer {
+fn place(exchange: &mut Exchange, order: NewOrder, now: i64) -> Answer {
     match exchange.create(order, now) {
         Ok(order) => Answer::json(201, &wire::created(&order)),
         Err(refusal) => refused(refusal),

@@ -12,10 +12,11 @@
 
 use super::book::{AccountNumber, SelfTrade};
 use super::catalogue::NewEvent;
-use super::exchange::{Exchange, NewOrder, Reason, TimeInForce};
+use super::exchange::Exchange;
 use super::game::{Fixture, Game, League, Stage, State};
 use super::generated::pay_markets;
 use super::ledger::MarketNumber;
+use super::records::{NewOrder, Reason, TimeInForce};
 use super::teams::{Team, by_venue_code, venue_name};
 use super::times::{SECOND_US, from_ticker};
 use super::world::World;

@@ -1,8 +1,12 @@
 //! Games as random processes: scores, clocks and situations of six sports, seeded and repeatable.
 //! What happens depends on the game's own time only, never on how often one looks.
 
+mod baseball;
+mod football;
+
 use super::feed::yards_to_goal;
 use super::game::{League, Stage, State};
+use crate::stages::win_probability::normal::phi;
 use layouts::Half;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -117,7 +121,7 @@ impl Play {
         }
         let left = self.share_left().max(0.004);
         let expected = margin + self.strength * left + self.situation_value();
-        normal_cdf(expected / (deviation(self.league) * left.sqrt())).clamp(0.002, 0.998)
+        phi(expected / (deviation(self.league) * left.sqrt())).clamp(0.002, 0.998)
     }
 
     /// Points that the situation is worth to the home team.
@@ -277,108 +281,6 @@ impl Play {
         if team == 0 { edge } else { -edge }
     }
 
-    fn kick_off(&mut self, receiver: usize) {
-        self.give_ball(receiver, 75);
-    }
-
-    /// A first down for a team with so many yards to the goal.
-    fn give_ball(&mut self, team: usize, to_goal: u8) {
-        let to_goal = to_goal.clamp(1, 99);
-        self.state.possession = Some(team);
-        self.state.yard_line = if team == 0 { 100 - to_goal } else { to_goal };
-        self.state.down = 1;
-        self.state.distance = to_goal.min(10);
-    }
-
-    fn football_play(&mut self) {
-        let Some(team) = self.state.possession else {
-            return self.kick_off(0);
-        };
-        let to_goal = yards_to_goal(&self.state, team);
-        if self.state.down == 4 && self.kick(team, to_goal) {
-            return;
-        }
-        if self.random.random_bool(0.022) {
-            self.say(1 - team, "Interception Return", 0);
-            return self.give_ball(1 - team, 100 - to_goal);
-        }
-        let complete = self.random.random_bool(0.66);
-        let gain = if complete {
-            6.0 + 1.2 * self.edge(team) + 6.5 * normal(&mut self.random)
-        } else {
-            0.0
-        };
-        let gain = gain.clamp(-8.0, 60.0).round();
-        self.say(
-            team,
-            if complete {
-                "Pass Reception"
-            } else {
-                "Pass Incompletion"
-            },
-            0,
-        );
-        let left = f64::from(to_goal) - gain;
-        if left <= 0.0 {
-            let points = if self.random.random_bool(0.94) { 7 } else { 6 };
-            self.score(team, points, "Touchdown");
-            return self.kick_off(1 - team);
-        }
-        let left = whole(left).min(99);
-        let needed = f64::from(self.state.distance) - gain;
-        if needed <= 0.0 {
-            return self.give_ball(team, left);
-        }
-        if self.state.down == 4 {
-            self.say(1 - team, "Turnover on Downs", 0);
-            return self.give_ball(1 - team, 100 - left);
-        }
-        self.state.yard_line = if team == 0 { 100 - left } else { left };
-        self.state.down += 1;
-        self.state.distance = whole(needed).clamp(1, 99);
-        let rival = self.random.random_range(0..2_usize);
-        if self.clock < 120.0 && self.state.timeouts[rival] > 0 && self.random.random_bool(0.1) {
-            self.state.timeouts[rival] -= 1;
-            self.say(rival, "Timeout", 0);
-        }
-    }
-
-    /// Fourth down: a kick, but for a short try now and then. True when the ball was kicked.
-    fn kick(&mut self, team: usize, to_goal: u8) -> bool {
-        if self.state.distance <= 2 && self.random.random_bool(0.35) {
-            return false;
-        }
-        if to_goal > 38 {
-            let punt = self.random.random_range(35..50_u8);
-            self.say(team, "Punt", 0);
-            self.give_ball(
-                1 - team,
-                100_u8.saturating_sub(to_goal.saturating_sub(punt)).min(80),
-            );
-        } else if self.random.random_bool(0.97 - 0.009 * f64::from(to_goal)) {
-            self.score(team, 3, "Field Goal Good");
-            self.kick_off(1 - team);
-        } else {
-            self.say(team, "Field Goal Missed", 0);
-            self.give_ball(1 - team, 100 - to_goal);
-        }
-        true
-    }
-
-    /// One round of college overtime: each team has the ball once.
-    fn college_overtime(&mut self) {
-        for team in [0, 1] {
-            let draw: f64 = self.random.random();
-            let bonus = 0.05 * self.edge(team);
-            if draw < 0.5 + bonus {
-                self.score(team, 7, "Touchdown");
-            } else if draw < 0.75 {
-                self.score(team, 3, "Field Goal Good");
-            }
-        }
-        self.end_period();
-    }
-
     fn basketball_play(&mut self) {
         let team = self
             .state
@@ -403,114 +305,6 @@ impl Play {
             self.say(team, "Shot", 0);
         }
     }
-
-    fn pitch(&mut self) {
-        let batting = usize::from(self.state.half == Half::Top);
-        let draw: f64 = self.random.random();
-        if draw < 0.37 {
-            self.state.balls += 1;
-            self.say(batting, "Ball", 0);
-            if self.state.balls == 4 {
-                self.say(batting, "Walk", 0);
-                let (bases, runs) = walked(self.state.bases);
-                self.state.bases = bases;
-                self.batter_done(batting, runs);
-            }
-        } else if draw < 0.82 {
-            let foul = self.random.random_bool(0.4);
-            self.say(batting, if foul { "Foul Ball" } else { "Strike" }, 0);
-            if self.state.strikes < 2 || !foul {
-                self.state.strikes += 1;
-            }
-            if self.state.strikes == 3 {
-                self.out(batting, "Strikeout");
-            }
-        } else {
-            self.ball_in_play(batting);
-        }
-    }
-
-    fn ball_in_play(&mut self, batting: usize) {
-        let draw = self.random.random::<f64>() - 0.03 * self.edge(batting);
-        let (bases, play) = match draw {
-            draw if draw < 0.205 => (1_u8, "Single"),
-            draw if draw < 0.265 => (2, "Double"),
-            draw if draw < 0.272 => (3, "Triple"),
-            draw if draw < 0.315 => (4, "Home Run"),
-            _ => return self.out(batting, "Fly Out"),
-        };
-        self.say(batting, play, 0);
-        let (after, runs) = advanced(self.state.bases, bases);
-        self.state.bases = after;
-        self.batter_done(batting, runs);
-    }
-
-    fn batter_done(&mut self, batting: usize, runs: u16) {
-        self.state.balls = 0;
-        self.state.strikes = 0;
-        if runs > 0 {
-            let play = self.state.last_play;
-            self.score(batting, runs, play);
-        }
-        let walk_off =
-            self.state.half == Half::Bottom && self.state.period >= 9 && self.leader() == Some(0);
-        if walk_off {
-            self.state.stage = Stage::Over;
-        }
-    }
-
-    fn out(&mut self, batting: usize, play: &'static str) {
-        self.say(batting, play, 0);
-        self.state.outs += 1;
-        self.batter_done(batting, 0);
-        if self.state.outs < 3 {
-            return;
-        }
-        let late = self.state.period >= 9;
-        let decided = match self.state.half {
-            Half::Top => late && self.leader() == Some(0),
-            _ => late && self.leader().is_some(),
-        };
-        if decided {
-            self.state.stage = Stage::Over;
-            return;
-        }
-        self.state.half = if self.state.half == Half::Top {
-            Half::Middle
-        } else {
-            Half::End
-        };
-        self.state.stage = Stage::EndOfPeriod;
-        self.state.bases = 0;
-    }
-
-    fn next_half(&mut self) {
-        self.state.outs = 0;
-        self.state.bases = 0;
-        if self.state.half == Half::Middle {
-            self.state.half = Half::Bottom;
-        } else {
-            self.state.half = Half::Top;
-            self.state.period += 1;
-        }
-        if self.state.period > 9 {
-            // Extra innings start with a runner on second base.
-            self.state.bases = 2;
-        }
-    }
-}
-
-/// Bases and runs after a walk: the lowest empty base is filled, runners move only when pushed.
-fn walked(bases: u8) -> (u8, u16) {
-    ((bases | (bases + 1)) & 7, u16::from(bases == 7))
-}
-
-/// Bases and runs after a hit: runners and batter advance by as many bases; who passes third scores.
-fn advanced(bases: u8, by: u8) -> (u8, u16) {
-    // Bit 0 is the batter at the plate, bits 1 to 3 the bases, what lies above has scored.
-    let moved = ((u16::from(bases) << 1) | 1) << by;
-    let runs = u16::try_from((moved >> 4).count_ones()).unwrap_or(0);
-    (u8::try_from((moved >> 1) & 7).unwrap_or(0), runs)
 }
 
 /// Standard deviation of the final margin, points.
@@ -525,29 +319,10 @@ const fn deviation(league: League) -> f64 {
     }
 }
 
-/// A small non-negative whole number of yards.
-fn whole(yards: f64) -> u8 {
-    (0..=100_u8)
-        .rev()
-        .find(|whole| f64::from(*whole) <= yards.ceil())
-        .unwrap_or(0)
-}
-
 /// A standard normal draw (Box and Muller).
 pub(crate) fn normal(random: &mut ChaCha8Rng) -> f64 {
     let radius = (-2.0 * random.random_range(f64::MIN_POSITIVE..1.0).ln()).sqrt();
     radius * (std::f64::consts::TAU * random.random::<f64>()).cos()
-}
-
-/// The normal distribution function, to 1e-7 (Abramowitz and Stegun 26.2.17).
-pub(crate) fn normal_cdf(x: f64) -> f64 {
-    let t = 1.0 / (1.0 + 0.231_641_9 * x.abs());
-    let poly = t
-        * (0.319_381_530
-            + t * (-0.356_563_782
-                + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
-    let tail = (-x * x / 2.0).exp() / std::f64::consts::TAU.sqrt() * poly;
-    if x >= 0.0 { 1.0 - tail } else { tail }
 }
 
 #[cfg(test)]
@@ -624,23 +399,5 @@ mod tests {
                 "another seed, another game"
             );
         }
-    }
-
-    #[test]
-    fn runners_move_as_the_rules_say() {
-        let walks = [
-            (0b000, 0b001),
-            (0b001, 0b011),
-            (0b010, 0b011),
-            (0b100, 0b101),
-            (0b110, 0b111),
-        ];
-        for (before, after) in walks {
-            assert_eq!(walked(before), (after, 0), "{before:03b}");
-        }
-        assert_eq!(walked(0b111), (0b111, 1));
-        assert_eq!(advanced(0b101, 1), (0b011, 1));
-        assert_eq!(advanced(0b001, 2), (0b110, 0));
-        assert_eq!(advanced(0b111, 4), (0, 4));
     }
 }

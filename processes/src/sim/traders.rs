@@ -6,8 +6,9 @@
 //! cancel and replace them one at a time, and pick off each other's stale quotes.
 
 use super::book::{AccountNumber, OrderNumber, SelfTrade};
-use super::exchange::{Exchange, NewOrder, OrderState, Reason, TimeInForce};
+use super::exchange::Exchange;
 use super::ledger::MarketNumber;
+use super::records::{NewOrder, OrderState, Reason, TimeInForce};
 use super::sports::normal;
 use layouts::Side;
 use rand::Rng as _;

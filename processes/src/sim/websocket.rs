@@ -94,3 +94,36 @@ async fn write<S: Sink<Message>>(network: &Network, sink: S, mut frames: Receive
         let _ = timeout(PATIENCE, sink.send(Message::Close(None))).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    /// What the writer sends when the hub has let go of a session with so many frames queued.
+    async fn parting_words(queued: usize) -> Vec<Message> {
+        let (sender, receiver) = tokio::sync::mpsc::channel(8);
+        for _ in 0..queued {
+            sender
+                .try_send((Instant::now(), "{}".to_string()))
+                .expect("room");
+        }
+        drop(sender);
+        let sent = Mutex::new(Vec::new());
+        let sink = futures_util::sink::unfold(&sent, async |sent, message| {
+            sent.lock().expect("lock").push(message);
+            Ok::<_, std::convert::Infallible>(sent)
+        });
+        write(&Network::new([0.0, 0.0], 1), sink, receiver).await;
+        sent.into_inner().expect("messages")
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_keep_up_is_told_and_cut_off() {
+        assert_eq!(
+            parting_words(8).await,
+            [Message::text(OVERFLOW), Message::Close(None)]
+        );
+        assert_eq!(parting_words(0).await, [], "hung up on, not overflowed");
+    }
+}

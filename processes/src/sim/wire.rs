@@ -1,8 +1,9 @@
 //! The venue's objects as it writes them: money in dollar strings, counts in contract strings.
 
 use super::catalogue::{Event, FEE_TYPE, Life, Market, Series};
-use super::exchange::{ClientFill, Exchange, Order, OrderState, Reason, Settlement, Trade};
+use super::exchange::Exchange;
 use super::ledger::{Holding, payout_micros};
+use super::records::{ClientFill, Order, OrderState, Reason, Settlement, Trade};
 use super::times::{SECOND_US, rfc3339};
 use layouts::Side;
 use layouts::units::{E4_PER_DOLLAR, cost_micros, format_decimal};

@@ -2,10 +2,9 @@
 
 use super::super::book::SelfTrade;
 use super::super::catalogue::NewEvent;
-use super::super::exchange::{
-    CLIENT, Exchange, Happening, NewOrder, OrderState, Reason, Refusal, TimeInForce,
-};
+use super::super::exchange::{CLIENT, Exchange};
 use super::super::game::League;
+use super::super::records::{Happening, NewOrder, OrderState, Reason, Refusal, TimeInForce};
 use layouts::Side;
 use layouts::units::fee_micros;
 use proptest::prelude::*;
@@ -13,7 +12,7 @@ use std::collections::BTreeMap;
 
 pub(super) const START: i64 = 1_000_000_000;
 
-pub(super) fn exchange() -> Exchange {
+pub(crate) fn exchange() -> Exchange {
     let mut exchange = Exchange::new("test", START);
     let teams = [("DAL", "Dallas"), ("WAS", "Washington")]
         .map(|(code, place)| (code.to_string(), place.to_string()));
@@ -31,7 +30,7 @@ pub(super) fn exchange() -> Exchange {
     exchange
 }
 
-pub(super) fn order(
+pub(crate) fn order(
     account: u32,
     side: Side,
     price_e4: u16,

@@ -1,4 +1,7 @@
 //! Tests over real sockets, and laws of the engine.
 
-mod laws;
-mod sockets;
+pub(crate) mod laws;
+mod outside;
+mod rest;
+mod stream;
+mod worlds;
