@@ -312,3 +312,6 @@ async fn market(
         exchange_index: record.exchange_index.or(event.exchange_index).unwrap_or(0),
     })
 }
+
+#[cfg(test)]
+mod tests;
