@@ -148,7 +148,10 @@ fn no_file_has_a_grab_bag_name() {
 fn ipc_stays_free_of_the_pipeline() {
     let manifest = fs::read_to_string(root().join("ipc/Cargo.toml")).unwrap();
     for name in ["tokio", "redis", "reqwest", "layouts", "processes", "serde"] {
-        assert!(!manifest.lines().any(|line| line.starts_with(name)), "ipc depends on {name}");
+        assert!(
+            !manifest.lines().any(|line| line.starts_with(name)),
+            "ipc depends on {name}"
+        );
     }
 }
 

@@ -77,6 +77,19 @@ pub enum DatabaseError {
         /// Value told now.
         now: u16,
     },
+    /// A market's number changed, because the registry of numbers was lost.
+    #[error(
+        "market {market} is said to be {ticker}, the position database knows {}\n  fix: use another run directory, or restore the registry `market_ids` in Redis",
+        known.as_deref().unwrap_or("that ticker under another number")
+    )]
+    Renumbered {
+        /// Market number.
+        market: u32,
+        /// What it is said to be.
+        ticker: String,
+        /// What it is here.
+        known: Option<String>,
+    },
 }
 
 /// The database, open.
@@ -213,14 +226,29 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// When the number or the ticker is taken by another, or it cannot be written.
+    /// When the number means another ticker here, or the ticker has another number: booking on
+    /// would mix two markets. And when it cannot be written.
     pub fn name_market(&mut self, market: u32, ticker: &str) -> Result<(), DatabaseError> {
         self.connection.execute(
-            "INSERT INTO markets VALUES (?1, ?2) ON CONFLICT DO UPDATE SET ticker = excluded.ticker
-             WHERE ticker <> excluded.ticker",
+            "INSERT INTO markets VALUES (?1, ?2) ON CONFLICT DO NOTHING",
             params![market, ticker],
         )?;
-        Ok(())
+        let known: Option<String> = self
+            .connection
+            .query_row(
+                "SELECT ticker FROM markets WHERE market = ?1",
+                [market],
+                |row| row.get(0),
+            )
+            .optional()?;
+        match known {
+            Some(known) if known == ticker => Ok(()),
+            other => Err(DatabaseError::Renumbered {
+                market,
+                ticker: ticker.to_owned(),
+                known: other,
+            }),
+        }
     }
 
     /// Every market number and its ticker.
@@ -359,6 +387,18 @@ mod tests {
             total.cash_micros,
             -552 * 1_700 + 52 * 1_800 - 3_400 + 500 * 10_000
         );
+    }
+
+    #[test]
+    fn a_number_never_means_two_markets() {
+        let (_directory, path) = scratch();
+        let mut database = Database::open(&path).unwrap();
+        database.name_market(7, "A").unwrap();
+        for (market, ticker) in [(7, "B"), (8, "A")] {
+            let error = database.name_market(market, ticker).unwrap_err();
+            assert!(matches!(error, DatabaseError::Renumbered { .. }), "{error}");
+        }
+        assert_eq!(database.markets().unwrap(), [(7, "A".to_owned())]);
     }
 
     #[test]

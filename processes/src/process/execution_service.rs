@@ -1,0 +1,295 @@
+//! `execution_service`: orders onto the wire, acknowledgements and fills back.
+//!
+//! The hot thread takes orders, refuses those that are late by the real clock, and hands the rest
+//! to an I/O thread that has several on their way at once ([`placing`]). Every order taken ends in
+//! exactly one acknowledgement, after its fills. The ring is committed up to the first order that
+//! is not done: a successor takes up the tail again, and because client order ids derive from the
+//! order, the venue recognises what it already has.
+
+mod desk;
+mod listings;
+mod placing;
+
+use crate::cold::announcer::heart;
+use crate::cold::redis::Cold;
+use crate::runtime::handoff::{IoInbox, ToHot, ToIo, to_hot, to_io};
+use crate::runtime::{Context, Failure, Input, Output, io_thread};
+use crate::stages::execution::{InFlight, ack};
+use crate::venue::backoff::Backoff;
+use crate::venue::kalshi_rest::KalshiRest;
+use crate::venue::signing::Signer;
+use desk::Desk;
+use layouts::{Fill, Order, OrderAck, OrderStatus, RejectReason};
+use listings::Listings;
+use placing::{Done, Placing, Taken, Tally};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Orders on their way at once; more wait in the ring.
+const WINDOW: usize = 64;
+/// First and longest wait between attempts to reach the venue at the start.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// From the I/O thread.
+enum Note {
+    /// The connection is warm.
+    Ready,
+    Done(Done),
+}
+
+/// Runs the process.
+///
+/// # Errors
+///
+/// When the rings or the key are unusable, or an acknowledgement or fill cannot be delivered.
+pub fn run(context: &Context) -> Result<Value, Failure> {
+    let venue = &context.pipeline.venue;
+    let signer = Signer::load(&venue.key_id, &venue.key_file).map_err(Failure::other)?;
+    let rest = KalshiRest::new(&venue.rest, signer.clone()).map_err(Failure::other)?;
+    let tally = Tally::new().ok_or_else(|| Failure::other("no histogram can be made"))?;
+    let tally = Arc::new(Mutex::new(tally));
+    let mut hall = Hall::attach(context)?;
+    let (orders_to_io, io_inbox) = to_io::<Taken>(WINDOW);
+    let (notes, mut inbox) = to_hot::<Note>(WINDOW + 1);
+    let office = Office {
+        rest,
+        signer,
+        websocket: venue.websocket.clone(),
+        cold: Cold::connect(&context.pipeline.redis.url, &context.pipeline.name),
+        run_id: context.pipeline.run_id.clone(),
+        process: context.name.clone(),
+        heartbeat_ms: context.pipeline.redis.heartbeat_ms,
+        tally: Arc::clone(&tally),
+    };
+    let thread = io_thread("venue", move || office.run(io_inbox, notes))?;
+    context.pin()?;
+    let mut desk = orders_to_io;
+    let mut idle = context.idle();
+    loop {
+        let mut worked = false;
+        while let Some(note) = inbox.pop() {
+            worked = true;
+            match note {
+                Note::Ready => context.ready()?,
+                Note::Done(done) => hall.publish(&done, context)?,
+            }
+        }
+        while hall.in_flight.len() < WINDOW && hall.take(&mut desk, context)? {
+            worked = true;
+        }
+        if worked {
+            idle.progress();
+        } else if hall.in_flight.is_empty() && context.stopping() && hall.orders.drained() {
+            break;
+        } else if inbox.drained() {
+            return Err(Failure::other("the venue's thread has ended"));
+        } else if hall.in_flight.len() < WINDOW {
+            idle.wait(&mut [&mut hall.orders, &mut inbox]);
+        } else {
+            idle.wait(&mut [&mut inbox]);
+        }
+    }
+    drop(desk);
+    thread
+        .join()
+        .map_err(|_| Failure::other("the venue's thread has panicked"))?;
+    let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(hall.figures(&tally))
+}
+
+/// The hot thread's side.
+struct Hall {
+    orders: Input<Order>,
+    acks: Output<OrderAck>,
+    fills: Output<Fill>,
+    in_flight: InFlight,
+    taken: u64,
+    filled: u64,
+    by_status: [u64; 6],
+    by_reason: [u64; 8],
+}
+
+impl Hall {
+    fn attach(context: &Context) -> Result<Self, Failure> {
+        Ok(Self {
+            orders: context.input()?,
+            acks: context.output()?,
+            fills: context.output()?,
+            in_flight: InFlight::default(),
+            taken: 0,
+            filled: 0,
+            by_status: [0; 6],
+            by_reason: [0; 8],
+        })
+    }
+
+    /// Takes one order, if there is one.
+    fn take(&mut self, desk: &mut ToIo<Taken>, context: &Context) -> Result<bool, Failure> {
+        let Some(received) = self.orders.pop() else {
+            return Ok(false);
+        };
+        let (sequence, order) = (received.sequence, received.message);
+        self.taken += 1;
+        self.in_flight.take(sequence);
+        let now = ipc::clock::mono_ns();
+        let refusal = if order.side().is_none() {
+            Some((OrderStatus::Rejected, RejectReason::Other))
+        } else if now > order.expires_mono_ns {
+            Some((OrderStatus::Expired, RejectReason::None))
+        } else if desk.push(Taken { sequence, order }).is_err() {
+            // The queue holds a window, so it is full only when nobody takes from it any more.
+            Some((OrderStatus::Rejected, RejectReason::Other))
+        } else {
+            None
+        };
+        if let Some((status, reason)) = refusal {
+            let ack = ack(&order, status, reason, now);
+            self.publish(
+                &Done {
+                    sequence,
+                    fills: Vec::new(),
+                    ack,
+                },
+                context,
+            )?;
+        }
+        Ok(true)
+    }
+
+    /// Fills, then the acknowledgement, then the commit: a crash in between repeats, never omits.
+    fn publish(&mut self, done: &Done, context: &Context) -> Result<(), Failure> {
+        for fill in &done.fills {
+            self.fills.send(fill, context)?;
+            self.filled += 1;
+        }
+        self.acks.send(&done.ack, context)?;
+        let count = |counts: &mut [u64], code: u8| {
+            counts
+                .get_mut(usize::from(code))
+                .into_iter()
+                .for_each(|count| *count += 1);
+        };
+        count(&mut self.by_status, done.ack.status);
+        count(&mut self.by_reason, done.ack.reason);
+        if let Some(position) = self.in_flight.finish(done.sequence) {
+            self.orders.commit_to(position);
+        }
+        Ok(())
+    }
+
+    fn figures(&self, tally: &Tally) -> Value {
+        let [filled, partly_filled, unfilled, rejected, expired, unknown] = self.by_status;
+        let [
+            _,
+            market,
+            inactive,
+            balance,
+            price,
+            rate,
+            authentication,
+            other,
+        ] = self.by_reason;
+        let took = &tally.tick_to_order;
+        json!({
+            "orders": self.taken,
+            "fills": self.filled,
+            "acked": {
+                "filled": filled, "partly_filled": partly_filled, "unfilled": unfilled,
+                "rejected": rejected, "expired": expired, "unknown": unknown,
+            },
+            "rejected": {
+                "unknown_market": market, "market_inactive": inactive,
+                "insufficient_balance": balance, "invalid_price": price, "rate_limited": rate,
+                "authentication": authentication, "other": other,
+            },
+            "retries": tally.retries,
+            "rate_limited": tally.rate_limited,
+            "look_ups": tally.look_ups,
+            "fills_by_rest": tally.fills_by_rest,
+            "unknown_markets": tally.unknown_markets,
+            "tick_to_order_ns": {
+                "p50": took.value_at_quantile(0.5),
+                "p99": took.value_at_quantile(0.99),
+                "p999": took.value_at_quantile(0.999),
+                "max": took.max(),
+                "count": took.len(),
+            },
+        })
+    }
+}
+
+/// The I/O thread's side.
+struct Office {
+    rest: KalshiRest,
+    signer: Signer,
+    websocket: String,
+    cold: Cold,
+    run_id: String,
+    process: String,
+    heartbeat_ms: u64,
+    tally: Arc<Mutex<Tally>>,
+}
+
+impl Office {
+    /// Places orders until the hot thread hangs up and all are done.
+    async fn run(self, mut orders: IoInbox<Taken>, mut notes: ToHot<Note>) {
+        let heart = heart(self.cold.clone(), &self.process, self.heartbeat_ms);
+        let desk = Arc::new(Desk::default());
+        let placing = Arc::new(Placing {
+            rest: self.rest.clone(),
+            listings: Listings::follow(self.cold.clone()),
+            desk: Arc::clone(&desk),
+            run_id: self.run_id.clone(),
+            tally: Arc::clone(&self.tally),
+        });
+        let (address, signer) = (self.websocket.clone(), self.signer.clone());
+        tokio::spawn(async move { desk.listen(&address, &signer).await });
+        let mut warming = std::pin::pin!(warm(&self.rest));
+        let (mut cold, mut open) = (true, true);
+        let mut placed = JoinSet::new();
+        let mut done_so_far = 0_u64;
+        while open || !placed.is_empty() {
+            let note = tokio::select! {
+                biased;
+                taken = orders.recv(), if open => {
+                    match taken {
+                        Some(taken) => {
+                            let placing = Arc::clone(&placing);
+                            placed.spawn(async move { placing.place(taken).await });
+                        }
+                        None => open = false,
+                    }
+                    continue;
+                }
+                Some(done) = placed.join_next() => match done {
+                    Ok(done) => Note::Done(done),
+                    // Its order is lost to this process; ending lets a successor take it up again.
+                    Err(error) => return tracing::error!(%error, "an order's task has ended"),
+                },
+                () = &mut warming, if cold => {
+                    cold = false;
+                    Note::Ready
+                }
+            };
+            done_so_far += 1;
+            heart.send_replace(json!({ "done": done_so_far, "in_flight": placed.len() }));
+            if notes.send(note).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Opens the connection that orders will take. Without it the first order would pay for that.
+async fn warm(rest: &KalshiRest) {
+    let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
+    let mut said = false;
+    while let Err(error) = rest.balance().await {
+        if !std::mem::replace(&mut said, true) {
+            tracing::warn!(%error, "the venue does not answer yet, trying on");
+        }
+        tokio::time::sleep(backoff.delay()).await;
+    }
+}

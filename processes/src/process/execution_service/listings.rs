@@ -1,0 +1,69 @@
+//! What an order needs to know of its market at the venue, by market number.
+
+use super::super::discoveries::follow;
+use crate::cold::discovery::Discovery;
+use crate::cold::redis::Cold;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// A market at the venue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Listing {
+    pub(super) ticker: String,
+    /// The venue's shard; without it the venue must look it up, which takes time.
+    pub(super) exchange_index: u32,
+}
+
+/// The table as far as it is known.
+#[derive(Debug, Clone)]
+pub(super) struct Listings {
+    table: watch::Receiver<HashMap<u32, Arc<Listing>>>,
+}
+
+impl Listings {
+    /// Follows the discovery stream on a task of the current runtime.
+    pub(super) fn follow(cold: Cold) -> Self {
+        let (sender, table) = watch::channel(HashMap::new());
+        tokio::spawn(follow(cold, async move |discovery| {
+            if let Discovery::Market(market) = discovery {
+                let listing = Listing {
+                    ticker: market.ticker,
+                    exchange_index: market.exchange_index,
+                };
+                sender.send_modify(|table| {
+                    table.insert(market.market, Arc::new(listing));
+                });
+            }
+        }));
+        Self { table }
+    }
+
+    /// The market; waits for it to be discovered, but no longer than `patience`.
+    pub(super) async fn of(&mut self, market: u32, patience: Duration) -> Option<Arc<Listing>> {
+        let known = self.table.wait_for(|table| table.contains_key(&market));
+        let table = tokio::time::timeout(patience, known).await.ok()?.ok()?;
+        table.get(&market).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_unknown_market_is_waited_for_and_no_longer_than_told() {
+        let (sender, table) = watch::channel(HashMap::new());
+        let mut listings = Listings { table };
+        assert_eq!(listings.of(3, Duration::from_millis(1)).await, None);
+        let listing = Arc::new(Listing {
+            ticker: "A-B".into(),
+            exchange_index: 3,
+        });
+        let (found, ()) = tokio::join!(listings.of(3, Duration::from_secs(600)), async {
+            sender.send_modify(|table| drop(table.insert(3, Arc::clone(&listing))));
+        });
+        assert_eq!(found, Some(listing));
+    }
+}

@@ -1,0 +1,360 @@
+//! Places one order: carries out the steps that [`Placement`] decides, against the venue.
+
+use super::desk::Desk;
+use super::listings::{Listing, Listings};
+use crate::stages::execution::{
+    Answer, Found, Placement, Step, Trade, Trades, ack, client_order_id,
+};
+use crate::venue::error::VenueError;
+use crate::venue::kalshi_rest::{KalshiRest, NewOrder};
+use crate::venue::kalshi_wire::{OrderResult, OrderState};
+use layouts::{Fill, Order, OrderAck, OrderStatus, RejectReason, Side};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long the `fill` channel may take to tell what the answer has announced.
+const CHANNEL_PATIENCE: Duration = Duration::from_millis(300);
+/// Wait between two reads of fills over REST, which lag by some 0.4 s.
+const READ_EVERY: Duration = Duration::from_millis(250);
+/// Reads before the fills are declared unknown: 10 s.
+const MOST_READS: u32 = 40;
+/// Tick to order is recorded up to this; a minute is beyond any expiry.
+const SLOWEST_NS: u64 = 60_000_000_000;
+
+/// An order taken from the ring.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taken {
+    pub(super) sequence: u64,
+    pub(super) order: Order,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) sequence: u64,
+    pub(super) fills: Vec<Fill>,
+    pub(super) ack: OrderAck,
+}
+
+/// What is counted on the venue's side.
+#[derive(Debug)]
+pub(super) struct Tally {
+    /// From the tick's arrival to the moment before the request is made, by order.
+    pub(super) tick_to_order: hdrhistogram::Histogram<u64>,
+    /// Posts after an order's first.
+    pub(super) retries: u64,
+    /// Answers of too many requests.
+    pub(super) rate_limited: u64,
+    /// Orders looked up by id.
+    pub(super) look_ups: u64,
+    /// Orders whose fills had to be read over REST.
+    pub(super) fills_by_rest: u64,
+    /// Orders whose market was not known in time.
+    pub(super) unknown_markets: u64,
+}
+
+impl Tally {
+    pub(super) fn new() -> Option<Self> {
+        Some(Self {
+            tick_to_order: hdrhistogram::Histogram::new_with_max(SLOWEST_NS, 3).ok()?,
+            retries: 0,
+            rate_limited: 0,
+            look_ups: 0,
+            fills_by_rest: 0,
+            unknown_markets: 0,
+        })
+    }
+}
+
+/// What all orders share.
+#[derive(Debug)]
+pub(super) struct Placing {
+    pub(super) rest: KalshiRest,
+    pub(super) listings: Listings,
+    pub(super) desk: Arc<Desk>,
+    pub(super) run_id: String,
+    /// Held for a count at a time, by tasks of one thread: never contended.
+    pub(super) tally: Arc<Mutex<Tally>>,
+}
+
+impl Placing {
+    /// Places an order and gathers its fills. Always ends, and with exactly one acknowledgement.
+    pub(super) async fn place(&self, taken: Taken) -> Done {
+        let Taken { sequence, order } = taken;
+        let id = client_order_id(&self.run_id, order.order);
+        self.desk.expect(&id);
+        let (fills, ack) = self.carry_out(&order, &id).await;
+        self.desk.forget(&id);
+        Done {
+            sequence,
+            fills,
+            ack,
+        }
+    }
+
+    async fn carry_out(&self, order: &Order, id: &str) -> (Vec<Fill>, OrderAck) {
+        let done = |status, reason| {
+            (
+                Vec::new(),
+                ack(order, status, reason, ipc::clock::mono_ns()),
+            )
+        };
+        let Some(side) = order.side() else {
+            return done(OrderStatus::Rejected, RejectReason::Other);
+        };
+        let patience = order.expires_mono_ns.saturating_sub(ipc::clock::mono_ns());
+        let mut listings = self.listings.clone();
+        let Some(listing) = listings
+            .of(order.market, Duration::from_nanos(patience))
+            .await
+        else {
+            self.count(|tally| tally.unknown_markets += 1);
+            return done(OrderStatus::Rejected, RejectReason::UnknownMarket);
+        };
+        let mut placement = Placement::new(order.expires_mono_ns);
+        let mut order_id = None;
+        let mut step = Step::Post {
+            after: Duration::ZERO,
+        };
+        loop {
+            step = match step {
+                Step::Post { after } => {
+                    pause(after).await;
+                    match placement.may_post(ipc::clock::mono_ns()) {
+                        Ok(()) => {
+                            let first = placement.posts() == 1;
+                            let answer = self.post(order, side, &listing, id, first, &mut order_id);
+                            placement.on_answer(answer.await)
+                        }
+                        Err(other) => other,
+                    }
+                }
+                Step::LookUp { after } => {
+                    pause(after).await;
+                    self.count(|tally| tally.look_ups += 1);
+                    let found = self.rest.order_by_client_id(&listing.ticker, id).await;
+                    placement.on_found(found_of(found, &mut order_id), ipc::clock::mono_ns())
+                }
+                Step::Collect { filled_centi } => {
+                    let (trades, complete) =
+                        self.collect(id, order_id.as_deref(), filled_centi).await;
+                    let ack = trades.ack(order, complete, ipc::clock::mono_ns());
+                    return (trades.fills(order), ack);
+                }
+                Step::Finish { status, reason } => return done(status, reason),
+            };
+        }
+    }
+
+    async fn post(
+        &self,
+        order: &Order,
+        side: Side,
+        listing: &Listing,
+        id: &str,
+        first: bool,
+        order_id: &mut Option<String>,
+    ) -> Answer {
+        let request = NewOrder {
+            ticker: &listing.ticker,
+            client_order_id: id,
+            side,
+            count_centi: order.count_centi,
+            price_e4: order.price_e4,
+            exchange_index: listing.exchange_index,
+        };
+        self.count(|tally| {
+            if first {
+                let took = ipc::clock::mono_ns().saturating_sub(order.ingress_mono_ns);
+                tally.tick_to_order.saturating_record(took);
+            } else {
+                tally.retries += 1;
+            }
+        });
+        let answer = answer_of(self.rest.create_order(&request).await, order_id);
+        if answer == Answer::RateLimited {
+            self.count(|tally| tally.rate_limited += 1);
+        }
+        answer
+    }
+
+    /// The order's trades, and whether they add up to what the venue said.
+    async fn collect(&self, id: &str, order_id: Option<&str>, filled_centi: u32) -> (Trades, bool) {
+        let complete = |trades: &Trades| trades.count_centi() == u64::from(filled_centi);
+        let mut trades = self.desk.trades(id, filled_centi, CHANNEL_PATIENCE).await;
+        if complete(&trades) {
+            return (trades, true);
+        }
+        self.count(|tally| tally.fills_by_rest += 1);
+        let Some(order_id) = order_id else {
+            return (trades, false);
+        };
+        for _ in 0..MOST_READS {
+            match self.rest.fills(Some(order_id)).await {
+                Ok(records) => {
+                    let of_order = records.iter().filter(|record| record.order_id == order_id);
+                    for record in of_order {
+                        let known = trade(
+                            record.trade_id,
+                            record.count_centi,
+                            record.price_e4,
+                            record.fee_micros,
+                            record.side,
+                            record.is_taker,
+                        );
+                        known.into_iter().for_each(|trade| trades.add(trade));
+                    }
+                }
+                Err(error) => tracing::debug!(%error, id, "fills cannot be read, trying on"),
+            }
+            if complete(&trades) {
+                return (trades, true);
+            }
+            pause(READ_EVERY).await;
+        }
+        tracing::error!(
+            id,
+            filled_centi,
+            told = trades.count_centi(),
+            "fills do not add up"
+        );
+        (trades, false)
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Tally)) {
+        change(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+async fn pause(duration: Duration) {
+    // Even a wait of nothing would go through the timer, on the way from tick to order.
+    if !duration.is_zero() {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+/// A trade as booked; `None` for a fee that no trade of ours can have.
+pub(super) fn trade(
+    trade: [u8; 16],
+    count_centi: u32,
+    price_e4: u16,
+    fee_micros: i64,
+    side: Side,
+    is_taker: bool,
+) -> Option<Trade> {
+    let fee_micros = u32::try_from(fee_micros).ok()?;
+    Some(Trade {
+        trade,
+        count_centi,
+        price_e4,
+        fee_micros,
+        side,
+        is_taker,
+    })
+}
+
+fn answer_of(result: Result<OrderResult, VenueError>, order_id: &mut Option<String>) -> Answer {
+    match result {
+        Ok(result) => {
+            *order_id = Some(result.order_id);
+            Answer::Placed {
+                filled_centi: result.filled_centi,
+            }
+        }
+        Err(error) if error.is_rate_limit() => Answer::RateLimited,
+        Err(error) if error.code() == Some("order_already_exists") => Answer::AlreadyExists,
+        Err(error) if error.is_ambiguous() => Answer::Missing,
+        Err(error) => {
+            tracing::debug!(%error, "order refused");
+            Answer::Refused(reason_of(&error))
+        }
+    }
+}
+
+fn found_of(
+    result: Result<Option<OrderState>, VenueError>,
+    order_id: &mut Option<String>,
+) -> Found {
+    match result {
+        Ok(Some(state)) => {
+            *order_id = Some(state.order_id);
+            match state.status.as_str() {
+                // Immediate-or-cancel: nothing of it rests, this read only lags.
+                "resting" => Found::Working,
+                _ => Found::Done {
+                    filled_centi: state.filled_centi,
+                },
+            }
+        }
+        Ok(None) => Found::Absent,
+        Err(_) => Found::Missing,
+    }
+}
+
+fn reason_of(error: &VenueError) -> RejectReason {
+    let code = error.code().unwrap_or_default().to_ascii_lowercase();
+    match (error.status(), code.as_str()) {
+        (Some(401 | 403), _) => RejectReason::Authentication,
+        (_, "insufficient_balance" | "available_balance_too_low") => {
+            RejectReason::InsufficientBalance
+        }
+        (_, "invalid_price") => RejectReason::InvalidPrice,
+        (_, "market_inactive" | "trading_paused" | "exchange_paused") => {
+            RejectReason::MarketInactive
+        }
+        (Some(404), _) | (_, "market_not_found") => RejectReason::UnknownMarket,
+        _ => RejectReason::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16, code: &str) -> VenueError {
+        VenueError::Refused {
+            request: "POST /portfolio/events/orders".into(),
+            status,
+            code: code.into(),
+            details: String::new(),
+        }
+    }
+
+    #[test]
+    fn every_word_of_the_venue_has_its_meaning() {
+        let answer = |error| answer_of(Err(error), &mut None);
+        assert_eq!(
+            answer(refused(429, "too_many_requests")),
+            Answer::RateLimited
+        );
+        assert_eq!(
+            answer(refused(409, "order_already_exists")),
+            Answer::AlreadyExists
+        );
+        assert_eq!(answer(refused(503, "")), Answer::Missing);
+        let lost = VenueError::Transport {
+            request: String::new(),
+            reason: "timed out".into(),
+        };
+        assert_eq!(answer(lost), Answer::Missing);
+        let reasons = [
+            (
+                400,
+                "insufficient_balance",
+                RejectReason::InsufficientBalance,
+            ),
+            (400, "invalid_price", RejectReason::InvalidPrice),
+            (400, "MARKET_INACTIVE", RejectReason::MarketInactive),
+            (401, "authentication_error", RejectReason::Authentication),
+            (404, "not_found", RejectReason::UnknownMarket),
+            (400, "invalid_order", RejectReason::Other),
+        ];
+        for (status, code, reason) in reasons {
+            assert_eq!(
+                answer(refused(status, code)),
+                Answer::Refused(reason),
+                "{code}"
+            );
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! `signal_processor`: signals into orders, within limits. The loop around [`Risk`].
+//!
+//! Asked to stop, it takes the signals that are left and then waits for the final answer to every
+//! order, so that whoever comes after it in the data flow finds nothing unfinished.
+
+use super::discoveries::follow;
+use super::pulse::Pulse;
+use crate::cold::discovery::Discovery;
+use crate::cold::redis::Cold;
+use crate::runtime::{Context, Failure, Idle, Input, handoff, io_thread};
+use crate::stages::risk::{Counters, Risk};
+use ipc::WakeSource;
+use layouts::{Order, OrderAck, Signal};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// Messages of one ring in one round, so that none starves another.
+const ROUND: usize = 64;
+/// Ends of games that may wait for the loop.
+const GAMES_OVER: usize = 1_024;
+
+/// What the report and the heartbeat say.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+struct Figures {
+    #[serde(flatten)]
+    stage: Counters,
+    /// The most that positions and open orders can lose, at the moment.
+    at_stake_micros: i64,
+    /// Orders whose answer never came, because the one who answers was gone.
+    unanswered: usize,
+}
+
+/// Runs the process.
+///
+/// # Errors
+///
+/// When the rings are unusable, or an order cannot be delivered.
+pub fn run(context: &Context) -> Result<Value, Failure> {
+    let mut signals = context.inputs::<Signal>()?;
+    let mut acks = context.input::<OrderAck>()?;
+    let mut orders = context.output::<Order>()?;
+    let mut risk = Risk::new(context.pipeline.limits);
+    let mut games_over = follow_games(context)?;
+    let mut pulse = Pulse::start(context)?;
+    context.pin()?;
+    context.ready()?;
+    let mut idle = context.idle();
+    loop {
+        let mut worked = false;
+        // Acknowledgements first: they make room.
+        for _ in 0..ROUND {
+            let Some(received) = acks.pop() else { break };
+            worked = true;
+            risk.on_ack(&received.message);
+        }
+        acks.commit();
+        for ring in &mut signals {
+            for _ in 0..ROUND {
+                let Some(received) = ring.pop() else { break };
+                worked = true;
+                let now = received.sent_ns.max(received.message.ingress_mono_ns);
+                for order in risk.on_signal(&received.message, now).iter().flatten() {
+                    orders.send(order, context)?;
+                }
+            }
+            ring.commit();
+        }
+        while let Some(game) = games_over.pop() {
+            worked = true;
+            risk.on_game_over(game);
+        }
+        pulse.beat(figures(&risk, 0));
+        if worked {
+            idle.progress();
+            continue;
+        }
+        let open = risk.open_orders();
+        if context.stopping() && signals.iter().all(Input::drained) && (open == 0 || acks.drained())
+        {
+            return Ok(json!(figures(&risk, open)));
+        }
+        wait(&mut idle, &mut signals, &mut acks, &mut games_over);
+    }
+}
+
+/// Waits for any of the rings. The usual numbers of shards need no list on the heap.
+fn wait(
+    idle: &mut Idle,
+    signals: &mut [Input<Signal>],
+    acks: &mut Input<OrderAck>,
+    games_over: &mut handoff::Inbox<u32>,
+) {
+    match signals {
+        [one] => idle.wait(&mut [one, acks, games_over]),
+        [one, two] => idle.wait(&mut [one, two, acks, games_over]),
+        [one, two, three, four] => idle.wait(&mut [one, two, three, four, acks, games_over]),
+        many => {
+            let mut sources: Vec<&mut dyn WakeSource> = vec![acks, games_over];
+            sources.extend(many.iter_mut().map(|ring| ring as &mut dyn WakeSource));
+            idle.wait(&mut sources);
+        }
+    }
+}
+
+fn figures(risk: &Risk, unanswered: usize) -> Figures {
+    Figures {
+        stage: risk.counters(),
+        at_stake_micros: risk.at_stake_micros(),
+        unanswered,
+    }
+}
+
+/// The games that the feed says are over: what they cost is decided, their limits are free again.
+/// While Redis is away none is released, which only makes the limits stricter.
+fn follow_games(context: &Context) -> Result<handoff::Inbox<u32>, Failure> {
+    let (mut to_hot, inbox) = handoff::to_hot::<u32>(GAMES_OVER);
+    let cold = Cold::connect(&context.pipeline.redis.url, &context.pipeline.name);
+    io_thread("games", move || async move {
+        follow(cold, async |discovery| {
+            if let Discovery::Game(game) = discovery
+                && game.phase == "final"
+            {
+                // Refused only when the process is on its way out.
+                let _ = to_hot.send(game.game).await;
+            }
+        })
+        .await;
+    })?;
+    Ok(inbox)
+}

@@ -1,0 +1,315 @@
+//! The venue's signed REST calls: orders, fills, positions, settlements, balance, limits.
+
+use super::answer::Answer;
+use super::catalogue::Life;
+use super::exchange::{CLIENT, Exchange, Order, OrderState, Reason, Refusal};
+use super::ledger::{Holding, payout_micros};
+use super::order_form::OrderForm;
+use super::rate_limit::{COSTS, DEFAULT_COST};
+use super::rest::{Params, limit, listed, matches, page};
+use super::server::Shared;
+use super::times::{SECOND_US, now_us};
+use super::wire;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use layouts::Side;
+use layouts::units::format_decimal;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+type App = State<Arc<Shared>>;
+
+/// How far reads of orders lag behind writes, as observed at the venue.
+const READ_LAG_US: i64 = 400_000;
+
+pub(crate) async fn create(State(shared): App, body: Bytes) -> Answer {
+    let form = match OrderForm::decode(&body) {
+        Ok(form) => form,
+        Err(refusal) => return refusal,
+    };
+    let now = now_us();
+    shared.hub.with(|exchange| {
+        let Some(market) = exchange.market_number(&form.ticker) else {
+            return Answer::fault(404, "market_not_found", "market not found", None);
+        };
+        match form.order(market, now) {
+            Ok(order) => place(exchange, order, now),
+            Err(refusal) => refusal,
+        }
+    })
+}
+
+fn place(exchange: &mut Exchange, order: super::exchange::NewOrder, now: i64) -> Answer {
+    match exchange.create(order, now) {
+        Ok(order) => Answer::json(201, &wire::created(&order)),
+        Err(refusal) => refused(refusal),
+    }
+}
+
+fn refused(refusal: Refusal) -> Answer {
+    let (status, code, message, details) = match refusal {
+        Refusal::MarketInactive => return inactive(),
+        Refusal::InvalidPrice => (400, "invalid_price", "invalid price", None),
+        Refusal::AlreadyExists => (409, "order_already_exists", "order already exists", None),
+        Refusal::InsufficientBalance => (400, "insufficient_balance", "insufficient balance", None),
+        Refusal::PostOnlyCross => (
+            400,
+            "invalid_order",
+            "invalid order",
+            Some("post only cross"),
+        ),
+        Refusal::FillOrKill => (
+            409,
+            "fill_or_kill_insufficient_resting_volume",
+            "fill or kill insufficient resting volume",
+            None,
+        ),
+    };
+    Answer::fault(status, code, message, details)
+}
+
+/// Any order call after the close. The venue documents the code; the status is ours.
+fn inactive() -> Answer {
+    Answer::fault(409, "MARKET_INACTIVE", "MARKET_INACTIVE", None)
+}
+
+/// Cancels one order. Done, unknown and foreign orders cannot be told apart.
+pub(crate) async fn cancel(State(shared): App, Path(id): Path<String>) -> Answer {
+    let now = now_us();
+    shared.hub.with(|exchange| {
+        let Some((number, market, client_order_id)) =
+            exchange.client_order(&id, i64::MAX).map(|order| (order.number, order.new.market, order.new.client_order_id.clone()))
+        else {
+            return Answer::not_found();
+        };
+        if exchange.markets().get(market).is_none_or(|entry| entry.life != Life::Active) {
+            return inactive();
+        }
+        let Some(removed) = exchange.cancel(number, Reason::Cancel, now) else { return Answer::not_found() };
+        let mut body = json!({"order_id": id, "reduced_by": wire::count(removed.count_centi), "ts_ms": now / 1_000});
+        if let Some(client_order_id) = client_order_id {
+            body["client_order_id"] = client_order_id.into();
+        }
+        Answer::json(200, &body)
+    })
+}
+
+pub(crate) async fn cancel_all(State(shared): App) -> Answer {
+    let now = now_us();
+    shared.hub.with(|exchange| {
+        let resting: Vec<_> = exchange
+            .client_orders(i64::MAX)
+            .filter(|order| order.state == OrderState::Resting)
+            .map(|order| order.number)
+            .collect();
+        for number in resting {
+            exchange.cancel(number, Reason::Cancel, now);
+        }
+        Answer::empty()
+    })
+}
+
+/// The calls that the venue has switched off.
+pub(crate) async fn legacy() -> Answer {
+    Answer::fault(
+        410,
+        "endpoint_deprecated",
+        "Please switch to the V2 endpoints",
+        None,
+    )
+}
+
+pub(crate) async fn orders(State(shared): App, Query(query): Params) -> Answer {
+    let limit = match limit(&query, "GetOrders", 100, 1_000) {
+        Ok(limit) => limit,
+        Err(refusal) => return refusal,
+    };
+    let now = now_us();
+    shared.hub.read(|exchange| {
+        let rows = exchange.client_orders(now - READ_LAG_US).filter(|order| {
+            let market = exchange.markets().get(order.new.market);
+            let event = market.and_then(|market| exchange.events().get(market.event));
+            matches(&query, "ticker", market.map_or("", |market| &market.ticker))
+                && listed(
+                    &query,
+                    "event_ticker",
+                    event.map_or("", |event| &event.ticker),
+                )
+                && query
+                    .get("status")
+                    .is_none_or(|status| state_word(order) == status)
+                && within(&query, order.created_us)
+        });
+        page("orders", &query, limit, rows, |order| {
+            wire::order(exchange, order)
+        })
+    })
+}
+
+fn state_word(order: &Order) -> &'static str {
+    match order.state {
+        OrderState::Resting => "resting",
+        OrderState::Canceled => "canceled",
+        OrderState::Executed => "executed",
+    }
+}
+
+/// Whether a time lies between `min_ts` and `max_ts`, Unix seconds.
+fn within(query: &std::collections::HashMap<String, String>, at_us: i64) -> bool {
+    let bound = |name: &str| query.get(name).and_then(|text| text.parse::<i64>().ok());
+    bound("min_ts").is_none_or(|least| at_us / SECOND_US >= least)
+        && bound("max_ts").is_none_or(|most| at_us / SECOND_US <= most)
+}
+
+pub(crate) async fn order(State(shared): App, Path(id): Path<String>) -> Answer {
+    let now = now_us();
+    shared.hub.read(|exchange| {
+        let found = exchange.client_order(&id, now - READ_LAG_US);
+        found.map_or_else(Answer::not_found, |order| {
+            Answer::json(200, &json!({"order": wire::order(exchange, order)}))
+        })
+    })
+}
+
+pub(crate) async fn fills(State(shared): App, Query(query): Params) -> Answer {
+    let limit = match limit(&query, "GetFills", 100, 1_000) {
+        Ok(limit) => limit,
+        Err(refusal) => return refusal,
+    };
+    shared.hub.read(|exchange| {
+        let rows = exchange.fills().iter().rev().filter(|fill| {
+            matches(
+                &query,
+                "ticker",
+                exchange
+                    .markets()
+                    .get(fill.trade.market)
+                    .map_or("", |market| &market.ticker),
+            ) && matches(&query, "order_id", &fill.order_id)
+                && within(&query, fill.trade.at_us)
+        });
+        page("fills", &query, limit, rows, |fill| {
+            wire::fill(exchange, fill)
+        })
+    })
+}
+
+pub(crate) async fn positions(State(shared): App, Query(query): Params) -> Answer {
+    shared.hub.read(|exchange| {
+        let mut markets = Vec::new();
+        let mut events: BTreeMap<usize, Holding> = BTreeMap::new();
+        for (number, holding) in exchange
+            .client()
+            .into_iter()
+            .flat_map(|client| client.holdings())
+        {
+            let Some(market) = exchange.markets().get(number) else {
+                continue;
+            };
+            let event = exchange
+                .events()
+                .get(market.event)
+                .map_or("", |event| event.ticker.as_str());
+            // Settled markets leave the list; their story is in the settlements.
+            if matches!(market.life, Life::Finalized { .. })
+                || !matches(&query, "ticker", &market.ticker)
+                || !listed(&query, "event_ticker", event)
+            {
+                continue;
+            }
+            let resting = [Side::Bid, Side::Ask]
+                .into_iter()
+                .map(|side| market.book.resting_of(CLIENT, side).count())
+                .sum();
+            markets.push(wire::position(market, holding, resting));
+            let sum = events.entry(market.event).or_default();
+            sum.traded_micros += holding.traded_micros;
+            sum.exposure_micros += holding.exposure_micros;
+            sum.realized_micros += holding.realized_micros;
+            sum.fees_micros += holding.fees_micros;
+            sum.position_centi += holding.position_centi.abs();
+        }
+        let events: Vec<Value> = events
+            .iter()
+            .map(|(event, sum)| event_position(exchange, *event, sum))
+            .collect();
+        Answer::json(
+            200,
+            &json!({"cursor": "", "market_positions": markets, "event_positions": events}),
+        )
+    })
+}
+
+fn event_position(exchange: &Exchange, event: usize, sum: &Holding) -> Value {
+    json!({
+        "event_ticker": exchange.events().get(event).map_or("", |event| &event.ticker),
+        "total_cost_dollars": wire::money(sum.exposure_micros), "total_cost_shares_fp": wire::count(sum.position_centi),
+        "event_exposure_dollars": wire::money(sum.exposure_micros), "realized_pnl_dollars": wire::money(sum.realized_micros),
+        "fees_paid_dollars": wire::money(sum.fees_micros),
+    })
+}
+
+pub(crate) async fn settlements(State(shared): App, Query(query): Params) -> Answer {
+    let limit = match limit(&query, "GetSettlements", 100, 1_000) {
+        Ok(limit) => limit,
+        Err(refusal) => return refusal,
+    };
+    shared.hub.read(|exchange| {
+        let rows = exchange.settlements().iter().rev().filter(|one| {
+            matches(
+                &query,
+                "ticker",
+                exchange
+                    .markets()
+                    .get(one.market)
+                    .map_or("", |market| &market.ticker),
+            ) && within(&query, one.at_us)
+        });
+        page("settlements", &query, limit, rows, |one| {
+            wire::settlement(exchange, one)
+        })
+    })
+}
+
+/// The one balance, under every shard that the breakdown names.
+pub(crate) async fn balance(State(shared): App) -> Answer {
+    let now = now_us();
+    shared.hub.read(|exchange| {
+        let Some(client) = exchange.client() else { return Answer::not_found() };
+        let micros = client.balance_micros();
+        let value: i64 = client.holdings().map(|(number, holding)| portfolio_micros(exchange, number, holding)).sum();
+        // The balance is exact to 1/10,000 dollar: prices, counts of the venue and fees all are, but for
+        // hundredths of contracts, whose rest is cut off.
+        let dollars = format_decimal(micros / 100, 4);
+        Answer::json(200, &json!({
+            "balance": micros / 10_000, "balance_dollars": dollars, "portfolio_value": value / 10_000, "updated_ts": now / SECOND_US,
+            "balance_breakdown": [{"exchange_index": 0, "balance": dollars}, {"exchange_index": 3, "balance": dollars}],
+        }))
+    })
+}
+
+/// What a holding is worth at the market's last price.
+fn portfolio_micros(exchange: &Exchange, number: usize, holding: &Holding) -> i64 {
+    exchange.markets().get(number).map_or(0, |market| {
+        payout_micros(holding.position_centi, market.last_price_e4)
+    })
+}
+
+pub(crate) async fn limits(State(shared): App) -> Answer {
+    let tier = shared.tier();
+    let bucket = |(capacity, refill): (u32, u32)| json!({"bucket_capacity": capacity, "refill_rate": refill});
+    Answer::json(
+        200,
+        &json!({"grants": [], "usage_tier": tier.name, "read": bucket(tier.read), "write": bucket(tier.write)}),
+    )
+}
+
+pub(crate) async fn endpoint_costs() -> Answer {
+    let costs: Vec<Value> =
+        COSTS.iter().map(|(method, path, cost)| json!({"method": method, "path": format!("/trade-api/v2{path}"), "cost": cost})).collect();
+    Answer::json(
+        200,
+        &json!({"default_cost": DEFAULT_COST, "endpoint_costs": costs}),
+    )
+}

@@ -1,0 +1,152 @@
+//! Token buckets: what each call costs, and what an account of a tier may spend.
+
+use std::time::{Duration, Instant};
+
+/// What an account may spend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tier {
+    pub(crate) name: &'static str,
+    /// Capacity and refill a second of the bucket of reads.
+    pub(crate) read: (u32, u32),
+    /// Capacity and refill a second of the bucket of writes.
+    pub(crate) write: (u32, u32),
+}
+
+impl Tier {
+    /// The tier of a new account.
+    pub(crate) const BASIC: Self = Self {
+        name: "basic",
+        read: (200, 200),
+        write: (100, 100),
+    };
+}
+
+/// Cost of a call that is not listed.
+pub(crate) const DEFAULT_COST: u32 = 10;
+
+/// Calls that cost something else: method, path below the API's root (`:` stands for any segment), tokens.
+pub(crate) const COSTS: [(&str, &str, u32); 6] = [
+    ("DELETE", "/portfolio/events/orders/:order_id", 2),
+    ("DELETE", "/portfolio/events/orders/batched", 2),
+    ("POST", "/portfolio/orders", 20),
+    ("DELETE", "/portfolio/orders/:order_id", 4),
+    ("GET", "/portfolio/orders/:order_id", 2),
+    ("POST", "/portfolio/orders/batched", 20),
+];
+
+/// Cost of a call.
+pub(crate) fn cost(method: &str, path: &str) -> u32 {
+    let matches = |pattern: &str| {
+        let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
+        loop {
+            match (wanted.next(), given.next()) {
+                (None, None) => return true,
+                (Some(want), Some(have)) if want.starts_with(':') || want == have => {}
+                _ => return false,
+            }
+        }
+    };
+    COSTS
+        .iter()
+        .find(|(verb, pattern, _)| *verb == method && matches(pattern))
+        .map_or(DEFAULT_COST, |(_, _, tokens)| *tokens)
+}
+
+/// One bucket, refilled continuously.
+#[derive(Debug)]
+struct Bucket {
+    capacity: f64,
+    per_second: f64,
+    tokens: f64,
+    filled: Instant,
+}
+
+impl Bucket {
+    fn new((capacity, refill): (u32, u32), now: Instant) -> Self {
+        let capacity = f64::from(capacity);
+        Self {
+            capacity,
+            per_second: f64::from(refill),
+            tokens: capacity,
+            filled: now,
+        }
+    }
+
+    fn take(&mut self, tokens: u32, now: Instant) -> bool {
+        let waited: Duration = now.saturating_duration_since(self.filled);
+        self.tokens = (self.tokens + waited.as_secs_f64() * self.per_second).min(self.capacity);
+        self.filled = now;
+        let wanted = f64::from(tokens);
+        if self.tokens < wanted {
+            return false;
+        }
+        self.tokens -= wanted;
+        true
+    }
+}
+
+/// The buckets of one account.
+#[derive(Debug)]
+pub(crate) struct Buckets {
+    tier: Tier,
+    read: Bucket,
+    write: Bucket,
+}
+
+impl Buckets {
+    /// Full buckets.
+    pub(crate) fn new(tier: Tier, now: Instant) -> Self {
+        Self {
+            tier,
+            read: Bucket::new(tier.read, now),
+            write: Bucket::new(tier.write, now),
+        }
+    }
+
+    /// What the account may spend.
+    pub(crate) const fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// Pays for a call, or refuses it. A refusal costs nothing.
+    pub(crate) fn take(&mut self, method: &str, path: &str, now: Instant) -> bool {
+        let bucket = if method == "GET" {
+            &mut self.read
+        } else {
+            &mut self.write
+        };
+        bucket.take(cost(method, path), now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_basic_account_places_ten_orders_at_once_and_ten_more_each_second() {
+        let start = Instant::now();
+        let mut buckets = Buckets::new(Tier::BASIC, start);
+        let mut burst = |now| {
+            (0..40)
+                .filter(|_| buckets.take("POST", "/portfolio/events/orders", now))
+                .count()
+        };
+        assert_eq!(burst(start), 10);
+        assert_eq!(burst(start + Duration::from_millis(500)), 5);
+        assert_eq!(burst(start + Duration::from_secs(60)), 10);
+        assert!(
+            buckets.take("GET", "/portfolio/balance", start),
+            "reads have their own bucket"
+        );
+    }
+
+    #[test]
+    fn calls_cost_what_the_venue_lists() {
+        assert_eq!(cost("POST", "/portfolio/events/orders"), 10);
+        assert_eq!(cost("DELETE", "/portfolio/events/orders/1-2"), 2);
+        assert_eq!(cost("GET", "/portfolio/orders/1-2"), 2);
+        assert_eq!(cost("GET", "/portfolio/orders"), 10);
+        assert_eq!(cost("POST", "/portfolio/orders"), 20);
+    }
+}

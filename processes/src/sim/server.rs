@@ -1,0 +1,241 @@
+//! The two servers on loopback, what they share, and the clock that drives the world.
+
+use super::answer::Answer;
+use super::auth::Verifier;
+use super::exchange::Exchange;
+use super::feed;
+use super::game::{Game, Stage};
+use super::hub::Hub;
+use super::network::Network;
+use super::rate_limit::{Buckets, Tier};
+use super::times::now_us;
+use super::world::World;
+use super::{portfolio, rest, websocket};
+use axum::extract::{OriginalUri, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{delete, get, post};
+use axum::{Router, http};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+
+/// Root of the REST interface.
+pub(crate) const ROOT: &str = "/trade-api/v2";
+/// The world goes on this often.
+const TICK: Duration = Duration::from_millis(10);
+/// The game clock starts with the first listener, or after this long without one.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the servers share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) hub: Hub,
+    pub(crate) verifier: Verifier,
+    pub(crate) network: Network,
+    buckets: Mutex<Buckets>,
+    board: Mutex<Board>,
+}
+
+#[derive(Debug, Default)]
+struct Board {
+    games: Vec<Game>,
+    settled: usize,
+}
+
+impl Shared {
+    /// Everything in place, with the games as they stand before the start.
+    pub(crate) fn new(
+        exchange: Exchange,
+        verifier: Verifier,
+        network: Network,
+        world: &dyn World,
+    ) -> Self {
+        let board = Board {
+            games: world.games(),
+            settled: world.settled(),
+        };
+        let buckets = Mutex::new(Buckets::new(Tier::BASIC, Instant::now()));
+        Self {
+            hub: Hub::new(exchange),
+            verifier,
+            network,
+            buckets,
+            board: Mutex::new(board),
+        }
+    }
+
+    /// How the games stand.
+    pub(crate) fn games(&self) -> Vec<Game> {
+        self.board
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .games
+            .clone()
+    }
+
+    /// Where the run stands.
+    pub(crate) fn progress(&self) -> Value {
+        let board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        let total = board.games.len();
+        json!({
+            "games": total,
+            "live": board.games.iter().filter(|game| game.state.is_live()).count(),
+            "finished": board.games.iter().filter(|game| game.state.stage == Stage::Over).count(),
+            "settled": board.settled,
+            "done": board.settled == total,
+        })
+    }
+
+    /// What the account may spend.
+    pub(crate) fn tier(&self) -> Tier {
+        self.buckets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .tier()
+    }
+
+    fn pays_for(&self, method: &str, path: &str) -> bool {
+        self.buckets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take(method, path, Instant::now())
+    }
+}
+
+/// The venue: REST, WebSocket and the simulator's own status.
+pub(crate) fn venue(shared: &Arc<Shared>) -> Router {
+    let public = Router::new()
+        .route("/exchange/status", get(rest::status))
+        .route("/series", get(rest::series_list))
+        .route("/series/fee_changes", get(rest::fee_changes))
+        .route("/series/{ticker}", get(rest::series))
+        .route("/events", get(rest::events))
+        .route("/events/{ticker}", get(rest::event))
+        .route("/markets", get(rest::markets))
+        .route("/markets/trades", get(rest::trades))
+        .route("/markets/{ticker}", get(rest::market))
+        .route("/markets/{ticker}/orderbook", get(rest::orderbook))
+        .route("/account/endpoint_costs", get(portfolio::endpoint_costs));
+    let signed = Router::new()
+        .route(
+            "/portfolio/events/orders",
+            post(portfolio::create).delete(portfolio::cancel_all),
+        )
+        .route("/portfolio/events/orders/{id}", delete(portfolio::cancel))
+        .route(
+            "/portfolio/orders",
+            get(portfolio::orders).post(portfolio::legacy),
+        )
+        .route(
+            "/portfolio/orders/batched",
+            post(portfolio::legacy).delete(portfolio::legacy),
+        )
+        .route(
+            "/portfolio/orders/{id}",
+            get(portfolio::order).delete(portfolio::legacy),
+        )
+        .route("/portfolio/orders/{id}/amend", post(portfolio::legacy))
+        .route("/portfolio/orders/{id}/decrease", post(portfolio::legacy))
+        .route("/portfolio/fills", get(portfolio::fills))
+        .route("/portfolio/positions", get(portfolio::positions))
+        .route("/portfolio/settlements", get(portfolio::settlements))
+        .route("/portfolio/balance", get(portfolio::balance))
+        .route("/account/limits", get(portfolio::limits))
+        .route_layer(from_fn_with_state(Arc::clone(shared), admit));
+    let api = public
+        .merge(signed)
+        .fallback(unknown)
+        .layer(from_fn_with_state(Arc::clone(shared), delay));
+    Router::new()
+        .nest(ROOT, api)
+        .route(websocket::PATH, get(websocket::upgrade))
+        .route("/simulator/status", get(rest::progress))
+        .route("/simulator/gap", post(rest::gap))
+        .route("/simulator/disconnect", post(rest::disconnect))
+        .fallback(unknown)
+        .with_state(Arc::clone(shared))
+}
+
+/// The scoreboards.
+pub(crate) fn scoreboards(shared: &Arc<Shared>) -> Router {
+    Router::new()
+        .route(
+            "/apis/site/v2/sports/{sport}/{league}/scoreboard",
+            get(feed::scoreboard),
+        )
+        .with_state(Arc::clone(shared))
+}
+
+async fn unknown() -> Answer {
+    Answer {
+        status: 404,
+        body: "404 page not found".to_string(),
+    }
+}
+
+/// The way to the venue and back.
+async fn delay(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    shared.network.travel().await;
+    let response = next.run(request).await;
+    shared.network.travel().await;
+    response
+}
+
+/// Signature first, then the price of the call.
+async fn admit(
+    State(shared): State<Arc<Shared>>,
+    OriginalUri(uri): OriginalUri,
+    request: Request,
+    next: Next,
+) -> Response {
+    let method: &http::Method = request.method();
+    if let Err(refusal) = shared.verifier.check(
+        request.headers(),
+        method.as_str(),
+        uri.path(),
+        now_us() / 1_000,
+    ) {
+        return refusal.into_response();
+    }
+    let path = uri.path().strip_prefix(ROOT).unwrap_or(uri.path());
+    if !shared.pays_for(method.as_str(), path) {
+        return Answer::too_many().into_response();
+    }
+    next.run(request).await
+}
+
+/// Serves one router until it is dropped.
+pub(crate) async fn serve(listener: TcpListener, router: Router) -> std::io::Result<()> {
+    // Without this the answers of a request a few hundred bytes long may wait for an acknowledgement.
+    let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    axum::serve(listener, router).await
+}
+
+/// Drives the world: waits for a listener, then lets time pass.
+pub(crate) async fn drive(shared: Arc<Shared>, mut world: Box<dyn World>) {
+    let opened = Instant::now();
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while !shared.hub.has_listener() && opened.elapsed() < PATIENCE {
+        tick.tick().await;
+    }
+    let started = Instant::now();
+    loop {
+        tick.tick().await;
+        let elapsed = started.elapsed().as_secs_f64();
+        let now = now_us();
+        shared.hub.with(|exchange| {
+            exchange.expire(now);
+            world.advance(elapsed, exchange, now);
+        });
+        let mut board = shared.board.lock().unwrap_or_else(PoisonError::into_inner);
+        *board = Board {
+            games: world.games(),
+            settled: world.settled(),
+        };
+    }
+}

@@ -1,0 +1,4 @@
+//! Tests over real sockets, and laws of the engine.
+
+mod laws;
+mod sockets;

@@ -1,0 +1,96 @@
+//! The venue's WebSocket: signed upgrade, commands in, frames out with the network's delay, a ping
+//! with the body `heartbeat` every 10 s, and an end to clients that do not keep up.
+
+use super::answer::Answer;
+use super::hub::{Hub, Queued};
+use super::network::Network;
+use super::server::Shared;
+use super::subscriptions::OVERFLOW;
+use super::times::now_us;
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse as _, Response};
+use futures_util::stream::SplitStream;
+use futures_util::{Sink, SinkExt as _, StreamExt as _};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+
+/// Path of the upgrade, as it is signed.
+pub(crate) const PATH: &str = "/trade-api/ws/v2";
+const HEARTBEAT: Duration = Duration::from_secs(10);
+/// How long a client may leave a write hanging.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Upgrades a signed request.
+pub(crate) async fn upgrade(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    if let Err(refusal) = shared
+        .verifier
+        .check(&headers, "GET", PATH, now_us() / 1_000)
+    {
+        return refusal.into_response();
+    }
+    match upgrade {
+        Ok(upgrade) => upgrade.on_upgrade(move |socket| serve(shared, socket)),
+        Err(_) => Answer::fault(400, "bad_request", "bad request", None).into_response(),
+    }
+}
+
+async fn serve(shared: Arc<Shared>, socket: WebSocket) {
+    let (sink, stream) = socket.split();
+    let (session, frames) = shared.hub.join();
+    let reader = read(&shared.hub, session, stream);
+    let writer = write(&shared.network, sink, frames);
+    tokio::select! {
+        () = reader => {}
+        () = writer => {}
+    }
+    shared.hub.leave(session);
+}
+
+async fn read(hub: &Hub, session: u64, mut stream: SplitStream<WebSocket>) {
+    while let Some(Ok(message)) = stream.next().await {
+        match message {
+            Message::Text(text) => hub.command(session, text.as_str()),
+            Message::Close(_) => return,
+            // Pings are answered by the library; the venue has no binary commands.
+            Message::Binary(_) | Message::Ping(_) | Message::Pong(_) => {}
+        }
+    }
+}
+
+/// Sends frames in order, each not before its delay has passed: none overtakes another.
+async fn write<S: Sink<Message>>(network: &Network, sink: S, mut frames: Receiver<Queued>) {
+    let mut sink = pin!(sink);
+    let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut arrival = Instant::now();
+    // The hub lets go of a session that is too slow (its queue is full) or is to be cut off (it is not).
+    while !frames.is_closed() {
+        let message = tokio::select! {
+            frame = frames.recv() => {
+                let Some((queued, frame)) = frame else { break };
+                arrival = arrival.max(queued + network.delay());
+                sleep_until(arrival).await;
+                Message::text(frame)
+            }
+            _ = heartbeat.tick() => Message::Ping("heartbeat".into()),
+        };
+        if !matches!(timeout(PATIENCE, sink.send(message)).await, Ok(Ok(()))) {
+            return;
+        }
+    }
+    if !frames.is_empty() {
+        // Best effort: a client that reads again learns why it was cut off.
+        let _ = timeout(PATIENCE, sink.send(Message::text(OVERFLOW))).await;
+        let _ = timeout(PATIENCE, sink.send(Message::Close(None))).await;
+    }
+}
