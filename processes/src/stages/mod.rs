@@ -6,6 +6,8 @@ pub mod execution;
 mod exposure;
 pub mod opportunity;
 pub mod positions;
+#[cfg(test)]
+mod replay;
 pub mod risk;
 pub mod shard;
 pub mod table;

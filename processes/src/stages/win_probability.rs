@@ -132,4 +132,6 @@ fn result(lead: i32) -> f64 {
 }
 
 #[cfg(test)]
+mod recorded_games;
+#[cfg(test)]
 mod tests;

@@ -49,6 +49,19 @@ impl Listings {
 }
 
 #[cfg(test)]
+impl Listings {
+    /// A table of one market.
+    pub(super) fn of_one(market: u32, ticker: &str, exchange_index: u32) -> Self {
+        let listing = Listing {
+            ticker: ticker.into(),
+            exchange_index,
+        };
+        let (_, table) = watch::channel(HashMap::from([(market, Arc::new(listing))]));
+        Self { table }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

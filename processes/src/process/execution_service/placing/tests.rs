@@ -1,0 +1,302 @@
+//! One order against a venue that loses answers, lags and refuses.
+
+use super::*;
+use crate::venue::signing::test_signer;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bytemuck::Zeroable;
+use serde_json::{Value, json};
+use std::collections::{HashMap, VecDeque};
+
+/// What the venue does with the next Post.
+#[derive(Clone, Copy)]
+enum Reply {
+    /// Takes the order and says so.
+    Take,
+    /// Takes the order, and its answer is lost.
+    TakeAndFail,
+    /// Does not take it, and its answer is lost.
+    Fail,
+    /// Too many requests.
+    Limit,
+}
+
+/// A venue that does as it is told, then takes every order; its reads lag by one.
+#[derive(Default)]
+struct Script {
+    replies: VecDeque<Reply>,
+    /// Contracts of each order that trade, 1/100, in two trades.
+    trades: [u32; 2],
+    posts: Vec<Value>,
+    placed: bool,
+    order_reads: u32,
+    fill_reads: u32,
+}
+
+type Shared = Arc<Mutex<Script>>;
+
+async fn on_post(
+    State(script): State<Shared>,
+    Json(body): Json<Value>,
+) -> (StatusCode, Json<Value>) {
+    let mut script = script.lock().expect("no panic before");
+    script.posts.push(body.clone());
+    let reply = script.replies.pop_front().unwrap_or(Reply::Take);
+    let failure = (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({})));
+    match reply {
+        Reply::Limit => (
+            StatusCode::TOO_MANY_REQUESTS,
+            Json(json!({"error": "too many requests"})),
+        ),
+        Reply::Fail => failure,
+        Reply::Take | Reply::TakeAndFail if script.placed => {
+            let code = json!({"error": {"code": "order_already_exists", "message": "order already exists"}});
+            (StatusCode::CONFLICT, Json(code))
+        }
+        Reply::Take | Reply::TakeAndFail => {
+            script.placed = true;
+            let filled: u32 = script.trades.iter().sum();
+            let answer = json!({
+                "order_id": "venue-1", "client_order_id": body["client_order_id"],
+                "fill_count": contracts(filled), "remaining_count": "0.00", "ts_ms": 1
+            });
+            if matches!(reply, Reply::Take) {
+                (StatusCode::CREATED, Json(answer))
+            } else {
+                failure
+            }
+        }
+    }
+}
+
+async fn on_orders(State(script): State<Shared>) -> Json<Value> {
+    let mut script = script.lock().expect("no panic before");
+    script.order_reads += 1;
+    let shown = script.placed && script.order_reads > 1;
+    let order = json!({
+        "order_id": "venue-1", "client_order_id": script.posts[0]["client_order_id"], "ticker": "A-B",
+        "book_side": "bid", "status": "executed", "initial_count_fp": "6.00",
+        "fill_count_fp": contracts(script.trades.iter().sum()), "remaining_count_fp": "0.00"
+    });
+    Json(json!({ "orders": if shown { vec![order] } else { vec![] }, "cursor": "" }))
+}
+
+async fn on_fills(
+    State(script): State<Shared>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Json<Value> {
+    let mut script = script.lock().expect("no panic before");
+    assert_eq!(query.get("order_id").map(String::as_str), Some("venue-1"));
+    script.fill_reads += 1;
+    let shown = script.fill_reads.min(2) as usize;
+    let fill = |(index, count): (usize, &u32)| {
+        json!({
+            "trade_id": format!("00000000-0000-4000-8000-00000000000{index}"), "order_id": "venue-1",
+            "ticker": "A-B", "count_fp": contracts(*count), "yes_price_dollars": "0.5200",
+            "fee_cost": "0.017500", "book_side": "bid", "is_taker": true
+        })
+    };
+    let fills: Vec<Value> = script
+        .trades
+        .iter()
+        .enumerate()
+        .take(shown)
+        .map(fill)
+        .collect();
+    Json(json!({ "fills": fills, "cursor": "" }))
+}
+
+fn contracts(centi: u32) -> String {
+    layouts::units::format_decimal(i64::from(centi), 2)
+}
+
+/// Places one order of six contracts that expires `ttl_ms` from now.
+async fn place(script: Script, ttl_ms: u64, known: bool) -> (Done, Shared, Arc<Mutex<Tally>>) {
+    let script = Arc::new(Mutex::new(script));
+    let router = Router::new()
+        .route("/trade-api/v2/portfolio/events/orders", post(on_post))
+        .route("/trade-api/v2/portfolio/orders", get(on_orders))
+        .route("/trade-api/v2/portfolio/fills", get(on_fills))
+        .with_state(Arc::clone(&script));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let base = format!(
+        "http://{}/trade-api/v2",
+        listener.local_addr().expect("an address")
+    );
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let tally = Arc::new(Mutex::new(Tally::new().expect("a histogram")));
+    let placing = Placing {
+        rest: KalshiRest::new(&base, test_signer()).expect("an address"),
+        listings: if known {
+            Listings::of_one(3, "A-B", 2)
+        } else {
+            Listings::of_one(4, "C-D", 0)
+        },
+        desk: Arc::new(Desk::default()),
+        run_id: "00ff".into(),
+        tally: Arc::clone(&tally),
+    };
+    let order = Order {
+        ingress_mono_ns: ipc::clock::mono_ns(),
+        expires_mono_ns: ipc::clock::mono_ns() + ttl_ms * 1_000_000,
+        order: 77,
+        market: 3,
+        count_centi: 600,
+        price_e4: 5_200,
+        ..Order::zeroed()
+    };
+    let done = placing.place(Taken { sequence: 9, order }).await;
+    assert_eq!(done.sequence, 9);
+    (done, script, tally)
+}
+
+fn posts(script: &Shared) -> Vec<Value> {
+    script.lock().expect("no panic before").posts.clone()
+}
+
+#[tokio::test]
+async fn a_partial_fill_is_told_exactly_from_rest_when_the_channel_is_silent() {
+    let script = Script {
+        trades: [152, 48],
+        ..Script::default()
+    };
+    let (done, script, tally) = place(script, 60_000, true).await;
+    assert_eq!(done.ack.status(), Some(OrderStatus::PartlyFilled));
+    assert_eq!((done.ack.filled_centi, done.ack.fee_micros), (200, 35_000));
+    assert_eq!(done.ack.cost_micros, 200 * 5_200);
+    let counts: Vec<u32> = done.fills.iter().map(|fill| fill.count_centi).collect();
+    assert_eq!(
+        counts,
+        [152, 48],
+        "the first read lagged, each trade is told once"
+    );
+    let expected = json!({
+        "ticker": "A-B", "client_order_id": "arb-00ff-000000000000004d", "side": "bid",
+        "count": "6.00", "price": "0.5200", "time_in_force": "immediate_or_cancel",
+        "self_trade_prevention_type": "taker_at_cross", "exchange_index": 2
+    });
+    assert_eq!(posts(&script), [expected]);
+    let tally = tally.lock().expect("no panic before");
+    assert_eq!(
+        (
+            tally.tick_to_order.len(),
+            tally.fills_by_rest,
+            tally.retries
+        ),
+        (1, 1, 0)
+    );
+}
+
+/// The answer is lost, the same id is sent again, the venue knows it: looked up, booked once.
+#[tokio::test]
+async fn a_lost_answer_trades_once() {
+    let replies = VecDeque::from([Reply::TakeAndFail]);
+    let script = Script {
+        replies,
+        trades: [552, 48],
+        ..Script::default()
+    };
+    let (done, script, tally) = place(script, 60_000, true).await;
+    assert_eq!(done.ack.status(), Some(OrderStatus::Filled));
+    assert_eq!(
+        done.fills.iter().map(|fill| fill.count_centi).sum::<u32>(),
+        600
+    );
+    let ids: Vec<Value> = posts(&script)
+        .iter()
+        .map(|post| post["client_order_id"].clone())
+        .collect();
+    assert_eq!(
+        ids,
+        ["arb-00ff-000000000000004d", "arb-00ff-000000000000004d"]
+    );
+    let tally = tally.lock().expect("no panic before");
+    assert_eq!(
+        (tally.retries, tally.look_ups),
+        (1, 2),
+        "the first look-up lagged"
+    );
+}
+
+#[tokio::test]
+async fn limits_and_failures_are_retried_while_the_order_is_alive() {
+    let replies = VecDeque::from([Reply::Limit, Reply::Fail, Reply::Limit]);
+    let (done, script, tally) = place(
+        Script {
+            replies,
+            ..Script::default()
+        },
+        60_000,
+        true,
+    )
+    .await;
+    assert_eq!(done.ack.status(), Some(OrderStatus::Unfilled));
+    assert_eq!((done.fills.len(), posts(&script).len()), (0, 4));
+    assert_eq!(tally.lock().expect("no panic before").rate_limited, 2);
+}
+
+#[tokio::test]
+async fn a_market_that_is_never_discovered_ends_the_order_unsent() {
+    let (done, script, _) = place(Script::default(), 5, false).await;
+    assert_eq!(done.ack.reason(), Some(RejectReason::UnknownMarket));
+    assert!(posts(&script).is_empty());
+}
+
+/// VENUE 8.9: nothing stopped a late order.
+#[tokio::test]
+async fn lesson_9_a_late_order_is_not_sent() {
+    let (done, script, _) = place(Script::default(), 0, true).await;
+    assert_eq!(done.ack.status(), Some(OrderStatus::Expired));
+    assert!(posts(&script).is_empty());
+}
+
+fn refused(status: u16, code: &str) -> VenueError {
+    VenueError::Refused {
+        request: "POST /portfolio/events/orders".into(),
+        status,
+        code: code.into(),
+        details: String::new(),
+    }
+}
+
+#[test]
+fn every_word_of_the_venue_has_its_meaning() {
+    let answer = |error| answer_of(Err(error), &mut None);
+    assert_eq!(
+        answer(refused(429, "too_many_requests")),
+        Answer::RateLimited
+    );
+    assert_eq!(
+        answer(refused(409, "order_already_exists")),
+        Answer::AlreadyExists
+    );
+    assert_eq!(answer(refused(503, "")), Answer::Missing);
+    let lost = VenueError::Transport {
+        request: String::new(),
+        reason: "timed out".into(),
+    };
+    assert_eq!(answer(lost), Answer::Missing);
+    let reasons = [
+        (
+            400,
+            "insufficient_balance",
+            RejectReason::InsufficientBalance,
+        ),
+        (400, "invalid_price", RejectReason::InvalidPrice),
+        (400, "MARKET_INACTIVE", RejectReason::MarketInactive),
+        (401, "authentication_error", RejectReason::Authentication),
+        (404, "not_found", RejectReason::UnknownMarket),
+        (400, "invalid_order", RejectReason::Other),
+    ];
+    for (status, code, reason) in reasons {
+        assert_eq!(
+            answer(refused(status, code)),
+            Answer::Refused(reason),
+            "{code}"
+        );
+    }
+}
