@@ -1,6 +1,194 @@
-//! x
-use crate::runtime::*;
-///x
-pub fn run(_: &Context) -> Result<serde_json::Value, Failure> {
-    unreachable!()
+//! `position_tracker`: fills and settlements into the database, positions into Redis.
+//!
+//! This thread is the only writer of the database. It books fills in batches and commits the ring
+//! only after the batch is durable, so a crash repeats fills and never loses one; booking is
+//! idempotent by trade id. An I/O thread ([`office`]) learns market names from the discovery
+//! stream, asks the venue for settlements, and caches positions.
+
+mod office;
+
+use crate::cold::database::{Database, DatabaseError, is_bookable, path};
+use crate::cold::reconcile::MarketPosition;
+use crate::cold::redis::Cold;
+use crate::runtime::handoff::{ToIo, to_hot, to_io};
+use crate::runtime::{Context, Failure, Input, io_thread};
+use crate::stages::positions::{Booked, PositionBook};
+use crate::venue::kalshi_rest::KalshiRest;
+use crate::venue::signing::Signer;
+use layouts::Fill;
+use office::{Change, Note, Office};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Fills in one transaction: a burst pays for one sync.
+const BATCH: usize = 256;
+/// Notes and changes that may wait between the threads.
+const QUEUE: usize = 1_024;
+
+/// Runs the process.
+///
+/// # Errors
+///
+/// When the ring, the key or the database are unusable.
+pub fn run(context: &Context) -> Result<Value, Failure> {
+    let venue = &context.pipeline.venue;
+    let signer = Signer::load(&venue.key_id, &venue.key_file).map_err(Failure::other)?;
+    let rest = KalshiRest::new(&venue.rest, signer).map_err(Failure::other)?;
+    let mut input = context.input::<Fill>()?;
+    let mut ledger = Ledger::open(context).map_err(Failure::other)?;
+    let (changes, changes_inbox) = to_io::<Change>(QUEUE);
+    let (notes, mut inbox) = to_hot::<Note>(QUEUE);
+    let redis = &context.pipeline.redis;
+    let cold = Cold::connect(&redis.url, &context.pipeline.name);
+    let office = Office {
+        rest,
+        cold,
+        process: context.name.clone(),
+        heartbeat_ms: redis.heartbeat_ms,
+    };
+    let known = ledger.tickers.clone();
+    let thread = io_thread("venue", move || office.run(known, changes_inbox, notes))?;
+    let mut changes = Some(changes);
+    context.ready()?;
+    let mut idle = context.idle();
+    loop {
+        let mut worked = ledger.book_batch(&mut input).map_err(Failure::other)?;
+        while let Some(note) = inbox.pop() {
+            worked = true;
+            ledger.take(note).map_err(Failure::other)?;
+        }
+        if let Some(changes) = &mut changes {
+            ledger.tell(changes);
+        }
+        if worked {
+            idle.progress();
+        } else if changes.is_some() && context.stopping() && input.drained() {
+            // Hanging up asks the other side for a last look at the settlements.
+            changes = None;
+        } else if inbox.drained() {
+            thread
+                .join()
+                .map_err(|_| Failure::other("the venue's thread has panicked"))?;
+            return match changes {
+                None => Ok(ledger.figures()),
+                Some(_) => Err(Failure::other("the venue's thread has ended")),
+            };
+        } else {
+            idle.wait(&mut [&mut input, &mut inbox]);
+        }
+    }
+}
+
+/// The books: in the database, and in memory for questions.
+struct Ledger {
+    database: Database,
+    book: PositionBook,
+    tickers: BTreeMap<u32, String>,
+    /// Markets whose position Redis does not show yet.
+    untold: BTreeSet<u32>,
+    batch: Vec<Fill>,
+    refused: u64,
+    repeated: u64,
+}
+
+impl Ledger {
+    fn open(context: &Context) -> Result<Self, DatabaseError> {
+        let database = Database::open(&path(&context.pipeline))?;
+        let book = database.load()?;
+        Ok(Self {
+            tickers: database.markets()?.into_iter().collect(),
+            untold: book.markets().map(|(market, _)| market).collect(),
+            database,
+            book,
+            batch: Vec::with_capacity(BATCH),
+            refused: 0,
+            repeated: 0,
+        })
+    }
+
+    /// Books what waits in the ring, up to a batch; whether there was any.
+    fn book_batch(&mut self, input: &mut Input<Fill>) -> Result<bool, DatabaseError> {
+        self.batch.clear();
+        let mut taken = 0;
+        while taken < BATCH {
+            let Some(received) = input.pop() else { break };
+            taken += 1;
+            let fill = received.message;
+            if is_bookable(&fill) {
+                self.batch.push(fill);
+            } else {
+                self.refused += 1;
+                tracing::error!(?fill, "a fill means nothing and is not booked");
+            }
+        }
+        if taken == 0 {
+            return Ok(false);
+        }
+        self.database.book(&self.batch)?;
+        for fill in &self.batch {
+            match self.book.fill(fill) {
+                Booked::New => drop(self.untold.insert(fill.market)),
+                Booked::Again => self.repeated += 1,
+                Booked::Refused => self.refused += 1,
+            }
+        }
+        input.commit();
+        Ok(true)
+    }
+
+    fn take(&mut self, note: Note) -> Result<(), DatabaseError> {
+        match note {
+            Note::Market { market, ticker } => {
+                self.database.name_market(market, &ticker)?;
+                self.tickers.insert(market, ticker);
+            }
+            Note::Settled { market, value_e4 } => {
+                self.database.settle(market, value_e4)?;
+                if self.book.settle(market, value_e4) == Booked::New {
+                    self.untold.insert(market);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes changed positions on, as many as there is room for.
+    fn tell(&mut self, changes: &mut ToIo<Change>) {
+        while let Some(market) = self.untold.first().copied() {
+            let json = json!(self.position(market)).to_string();
+            if changes.push(Change { market, json }).is_err() {
+                return;
+            }
+            self.untold.remove(&market);
+        }
+    }
+
+    fn position(&self, market: u32) -> Option<MarketPosition> {
+        let position = *self.book.market(market)?;
+        let ticker = self.tickers.get(&market).cloned().unwrap_or_default();
+        Some(MarketPosition { ticker, position })
+    }
+
+    fn figures(&self) -> Value {
+        let total = self.book.total();
+        let positions: Vec<MarketPosition> = self
+            .book
+            .markets()
+            .filter_map(|(market, _)| self.position(market))
+            .collect();
+        let settled = positions
+            .iter()
+            .filter(|market| market.position.settled_e4.is_some());
+        json!({
+            "fills": self.book.fills(),
+            "refused": self.refused,
+            "repeated": self.repeated,
+            "settled": settled.count(),
+            "cash_flow_micros": total.cash_micros,
+            "fees_micros": total.fees_micros,
+            "pnl_micros": total.pnl_micros(),
+            "collateral_micros": self.book.collateral_micros(),
+            "positions": positions,
+        })
+    }
 }
