@@ -55,8 +55,6 @@ struct Shared {
     client: Result<Client, ColdError>,
     prefix: String,
     commands: Mutex<Option<MultiplexedConnection>>,
-    /// A read that blocks would hold up every command behind it, so it has a connection of its own.
-    reads: Mutex<Option<MultiplexedConnection>>,
     /// Numbers given out here: they outlive a server that is wiped.
     numbers: Mutex<Numbers>,
 }
@@ -68,9 +66,11 @@ struct Numbers {
 }
 
 /// Where a reader stands in the discovery stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Cursor {
     last: String,
+    /// A read that blocks would hold up every command behind it, so it has a connection of its own.
+    connection: Option<MultiplexedConnection>,
     /// Entries that could not be read and were passed over.
     pub malformed: u64,
 }
@@ -79,6 +79,7 @@ impl Default for Cursor {
     fn default() -> Self {
         Self {
             last: "0".into(),
+            connection: None,
             malformed: 0,
         }
     }
@@ -96,7 +97,6 @@ impl Cold {
             client,
             prefix: format!("arbees:{pipeline}:"),
             commands: Mutex::default(),
-            reads: Mutex::default(),
             numbers: Mutex::default(),
         };
         Self {
@@ -136,12 +136,12 @@ impl Cold {
             options = options.block(usize::try_from(block.as_millis()).unwrap_or(usize::MAX));
         }
         let key = self.key("discovery");
-        let mut slot = self.shared.reads.lock().await;
+        let Cursor {
+            last, connection, ..
+        } = cursor;
         let reply: Option<StreamReadReply> = self
-            .bounded(&mut slot, PATIENCE + block, async |connection| {
-                connection
-                    .xread_options(&[&key], &[&cursor.last], &options)
-                    .await
+            .bounded(connection, PATIENCE + block, async |connection| {
+                connection.xread_options(&[&key], &[&*last], &options).await
             })
             .await?;
         let mut found = Vec::new();

@@ -174,6 +174,7 @@ impl Desk {
     fn figures(&self) -> Value {
         let books = self.books.counters();
         json!({
+            // As last reported by the feed, a quarter of a second ago at most.
             "frames": self.feed.frames,
             "deltas": books.deltas,
             "snapshots": books.snapshots,

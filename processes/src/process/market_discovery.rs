@@ -139,6 +139,7 @@ impl Finder {
             Discovery::Game(game) if matches!(game.phase.as_str(), "final" | "off") => {
                 self.waiting.remove(&game.game);
             }
+            Discovery::Game(game) if self.found(game.game) => {}
             Discovery::Game(game) => {
                 if let Some(waiting) = self.waiting.get_mut(&game.game) {
                     waiting.game = game;
@@ -158,14 +159,19 @@ impl Finder {
         }
     }
 
+    /// Whether both markets of a game are known.
+    fn found(&self, game: u32) -> bool {
+        self.seen.get(&game).is_some_and(|teams| teams.len() >= 2)
+    }
+
     async fn look_for_due(
         &mut self,
         announce: &mpsc::UnboundedSender<Discovery>,
         stop: &AtomicBool,
     ) {
-        let seen = &self.seen;
-        self.waiting
-            .retain(|game, _| seen.get(game).is_none_or(|markets| markets.len() < 2));
+        let mut waiting = std::mem::take(&mut self.waiting);
+        waiting.retain(|game, _| !self.found(*game));
+        self.waiting = waiting;
         let now = Instant::now();
         let due: Vec<Game> = self
             .waiting
@@ -312,3 +318,6 @@ async fn market(
         exchange_index: record.exchange_index.or(event.exchange_index).unwrap_or(0),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -103,3 +103,62 @@ fn arrival() -> Arrival {
         unix_us: u64::try_from(unix_us).unwrap_or(0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::venue::league::LEAGUES;
+    use axum::http::{HeaderMap, StatusCode, Uri};
+    use axum::{Router, response::IntoResponse};
+
+    /// A feed with one version of its document.
+    async fn feed() -> String {
+        let handler = |uri: Uri, headers: HeaderMap| async move {
+            if uri.path() == "/sports/hockey/nhl/scoreboard" {
+                return StatusCode::BAD_GATEWAY.into_response();
+            }
+            match headers.get(IF_NONE_MATCH) {
+                Some(tag) if tag == "\"v1\"" => StatusCode::NOT_MODIFIED.into_response(),
+                _ => ([(ETAG, "\"v1\"")], uri.to_string()).into_response(),
+            }
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("binds");
+        let base = format!("http://{}/sports", listener.local_addr().expect("bound"));
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
+        base
+    }
+
+    #[tokio::test]
+    async fn a_document_is_fetched_once_until_it_changes() {
+        let mut client = EspnClient::new(&feed().await, LEAGUES[3]).expect("a client");
+        let path = "/sports/basketball/mens-college-basketball/scoreboard?groups=50&limit=400";
+        for round in ["first", "after it could not be read"] {
+            let Ok(Poll::Document(document, arrival)) = client.poll().await else {
+                panic!("{round}")
+            };
+            assert_eq!(document, path.as_bytes(), "all games are asked for");
+            assert!(arrival.mono_ns > 0 && arrival.unix_us > 0);
+            assert!(
+                matches!(client.poll().await, Ok(Poll::Unchanged(again)) if again.mono_ns >= arrival.mono_ns)
+            );
+            client.forget();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_feed_in_trouble_is_an_error() {
+        let mut client = EspnClient::new(&feed().await, LEAGUES[4]).expect("a client");
+        assert_eq!(
+            client.poll().await.expect_err("refused").status(),
+            Some(502)
+        );
+        let mut client = EspnClient::new("http://127.0.0.1:1", LEAGUES[0]).expect("a client");
+        assert!(matches!(
+            client.poll().await,
+            Err(VenueError::Transport { .. })
+        ));
+        assert!(EspnClient::new("nowhere", LEAGUES[0]).is_err());
+    }
+}

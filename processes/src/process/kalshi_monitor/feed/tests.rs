@@ -11,6 +11,7 @@ use crate::venue::signing::test_signer;
 use layouts::{MarketStatus, PriceUpdate};
 use serde_json::json;
 use std::convert::Infallible;
+use tokio::net::TcpListener;
 
 /// The hot thread's side of a feed.
 struct Hot {
@@ -82,8 +83,10 @@ impl Hot {
         }
     }
 
-    fn last_status(&self) -> Option<MarketStatus> {
-        self.published.last().and_then(PriceUpdate::status)
+    async fn until_last_is(&mut self, status: MarketStatus) {
+        let last = |hot: &Self| hot.published.last().and_then(PriceUpdate::status);
+        self.until("a price of that status", |hot| last(hot) == Some(status))
+            .await;
     }
 }
 
@@ -125,27 +128,29 @@ async fn welcome(venue: &mut Venue) -> Vec<String> {
     serde_json::from_value(books["params"]["market_tickers"].clone()).expect("tickers")
 }
 
-#[tokio::test]
-async fn a_gap_a_bad_frame_and_a_lost_connection_are_survived() {
-    let Some(server) = Server::start() else {
-        return;
-    };
+/// A feed whose only market has its first price.
+async fn in_step(server: &Server) -> (Hot, Cold, TcpListener, Venue) {
     let cold = server.cold().await;
     cold.announce(&market(1, "E-A")).await.expect("announces");
     let (listener, address) = listen().await;
-    let mut hot = Hot::start(&server, address);
+    let mut hot = Hot::start(server, address);
     let mut venue = Venue::accept(&listener).await;
     assert_eq!(welcome(&mut venue).await, ["E-A"]);
     venue.says(&snapshot(1, "0.4000")).await;
-    hot.until("the first price", |hot| {
-        hot.last_status() == Some(MarketStatus::Active)
-    })
-    .await;
+    hot.until_last_is(MarketStatus::Active).await;
     assert_eq!(
         (hot.published[0].bid_price_e4, hot.published[0].ask_price_e4),
         (4_000, 7_000)
     );
+    (hot, cold, listener, venue)
+}
 
+#[tokio::test]
+async fn a_frame_that_cannot_be_read_is_a_gap_and_heals() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let (mut hot, cold, _listener, mut venue) = in_step(&server).await;
     // Number 2 cannot be read, so 3 shows a gap, and a snapshot is asked for.
     venue
         .says(r#"{"type":"orderbook_delta","sid":1,"seq":2,"msg":{"market_ticker":"E-A"}}"#)
@@ -153,65 +158,22 @@ async fn a_gap_a_bad_frame_and_a_lost_connection_are_survived() {
     venue
         .says(r#"{"type":"weather","sid":1,"seq":3,"msg":{}}"#)
         .await;
-    hot.until("suspicion", |hot| {
-        hot.last_status() == Some(MarketStatus::Suspect)
-    })
-    .await;
-    let command = venue.command().await;
+    hot.until_last_is(MarketStatus::Suspect).await;
+    let asked = venue.command().await["params"].clone();
     assert_eq!(
-        (&command["params"]["action"], &command["params"]["sid"]),
-        (&json!("get_snapshot"), &json!(1))
+        asked,
+        json!({"sid":1,"action":"get_snapshot","market_tickers":["E-A"]})
     );
     venue.says(&snapshot(4, "0.4100")).await;
-    hot.until("the price after the gap", |hot| {
-        hot.last_status() == Some(MarketStatus::Active)
-    })
-    .await;
-
-    // A market found later is added to the subscription.
-    cold.announce(&market(2, "E-B")).await.expect("announces");
-    let command = venue.command().await;
+    hot.until_last_is(MarketStatus::Active).await;
+    hot.until("the counters", |hot| hot.counters.frames == 6)
+        .await;
     assert_eq!(
         (
-            &command["params"]["action"],
-            &command["params"]["market_tickers"]
+            hot.counters.malformed,
+            hot.counters.unknown,
+            hot.counters.resyncs
         ),
-        (&json!("add_markets"), &json!(["E-B"]))
-    );
-
-    // The line goes; everything is suspect until the next session's snapshot.
-    drop(venue);
-    hot.until("the loss", |hot| {
-        hot.last_status() == Some(MarketStatus::Suspect)
-    })
-    .await;
-    let mut venue = Venue::accept(&listener).await;
-    let mut tickers = welcome(&mut venue).await;
-    tickers.sort();
-    assert_eq!(tickers, ["E-A", "E-B"]);
-    venue.says(&snapshot(1, "0.4200")).await;
-    hot.until("the price after the loss", |hot| {
-        hot.last_status() == Some(MarketStatus::Active)
-    })
-    .await;
-    venue
-        .says(r#"{"type":"market_lifecycle_v2","sid":2,"seq":1,"msg":{"event_type":"determined","market_ticker":"E-A"}}"#)
-        .await;
-    hot.until("the end of the market", |hot| {
-        hot.last_status() == Some(MarketStatus::Closed)
-    })
-    .await;
-
-    // The venue may end a session by an error that says so.
-    venue
-        .says(r#"{"type":"error","msg":{"code":25,"msg":"buffer overflow"}}"#)
-        .await;
-    let _venue = Venue::accept(&listener).await;
-    hot.until("the counters", |hot| hot.counters.reconnects == 2)
-        .await;
-    let counters = hot.counters;
-    assert_eq!(
-        (counters.malformed, counters.unknown, counters.errors),
         (1, 1, 1)
     );
     assert!(
@@ -221,6 +183,41 @@ async fn a_gap_a_bad_frame_and_a_lost_connection_are_survived() {
             .is_some(),
         "it beats"
     );
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_made_anew_with_every_market() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let (mut hot, cold, listener, mut venue) = in_step(&server).await;
+    // A market found later is added to the subscription.
+    cold.announce(&market(2, "E-B")).await.expect("announces");
+    let asked = venue.command().await["params"].clone();
+    assert_eq!(
+        asked,
+        json!({"sid":1,"action":"add_markets","market_tickers":["E-B"]})
+    );
+    // Everything is suspect until the next session's snapshot.
+    drop(venue);
+    hot.until_last_is(MarketStatus::Suspect).await;
+    let mut venue = Venue::accept(&listener).await;
+    let mut tickers = welcome(&mut venue).await;
+    tickers.sort();
+    assert_eq!(tickers, ["E-A", "E-B"]);
+    venue.says(&snapshot(1, "0.4200")).await;
+    hot.until_last_is(MarketStatus::Active).await;
+    let determined = r#"{"type":"market_lifecycle_v2","sid":2,"seq":1,"msg":{"event_type":"determined","market_ticker":"E-A"}}"#;
+    venue.says(determined).await;
+    hot.until_last_is(MarketStatus::Closed).await;
+    // The venue may also end a session by an error that says so.
+    venue
+        .says(r#"{"type":"error","msg":{"code":25,"msg":"buffer overflow"}}"#)
+        .await;
+    let _venue = Venue::accept(&listener).await;
+    hot.until("the counters", |hot| hot.counters.reconnects == 2)
+        .await;
+    assert_eq!(hot.counters.errors, 1);
 }
 
 #[tokio::test]

@@ -1,0 +1,157 @@
+//! Discovery between a real Redis and a venue on loopback.
+
+use super::*;
+use crate::cold::discovery::Team;
+use crate::cold::redis::private_server::Server;
+use crate::venue::signing::test_signer;
+use axum::http::Uri;
+use axum::{Json, Router};
+
+/// A venue that lists one football game in full, one twice, and fails the first question.
+async fn venue() -> String {
+    let asked = Arc::new(AtomicBool::new(false));
+    let handler = move |uri: Uri| async move {
+        let event = |ticker: &str, one: &str, two: &str| {
+            let market = |team: &str| json!({"ticker": format!("{ticker}-{team}"), "event_ticker": ticker, "exchange_index": 3});
+            json!({"event_ticker": ticker, "fee_multiplier_override": 0.5, "markets": [market(one), market(two)]})
+        };
+        if uri.path().contains("/series/") {
+            if !asked.swap(true, Relaxed) {
+                return Json(json!("nonsense"));
+            }
+            return Json(
+                json!({"series": {"ticker": "KXMLBGAME", "fee_type": "quadratic", "fee_multiplier": 1}}),
+            );
+        }
+        Json(json!({"cursor": "", "events": [
+            event("KXMLBGAME-26JUN281335CINPIT", "CIN", "PIT"),
+            event("KXMLBGAME-26JUN281305AZCWS", "AZ", "CWS"),
+            event("KXMLBGAME-26JUN281405AZCWS", "CWS", "AZ"),
+            {"event_ticker": "KXMLBGAME-NEW"},
+        ]}))
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("binds");
+    let base = format!(
+        "http://{}/trade-api/v2",
+        listener.local_addr().expect("bound")
+    );
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
+    base
+}
+
+fn game(number: u32, away: &str, home: &str) -> Discovery {
+    let team = |code: &str| Team {
+        code: code.into(),
+        location: String::new(),
+        name: String::new(),
+    };
+    Discovery::Game(Game {
+        game: number,
+        league: "baseball/mlb".into(),
+        shard: 1,
+        start: "2026-06-28T17:35:00Z".into(),
+        home: team(home),
+        away: team(away),
+        phase: "scheduled".into(),
+    })
+}
+
+fn finder(cold: &Cold, base: &str, slots: u32) -> Finder {
+    Finder {
+        cold: cold.clone(),
+        catalogue: Catalogue::new(KalshiRest::new(base, test_signer()).expect("a client")),
+        aliases: Aliases::built_in().expect("reads"),
+        slots,
+        seen: HashMap::new(),
+        waiting: HashMap::new(),
+        counters: Counters::default(),
+        complaints: Complaints::default(),
+    }
+}
+
+/// The next two markets in the stream.
+async fn two_markets(cold: &Cold, cursor: &mut Cursor) -> Vec<Market> {
+    let mut markets = Vec::new();
+    while markets.len() < 2 {
+        let found = cold
+            .discoveries(cursor, Duration::from_secs(30))
+            .await
+            .expect("reads");
+        markets.extend(found.into_iter().filter_map(|discovery| match discovery {
+            Discovery::Market(market) => Some(market),
+            Discovery::Game(_) => None,
+        }));
+    }
+    markets
+}
+
+#[tokio::test]
+async fn a_game_gets_its_two_markets_and_an_ambiguous_one_none() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let (cold, base) = (server.cold().await, venue().await);
+    for discovery in [
+        game(7, "CIN", "PIT"),
+        game(8, "ARI", "CHW"),
+        game(9, "NYY", "BOS"),
+    ] {
+        cold.announce(&discovery).await.expect("announces");
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let finding = tokio::spawn(
+        finder(&cold, &base, 64).run(Arc::clone(&stop), ("market_discovery".into(), 1_000)),
+    );
+    let markets = two_markets(&cold, &mut Cursor::default()).await;
+    stop.store(true, Relaxed);
+    let counters = finding.await.expect("stops when told");
+    for (market, (suffix, team)) in markets.iter().zip([("PIT", 0), ("CIN", 1)]) {
+        let number = cold.market_number(&market.ticker).await.expect("known");
+        let expected = Market {
+            market: number,
+            ticker: format!("KXMLBGAME-26JUN281335CINPIT-{suffix}"),
+            event_ticker: "KXMLBGAME-26JUN281335CINPIT".into(),
+            game: 7,
+            shard: 1,
+            team,
+            fee_rate_e4: 350,
+            tick_e4: 100,
+            exchange_index: 3,
+        };
+        assert_eq!(market, &expected);
+    }
+    assert_eq!(
+        (counters.games, counters.markets, counters.refused),
+        (3, 2, 1)
+    );
+    assert!(
+        counters.failed >= 1 && counters.retries >= 1,
+        "one question failed, one game is not listed"
+    );
+}
+
+#[tokio::test]
+async fn a_number_beyond_the_board_is_refused() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let (cold, base) = (server.cold().await, venue().await);
+    let mut finder = finder(&cold, &base, 1);
+    let Discovery::Game(wanted) = game(7, "CIN", "PIT") else {
+        return;
+    };
+    let league = League::at(&wanted.league).expect("a league");
+    assert!(
+        matches!(
+            finder.markets(league, &wanted).await,
+            Err(Trouble::Venue(_))
+        ),
+        "the first question fails"
+    );
+    let beyond = finder.markets(league, &wanted).await;
+    assert!(
+        matches!(beyond, Err(Trouble::Refused(reason)) if reason.contains("beyond the board's 1 slots"))
+    );
+}
