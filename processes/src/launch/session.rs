@@ -388,7 +388,9 @@ impl Session {
             signals: totals.signals,
             orders: totals.orders,
             fills: totals.fills,
-            rejected: figures.get("rejected").and_then(serde_json::Value::as_u64),
+            rejected: figures
+                .pointer("/acked/rejected")
+                .and_then(serde_json::Value::as_u64),
             tick_to_order_ns: figures
                 .get("tick_to_order_ns")
                 .and_then(|value| serde_json::from_value(value.clone()).ok()),

@@ -222,7 +222,10 @@ impl Context {
         let mut set = CpuSet::new();
         set.set(core)
             .and_then(|()| sched_setaffinity(Pid::from_raw(0), &set))
-            .map_err(|error| Failure::io(format!("pin `{}` to core {core}", self.name), error))
+            .map_err(|error| {
+                let fix = "the host has no such core, or its cpuset forbids it: change `core` in the pipeline file";
+                Failure::io(format!("pin `{}` to core {core} ({fix})", self.name), error)
+            })
     }
 
     /// Says that this process is attached and able to work.

@@ -26,7 +26,7 @@ enum PublicKey {
 
 /// Why a key file is of no use.
 #[derive(Debug, thiserror::Error)]
-pub enum KeyError {
+pub(crate) enum KeyError {
     /// Not a PEM file.
     #[error("the key is not PEM: {0}")]
     Pem(#[from] pem::PemError),

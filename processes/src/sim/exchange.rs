@@ -349,7 +349,10 @@ impl Exchange {
         if market.life != Life::Active {
             return Err(Refusal::MarketInactive);
         }
-        if new.price_e4 == 0 || new.price_e4 >= E4_PER_DOLLAR || new.price_e4 % TICK_E4 != 0 {
+        if new.price_e4 == 0
+            || new.price_e4 >= E4_PER_DOLLAR
+            || !new.price_e4.is_multiple_of(TICK_E4)
+        {
             return Err(Refusal::InvalidPrice);
         }
         if new

@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 /// Why a record cannot be played.
 #[derive(Debug, thiserror::Error)]
-pub enum RecordError {
+pub(crate) enum RecordError {
     /// It cannot be opened.
     #[error("cannot open the record {path}: {source}")]
     Open {

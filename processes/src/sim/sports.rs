@@ -252,7 +252,7 @@ impl Play {
         };
         self.state.clock_seconds = self.clock;
         if self.league.is_football() {
-            let receiver = usize::from(self.state.period % 2 == 0);
+            let receiver = usize::from(self.state.period.is_multiple_of(2));
             self.kick_off(receiver);
             if self.state.period == 3 {
                 self.state.timeouts = [3; 2];

@@ -36,7 +36,7 @@ pub(crate) const fn outcome(side: Side) -> &'static str {
 
 /// The fee multiplier as the JSON number that the venue writes: `1` or `0.5`.
 fn multiplier(series: &Series) -> Value {
-    if series.multiplier_tenths % 10 == 0 {
+    if series.multiplier_tenths.is_multiple_of(10) {
         json!(series.multiplier_tenths / 10)
     } else {
         json!(f64::from(series.multiplier_tenths) / 10.0)
