@@ -79,11 +79,8 @@ fn the_death_of_any_one_process_ends_in_a_clear_report() {
     }) {
         let scratch = Scratch::of("demo.toml");
         let launched = scratch.launch(&[]);
-        scratch.await_ready("kalshi_monitor");
+        scratch.await_trading();
         let pid = scratch.await_ready(victim);
-        await_some("the pipeline to run", || {
-            fs::read_to_string(scratch.pipeline.run_dir.join("kalshi_monitor.ready")).ok()
-        });
         signal(pid, Signal::SIGKILL);
         let outcome = launched.finish();
         assert_eq!(
@@ -113,7 +110,7 @@ fn a_killed_launcher_leaves_nobody_behind_and_the_next_one_takes_over_its_leftov
     let _alone = alone();
     let scratch = Scratch::of("demo.toml");
     let launched = scratch.launch(&[]);
-    scratch.await_ready("kalshi_monitor");
+    scratch.await_trading();
     signal(launched.pid(), Signal::SIGKILL);
     assert!(!launched.finish().status.success());
     scratch.await_nobody();
@@ -141,7 +138,7 @@ fn a_second_launch_of_the_same_pipeline_is_refused_and_the_first_goes_on() {
     let _alone = alone();
     let scratch = Scratch::of("demo.toml");
     let first = scratch.launch(&[]);
-    scratch.await_ready("kalshi_monitor");
+    scratch.await_trading();
     let second = scratch.launch(&["--for", "1s"]).finish();
     assert_eq!(second.status.code(), Some(2));
     let expected = format!("is running already, under launcher pid {}", first.pid());
@@ -167,7 +164,7 @@ fn the_death_of_redis_is_told_and_trading_goes_on() {
     let _alone = alone();
     let scratch = Scratch::of("demo.toml");
     let launched = scratch.launch(&["--for", "12s"]);
-    scratch.await_ready("kalshi_monitor");
+    scratch.await_trading();
     let redis = await_some("redis-server", || {
         scratch
             .processes()

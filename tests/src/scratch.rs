@@ -1,5 +1,6 @@
 //! A pipeline of a test's own: its own name, rings and run directory, so that tests do not meet.
 
+use ipc::Observer;
 use processes::pipeline::Pipeline;
 use serde_json::Value;
 use std::{
@@ -123,6 +124,22 @@ impl Scratch {
         await_some(&format!("`{process}` to be ready"), ready).0
     }
 
+    /// Waits until every process is ready and the first orders are on their way.
+    ///
+    /// # Panics
+    ///
+    /// After half a minute.
+    pub fn await_trading(&self) {
+        for process in &self.pipeline.processes {
+            self.await_ready(&process.name);
+        }
+        let orders =
+            Observer::open(&self.pipeline.ring_path("orders")).expect("the ring of orders");
+        await_some("the first orders", || {
+            (orders.statistics().published >= 3).then_some(())
+        });
+    }
+
     /// Every live process of this pipeline: PID and name.
     #[must_use]
     pub fn processes(&self) -> Vec<(i32, String)> {
@@ -134,16 +151,10 @@ impl Scratch {
             if !line.contains(&ours) {
                 return None;
             }
-            let mut words = line.split('\0');
-            let program = words
-                .next()
-                .and_then(|word| word.rsplit('/').next())
-                .unwrap_or_default()
-                .to_owned();
-            let name = words
-                .skip_while(|word| *word != "--name")
-                .nth(1)
-                .map_or(program, str::to_owned);
+            // The kernel's name of a program whose command line is its own to rewrite.
+            let program = fs::read_to_string(entry.path().join("comm")).ok()?;
+            let named = line.split('\0').skip_while(|word| *word != "--name").nth(1);
+            let name = named.unwrap_or_else(|| program.trim()).to_owned();
             Some((pid, name))
         })
         .collect()
