@@ -199,7 +199,8 @@ impl Hall {
                 "filled": filled, "partly_filled": partly_filled, "unfilled": unfilled,
                 "rejected": rejected, "expired": expired, "unknown": unknown,
             },
-            "rejected": {
+            "rejected": rejected,
+            "rejected_by": {
                 "unknown_market": market, "market_inactive": inactive,
                 "insufficient_balance": balance, "invalid_price": price, "rate_limited": rate,
                 "authentication": authentication, "other": other,

@@ -30,8 +30,10 @@ const MOST_POSTS: u32 = 20;
 const LOOK_UP_EVERY: Duration = Duration::from_millis(250);
 /// Look-ups that must miss before the order is held not to be at the venue: 2 s, five times the lag.
 const MISSES_TO_BELIEVE: u32 = 8;
-/// Look-ups in all, before the order's fate is declared unknown.
-const MOST_LOOK_UPS: u32 = 40;
+/// Time of looking up before the order's fate is declared unknown.
+const LOOK_UP_FOR_NS: u64 = 15_000_000_000;
+/// And the number of look-ups, should the clock stand still.
+const MOST_LOOK_UPS: u32 = 100;
 
 /// What to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +105,8 @@ pub struct Placement {
     refusal: Option<RejectReason>,
     posts: u32,
     look_ups: u32,
+    /// When the first look-up had its answer.
+    looking_since: Option<u64>,
     misses: u32,
 }
 
@@ -116,6 +120,7 @@ impl Placement {
             refusal: None,
             posts: 0,
             look_ups: 0,
+            looking_since: None,
             misses: 0,
         }
     }
@@ -171,6 +176,7 @@ impl Placement {
     /// After a look-up.
     pub fn on_found(&mut self, found: Found, now_mono_ns: u64) -> Step {
         self.look_ups += 1;
+        let since = *self.looking_since.get_or_insert(now_mono_ns);
         match found {
             Found::Done { filled_centi } => return collect(filled_centi),
             Found::Absent => self.misses += 1,
@@ -191,7 +197,8 @@ impl Placement {
             }
             return self.give_up_posting();
         }
-        if self.look_ups >= MOST_LOOK_UPS {
+        let too_long = now_mono_ns.saturating_sub(since) >= LOOK_UP_FOR_NS;
+        if too_long || self.look_ups >= MOST_LOOK_UPS {
             return Step::Finish {
                 status: OrderStatus::Unknown,
                 reason: RejectReason::None,

@@ -6,8 +6,6 @@ pub mod execution;
 mod exposure;
 pub mod opportunity;
 pub mod positions;
-#[cfg(test)]
-mod replay;
 pub mod risk;
 pub mod shard;
 pub mod table;

@@ -7,7 +7,7 @@ use crate::stages::execution::{
 };
 use crate::venue::error::VenueError;
 use crate::venue::kalshi_rest::{KalshiRest, NewOrder};
-use crate::venue::kalshi_wire::{OrderResult, OrderState};
+use crate::venue::kalshi_wire::{FillRecord, OrderResult, OrderState};
 use layouts::{Fill, Order, OrderAck, OrderStatus, RejectReason, Side};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -16,8 +16,8 @@ use std::time::Duration;
 const CHANNEL_PATIENCE: Duration = Duration::from_millis(300);
 /// Wait between two reads of fills over REST, which lag by some 0.4 s.
 const READ_EVERY: Duration = Duration::from_millis(250);
-/// Reads before the fills are declared unknown: 10 s.
-const MOST_READS: u32 = 40;
+/// Time of reading before the fills are declared unknown.
+const READ_FOR: Duration = Duration::from_secs(15);
 /// Tick to order is recorded up to this; a minute is beyond any expiry.
 const SLOWEST_NS: u64 = 60_000_000_000;
 
@@ -182,43 +182,38 @@ impl Placing {
     async fn collect(&self, id: &str, order_id: Option<&str>, filled_centi: u32) -> (Trades, bool) {
         let complete = |trades: &Trades| trades.count_centi() == u64::from(filled_centi);
         let mut trades = self.desk.trades(id, filled_centi, CHANNEL_PATIENCE).await;
-        if complete(&trades) {
-            return (trades, true);
-        }
-        self.count(|tally| tally.fills_by_rest += 1);
-        let Some(order_id) = order_id else {
-            return (trades, false);
-        };
-        for _ in 0..MOST_READS {
-            match self.rest.fills(Some(order_id)).await {
-                Ok(records) => {
-                    let of_order = records.iter().filter(|record| record.order_id == order_id);
-                    for record in of_order {
-                        let known = trade(
-                            record.trade_id,
-                            record.count_centi,
-                            record.price_e4,
-                            record.fee_micros,
-                            record.side,
-                            record.is_taker,
-                        );
-                        known.into_iter().for_each(|trade| trades.add(trade));
-                    }
+        if let (false, Some(order_id)) = (complete(&trades), order_id) {
+            self.count(|tally| tally.fills_by_rest += 1);
+            let reading = async {
+                while !complete(&trades) {
+                    self.read_fills(order_id, &mut trades).await;
                 }
-                Err(error) => tracing::debug!(%error, id, "fills cannot be read, trying on"),
+            };
+            let _complete_or_late = tokio::time::timeout(READ_FOR, reading).await;
+        }
+        let whole = complete(&trades);
+        if !whole {
+            let told = trades.count_centi();
+            tracing::error!(id, filled_centi, told, "fills do not add up");
+        }
+        (trades, whole)
+    }
+
+    /// Adds what the venue's list of fills shows now; waits first if it showed nothing new.
+    async fn read_fills(&self, order_id: &str, trades: &mut Trades) {
+        let before = trades.count_centi();
+        match self.rest.fills(Some(order_id)).await {
+            Ok(records) => {
+                let of_order = records.iter().filter(|record| record.order_id == order_id);
+                of_order
+                    .filter_map(trade_of)
+                    .for_each(|trade| trades.add(trade));
             }
-            if complete(&trades) {
-                return (trades, true);
-            }
+            Err(error) => tracing::debug!(%error, order_id, "fills cannot be read, trying on"),
+        }
+        if trades.count_centi() == before {
             pause(READ_EVERY).await;
         }
-        tracing::error!(
-            id,
-            filled_centi,
-            told = trades.count_centi(),
-            "fills do not add up"
-        );
-        (trades, false)
     }
 
     fn count(&self, change: impl FnOnce(&mut Tally)) {
@@ -251,6 +246,17 @@ pub(super) fn trade(
         side,
         is_taker,
     })
+}
+
+fn trade_of(record: &FillRecord) -> Option<Trade> {
+    trade(
+        record.trade_id,
+        record.count_centi,
+        record.price_e4,
+        record.fee_micros,
+        record.side,
+        record.is_taker,
+    )
 }
 
 fn answer_of(result: Result<OrderResult, VenueError>, order_id: &mut Option<String>) -> Answer {

@@ -1,13 +1,13 @@
 //! The same inputs give byte-identical outputs, through the shard and the risk stage together.
 
-use super::risk::Risk;
-use super::shard::{Shard, Stamp};
-use crate::pipeline::{Limits, Model};
 use bytemuck::{Zeroable, bytes_of};
 use layouts::game::NO_PROBABILITY;
 use layouts::{
     GameState, Half, MarketStatus, Order, OrderAck, OrderStatus, Phase, PriceUpdate, Side, Sport,
 };
+use processes::pipeline::{Limits, Model};
+use processes::stages::risk::Risk;
+use processes::stages::shard::{Shard, Stamp};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
