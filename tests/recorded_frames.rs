@@ -163,6 +163,19 @@ fn key(scratch: &mut Scratch) {
     scratch.pipeline.venue.key_id = "00000000-0000-0000-0000-000000000001".into();
 }
 
+/// The real program, which writes its books to `books` at its end.
+fn start_monitor(scratch: &Scratch, books: &Path) -> Guard {
+    let file = scratch.path().join("pipeline.toml");
+    fs::write(&file, toml::to_string(&scratch.pipeline).unwrap()).unwrap();
+    let mut monitor = Command::new(program("kalshi_monitor"));
+    monitor
+        .arg("--pipeline")
+        .arg(&file)
+        .args(["--name", "kalshi_monitor"])
+        .env("ARBEES_BOOKS", books);
+    Guard(monitor.spawn().unwrap())
+}
+
 #[test]
 fn after_the_last_recorded_frame_every_book_equals_the_independent_one() {
     let Some(frames) = recorded("kalshi_ws/jfreun123_demo_session_2026-07-01.raw.jsonl") else {
@@ -192,17 +205,8 @@ fn after_the_last_recorded_frame_every_book_equals_the_independent_one() {
     announce(&scratch, &tickers);
     let (mut server, address) = serve(&frames);
     scratch.pipeline.venue.websocket = address;
-    let file = scratch.path().join("pipeline.toml");
-    fs::write(&file, toml::to_string(&scratch.pipeline).unwrap()).unwrap();
     let books = scratch.path().join("books.json");
-    let monitor = Command::new(program("kalshi_monitor"))
-        .arg("--pipeline")
-        .arg(&file)
-        .args(["--name", "kalshi_monitor"])
-        .env("ARBEES_BOOKS", &books)
-        .spawn()
-        .unwrap();
-    let mut monitor = Guard(monitor);
+    let mut monitor = start_monitor(&scratch, &books);
 
     // The last frame of this recording changes the best price of its market, so the board tells when
     // it has been applied.
