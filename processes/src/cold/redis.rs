@@ -1,7 +1,7 @@
 //! Redis behind one door: keys of one pipeline, every call bounded in time, connections that heal.
 //!
 //! Nothing here is on the path of a tick. A call while the server is away fails within
-//! [`PATIENCE`]; the next one connects anew. Callers log the failure and go on.
+//! two seconds; the next one connects anew. Callers log the failure and go on.
 
 use super::discovery::Discovery;
 use redis::aio::MultiplexedConnection;

@@ -1,7 +1,7 @@
 //! `execution_service`: orders onto the wire, acknowledgements and fills back.
 //!
 //! The hot thread takes orders, refuses those that are late by the real clock, and hands the rest
-//! to an I/O thread that has several on their way at once ([`placing`]). Every order taken ends in
+//! to an I/O thread that has several on their way at once (`placing`). Every order taken ends in
 //! exactly one acknowledgement, after its fills. The ring is committed up to the first order that
 //! is not done: a successor takes up the tail again, and because client order ids derive from the
 //! order, the venue recognises what it already has.

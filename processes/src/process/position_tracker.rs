@@ -2,7 +2,7 @@
 //!
 //! This thread is the only writer of the database. It books fills in batches and commits the ring
 //! only after the batch is durable, so a crash repeats fills and never loses one; booking is
-//! idempotent by trade id. An I/O thread ([`office`]) learns market names from the discovery
+//! idempotent by trade id. An I/O thread (`office`) learns market names from the discovery
 //! stream, asks the venue for settlements, and caches positions.
 
 mod office;
