@@ -134,7 +134,7 @@ impl Desk {
         let (routes, outputs, board) = (&self.routes, &mut self.outputs, &mut self.board);
         self.books.apply(event, ingress_mono_ns, &mut |update| {
             // Discovery keeps numbers below the board's slots; one beyond them has no row.
-            board.write(update.market, update);
+            let _ = board.write(update.market, update);
             match routes
                 .get(&update.market)
                 .and_then(|route| outputs.get_mut(*route))
