@@ -44,6 +44,10 @@
 //! | `wait`, `barrier`, `futex` | spin, yield, sleep; waking without a tax on the producer |
 //! | `histogram` | hop latency in the segment |
 
+// The `message!` macro names the crate; its own unit tests use it too.
+#[cfg(test)]
+extern crate self as ipc;
+
 mod barrier;
 mod board;
 pub mod clock;

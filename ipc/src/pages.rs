@@ -96,7 +96,7 @@ impl CursorLine {
         let committed = self.committed.load(Relaxed);
         Cursor {
             position: committed / 2,
-            lost: self.lost[(committed % 2) as usize].load(Relaxed),
+            lost: self.lost[usize::from(committed % 2 == 1)].load(Relaxed),
         }
     }
 
@@ -111,7 +111,7 @@ impl CursorLine {
     pub(crate) fn observe(&self) -> Cursor {
         loop {
             let committed = self.committed.load(Acquire);
-            let lost = self.lost[(committed % 2) as usize].load(Acquire);
+            let lost = self.lost[usize::from(committed % 2 == 1)].load(Acquire);
             // The cell in use is never written, so an unchanged choice means that it belongs.
             if self.committed.load(Relaxed) == committed {
                 return Cursor {
@@ -129,7 +129,7 @@ impl CursorLine {
         if to.lost != from.lost {
             // The cell not in use: a crash before the next store leaves the old pair whole.
             which ^= 1;
-            self.lost[which as usize].store(to.lost, Release);
+            self.lost[usize::from(which == 1)].store(to.lost, Release);
         }
         // R2 pairs with A2 in `position`, and with the loads in `observe`.
         self.committed.store(2 * to.position + which, Release);

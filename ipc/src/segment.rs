@@ -207,3 +207,37 @@ fn check_file(status: &FileStat) -> Result<(), String> {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{RingOptions, create_ring, remove_abandoned};
+
+    crate::message! {
+        /// A number.
+        pub struct Number v1 {
+            /// It.
+            value: u64 = "count",
+        }
+    }
+
+    /// Opened, then removed and created anew by somebody else before the role is taken: the role in
+    /// the old file would be one that nobody can find.
+    #[test]
+    fn a_role_in_a_file_that_has_been_replaced_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("test.ring");
+        create_ring::<Number>(&path, RingOptions::default()).unwrap();
+        let segment = Segment::open(&path, Access::Write).unwrap();
+        assert!(remove_abandoned(&path).unwrap());
+        assert!(matches!(
+            segment.take(Role::Producer),
+            Err(Error::NotFound { .. })
+        ));
+        create_ring::<Number>(&path, RingOptions::default()).unwrap();
+        assert!(matches!(
+            segment.take(Role::Consumer),
+            Err(Error::NotFound { .. })
+        ));
+    }
+}
