@@ -6,6 +6,7 @@
 
 use crate::{
     error::Error,
+    fail::fail_point,
     header::{Info, Kind},
     memory::Memory,
     message::Message,
@@ -45,13 +46,16 @@ impl<T: Message> Consumer<T> {
     pub fn attach(path: &Path) -> Result<Self, Error> {
         let segment = Segment::open(path, Access::Write)?;
         segment.expect::<T>(false)?;
+        fail_point!("attach: opened");
         segment.take(Role::Consumer)?;
+        fail_point!("attach: role taken");
         let info = &segment.info;
         let maps = [
             segment.map(info.producer_region(), Access::Read)?,
             segment.map(info.consumer_region(), Access::Write)?,
             segment.map(info.slot_region(), Access::Read)?,
         ];
+        fail_point!("attach: mapped");
         let reader = Reader::resume(Memory::mapped(info, maps), info.kind == Kind::Lossless)
             .map_err(|reason| Error::Damaged {
                 path: path.to_owned(),

@@ -6,6 +6,7 @@
 use crate::{
     clock,
     error::Error,
+    fail::fail_point,
     header::{HEADER_BYTES, Info, Kind, MAGIC},
     message::{self, Message},
     role::{self, Role},
@@ -152,7 +153,9 @@ fn create<T: Message>(path: &Path, options: RingOptions) -> Result<Info, Error> 
         )));
     }
     let file = build(&info, options.mode)?;
+    fail_point!("create: header written");
     publish(&file, path)?;
+    fail_point!("create: published");
     Ok(info)
 }
 
@@ -171,9 +174,11 @@ fn build(info: &Info, mode: u32) -> Result<File, Error> {
         },
         error => Error::io("create", path, error),
     })?;
+    fail_point!("create: unnamed");
     fchmod(&file, Mode::from_bits_truncate(mode))
         .map_err(|error| Error::io("set the mode of", path, error))?;
     allocate(&file, info)?;
+    fail_point!("create: allocated");
     let file = File::from(file);
     let map = MmapOptions::new()
         .len(HEADER_BYTES)

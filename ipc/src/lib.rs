@@ -54,6 +54,7 @@ pub mod clock;
 mod consumer;
 mod create;
 mod error;
+mod fail;
 mod futex;
 mod header;
 mod histogram;
@@ -77,6 +78,8 @@ pub use bytemuck;
 pub use consumer::{Consumer, Received};
 pub use create::{RingOptions, create_board, create_ring, remove_abandoned};
 pub use error::{Error, PushError};
+#[cfg(feature = "fail-points")]
+pub use fail::FAIL_POINTS;
 pub use header::{Info, Kind};
 pub use histogram::Histogram;
 pub use message::{Field, Message, difference, fingerprint, schema};

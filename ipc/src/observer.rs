@@ -11,10 +11,7 @@ use crate::{
     segment::{Access, Segment},
     slot::whole,
 };
-use std::{
-    path::Path,
-    sync::atomic::Ordering::{Acquire, Relaxed},
-};
+use std::{path::Path, sync::atomic::Ordering::Relaxed};
 
 /// A reader of a segment's counters and messages that no role notices.
 pub struct Observer {
@@ -76,7 +73,7 @@ impl Observer {
         let (count, wake) = (&self.memory.producer().count, &self.memory.producer().wake);
         Statistics {
             // The producer counts after it publishes, so a message may be consumed before it counts.
-            published: count.published.load(Acquire).max(cursor.position),
+            published: count.published.load(Relaxed).max(cursor.position),
             position: cursor.position,
             consumed: cursor.position.saturating_sub(cursor.lost),
             lost: cursor.lost,

@@ -1,6 +1,7 @@
 //! The pages that each role writes for the other and for observers: one writer, any readers, no lock.
 
 use crate::{
+    fail::fail_point,
     histogram::HistogramPage,
     sync::{AtomicU32, AtomicU64},
 };
@@ -130,6 +131,7 @@ impl CursorLine {
             // The cell not in use: a crash before the next store leaves the old pair whole.
             which ^= 1;
             self.lost[usize::from(which == 1)].store(to.lost, Release);
+            fail_point!("commit: loss stored");
         }
         // R2 pairs with A2 in `position`, and with the loads in `observe`.
         self.committed.store(2 * to.position + which, Release);

@@ -2,6 +2,7 @@
 
 use crate::{
     error::{Error, PushError},
+    fail::fail_point,
     header::{Info, Kind},
     memory::Memory,
     message::Message,
@@ -28,13 +29,16 @@ impl<T: Message> Producer<T> {
     pub fn attach(path: &Path) -> Result<Self, Error> {
         let segment = Segment::open(path, Access::Write)?;
         segment.expect::<T>(false)?;
+        fail_point!("attach: opened");
         segment.take(Role::Producer)?;
+        fail_point!("attach: role taken");
         let info = &segment.info;
         let maps = [
             segment.map(info.producer_region(), Access::Write)?,
             segment.map(info.consumer_region(), Access::Read)?,
             segment.map(info.slot_region(), Access::Write)?,
         ];
+        fail_point!("attach: mapped");
         let gated = info.kind == Kind::Lossless;
         let writer = Writer::resume(
             Memory::mapped(info, maps),

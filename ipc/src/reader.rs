@@ -4,6 +4,7 @@ use crate::{
     barrier::Barrier,
     clock,
     consumer::Received,
+    fail::fail_point,
     memory::{Memory, Slot},
     message::Message,
     pages::{Cursor, MOST},
@@ -49,7 +50,8 @@ impl<T: Message> Reader<T> {
     pub(crate) fn resume(memory: Memory, gated: bool) -> Result<Self, String> {
         assert!(memory.carries::<T>(), "attach has compared the layouts");
         let committed = memory.consumer().cursor.own();
-        let published = memory.producer().count.published.load(Acquire);
+        // Relaxed: a plausibility check; each slot vouches for itself.
+        let published = memory.producer().count.published.load(Relaxed);
         // One more than counted is possible: the producer counts after it publishes.
         let sound = committed.lost <= committed.position
             && committed.position <= published.saturating_add(1)
@@ -75,6 +77,7 @@ impl<T: Message> Reader<T> {
             memory,
             _message: PhantomData,
         };
+        fail_point!("attach: consumer resumed");
         // The last consumer may have died between committing and waking.
         wait::wake_shared(&reader.memory.consumer().wake.word);
         Ok(reader)
@@ -96,6 +99,7 @@ impl<T: Message> Reader<T> {
                     slot.read_untorn(state)
                 };
                 if let Some(read) = read {
+                    fail_point!("pop: read");
                     let sequence = self.next;
                     self.next += 1;
                     if read.sent_ns != 0 {
@@ -129,6 +133,7 @@ impl<T: Message> Reader<T> {
         };
         self.memory.consumer().cursor.commit(self.committed, to);
         self.committed = to;
+        fail_point!("commit: committed");
         self.wake_sleeper();
     }
 
@@ -181,9 +186,9 @@ impl<T: Message> Reader<T> {
     #[cold]
     fn skip_overwritten(&mut self, state: u64) {
         let capacity = self.memory.capacity();
-        // A4 pairs with R3: every slot below is at least that new. The state itself proves that the
-        // writer has begun message (state - 1) / 2, even where the count is not seen yet.
-        let counted = self.memory.producer().count.published.load(Acquire);
+        // The state itself proves that the writer has begun message (state - 1) / 2. The count may be
+        // ahead of what we see of the slots (Relaxed): then the target is simply not there yet.
+        let counted = self.memory.producer().count.published.load(Relaxed);
         let reached = counted.max((state - 1) / 2);
         // Half of the ring is left between us and the writer.
         let target = reached.saturating_sub(capacity / 2);

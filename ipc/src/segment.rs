@@ -213,13 +213,17 @@ mod tests {
     use super::*;
     use crate::{RingOptions, create_ring, remove_abandoned};
 
-    crate::message! {
-        /// A number.
-        pub struct Number v1 {
-            /// It.
-            value: u64 = "count",
+    #[expect(unreachable_pub, reason = "the macro makes messages for others to see")]
+    mod number {
+        crate::message! {
+            /// A number.
+            pub struct Number v1 {
+                /// It.
+                value: u64 = "count",
+            }
         }
     }
+    use number::Number;
 
     /// Opened, then removed and created anew by somebody else before the role is taken: the role in
     /// the old file would be one that nobody can find.

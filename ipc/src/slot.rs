@@ -12,7 +12,7 @@
 //! The payload is copied as relaxed 64-bit atomics, so a reader that loses the race reads garbage,
 //! not undefined behaviour, and then learns of it in step 3.
 
-use crate::{memory::Slot, message::Message, sync::fence};
+use crate::{fail::fail_point, memory::Slot, message::Message, sync::fence};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// The sequence word of message `n` once it is whole.
@@ -42,19 +42,21 @@ impl<T: Message> Slot<'_, T> {
         // behind its Acquire fence (A3), sees at least this mark, because of this Release fence.
         self.word().store(whole(n) - 1, Relaxed);
         fence(Release);
+        fail_point!("push: marked");
         if let Some(stamp) = self.stamp() {
             stamp.store(sent_ns, Relaxed);
         }
-        for (word, bytes) in self
-            .payload()
-            .iter()
-            .zip(bytemuck::bytes_of(message).chunks_exact(8))
-        {
+        let bytes = bytemuck::bytes_of(message).chunks_exact(8);
+        for (index, (word, bytes)) in self.payload().iter().zip(bytes).enumerate() {
+            if index == 1 {
+                fail_point!("push: half copied");
+            }
             word.store(
                 u64::from_ne_bytes(std::array::from_fn(|index| bytes[index])),
                 Relaxed,
             );
         }
+        fail_point!("push: copied");
         // R1 pairs with A1.
         self.word().store(whole(n), Release);
     }

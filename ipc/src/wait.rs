@@ -2,6 +2,7 @@
 
 use crate::{
     barrier,
+    fail::fail_point,
     futex::{self, MOST_WORDS, Scope, Seen, Waits},
     pages::{SleepLine, WakeLine, add},
     sync::{AtomicU32, fence},
@@ -153,6 +154,7 @@ impl Sleeper {
 /// Changes a word that the other side's sleeper may wait on, and wakes it.
 pub(crate) fn wake_shared(word: &AtomicU32) {
     word.fetch_add(1, Release);
+    fail_point!("wake: word changed");
     futex::wake(word, Scope::Shared);
 }
 

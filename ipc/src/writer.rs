@@ -11,6 +11,7 @@ use crate::{
     barrier::Barrier,
     clock,
     error::PushError,
+    fail::fail_point,
     memory::Memory,
     message::Message,
     pages::{MOST, add},
@@ -19,7 +20,7 @@ use crate::{
 };
 use std::{
     marker::PhantomData,
-    sync::atomic::Ordering::{Acquire, Relaxed, Release},
+    sync::atomic::Ordering::{Relaxed, Release},
 };
 
 /// The writing end of a ring.
@@ -50,8 +51,9 @@ impl<T: Message> Writer<T> {
         let page = memory.producer();
         // SAFETY: asserted above.
         let state = |n| unsafe { memory.slot::<T>(n) }.state();
-        // The last producer's stores are visible: its lock has passed through the kernel to us.
-        let counted = page.count.published.load(Acquire);
+        // Relaxed, here and below: the last producer's stores are visible, because its lock has passed
+        // through the kernel to us.
+        let counted = page.count.published.load(Relaxed);
         if counted > MOST {
             return Err(format!("{counted} messages are counted"));
         }
@@ -65,9 +67,11 @@ impl<T: Message> Writer<T> {
             .take_while(|n| state(*n) == whole(*n))
             .count();
         let next = counted + uncounted as u64;
-        page.count.published.store(next, Release);
+        page.count.published.store(next, Relaxed);
+        fail_point!("attach: producer recovered");
         // Our goodbye is taken back; a consumer that reads 0 here knows the role to be held already.
         page.wake.closed.store(0, Release);
+        fail_point!("attach: producer reopened");
         let sleeper = Sleeper::resume(&page.sleep);
         let writer = Self {
             next,
@@ -96,13 +100,15 @@ impl<T: Message> Writer<T> {
         let sent_ns = if stamp { clock::mono_ns() } else { 0 };
         // SAFETY: `resume` has asserted that this memory carries T.
         unsafe { self.memory.slot::<T>(sequence) }.write(sequence, sent_ns, message);
+        fail_point!("push: published");
         self.next = sequence + 1;
-        // R3 pairs with A4 of a reader that was overrun: it sees every slot below.
+        // Relaxed: only a count. What a slot holds is told by its own word.
         self.memory
             .producer()
             .count
             .published
-            .store(self.next, Release);
+            .store(self.next, Relaxed);
+        fail_point!("push: counted");
         self.wake_sleeper();
         Ok(sequence)
     }

@@ -26,7 +26,7 @@ const SOURCES: [&str; 7] = [
 ];
 
 /// Weakenings that no model can notice, by a piece of their line, and why.
-const EXPLAINED: [(&str, &str); 9] = [
+const EXPLAINED: [(&str, &str); 6] = [
     (
         "compiler_fence(SeqCst)",
         "not in a model: what membarrier makes of it, a full fence, is",
@@ -34,18 +34,6 @@ const EXPLAINED: [(&str, &str); 9] = [
     (
         "Self::Fence => fence(SeqCst)",
         "only where membarrier is refused; the same fence as the model's stand-in, on the same line of the protocol",
-    ),
-    (
-        "let counted = page.count.published.load(Acquire)",
-        "at attach: the kernel's lock orders it behind everything that the last holder did",
-    ),
-    (
-        "let published = memory.producer().count.published.load(Acquire)",
-        "at attach: only compared, and checked again by every slot's own word",
-    ),
-    (
-        "page.count.published.store(next, Release)",
-        "at attach: the slots below were published by their own words",
     ),
     (
         "page.wake.closed.store(0, Release)",
