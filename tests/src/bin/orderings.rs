@@ -26,7 +26,15 @@ const SOURCES: [&str; 7] = [
 ];
 
 /// Weakenings that no model can notice, by a piece of their line, and why.
-const EXPLAINED: [(&str, &str); 6] = [
+const EXPLAINED: [(&str, &str); 8] = [
+    (
+        "self.committed.load(Acquire) / 2",
+        "keeps the producer's overwriting behind the consumer's reading: load buffering, which loom, running in program order, cannot show",
+    ),
+    (
+        "self.committed.store(2 * to.position + which, Release)",
+        "the other half of the same: load buffering",
+    ),
     (
         "compiler_fence(SeqCst)",
         "not in a model: what membarrier makes of it, a full fence, is",
