@@ -50,6 +50,8 @@ impl Auditor {
         let rest = KalshiRest::new(&pipeline.venue.rest, signer).map_err(Failure::other)?;
         let client = reqwest::Client::builder()
             .timeout(STATUS_PATIENCE)
+            // It is on this host: a proxy of the environment has no part in it.
+            .no_proxy()
             .build()
             .map_err(Failure::other)?;
         let starting_cash_micros = match &pipeline.simulator {

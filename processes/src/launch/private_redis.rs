@@ -81,6 +81,9 @@ fn await_answer(
                 server.last_words()
             )));
         }
+        if events.stop_requested() {
+            return Err(Failure::other("interrupted"));
+        }
         if Instant::now() >= due {
             return Err(Failure::other(format!(
                 "redis-server does not answer on `{}`",
