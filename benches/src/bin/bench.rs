@@ -32,7 +32,7 @@ enum Command {
     ///
     /// Round trips, streams, the cost of time stamps and of waking up.
     #[command(
-        after_help = "Examples:\n  scripts/bench ring --quick\n  scripts/bench ring --json ring.json\n  scripts/bench ring --windows 50 --cores 2,3"
+        after_help = "Examples:\n  scripts/bench ring --quick\n  scripts/bench ring --json ring.json\n  scripts/bench ring --windows 50 --cores 2,3\n  chrt -f 10 scripts/bench ring --quick   # as root, where other work shares the cores"
     )]
     Ring(Ring),
     /// The far side of a measurement.

@@ -67,7 +67,7 @@ impl LineReceiver {
 }
 
 impl Sender<u64> for LineSender {
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, message: &u64) -> Result<bool, Failure> {
         self.0.number.store(message + 1, Release);
         Ok(true)
@@ -75,7 +75,7 @@ impl Sender<u64> for LineSender {
 }
 
 impl Receiver<u64> for LineReceiver {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self) -> Option<u64> {
         let number = self.line.number.load(Acquire);
         if number == self.seen {

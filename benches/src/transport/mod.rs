@@ -1,4 +1,7 @@
 //! What carries the messages: our ring, others' rings, and the floor below them all.
+//!
+//! Every end is inlined into the loop that uses it: a message that goes through a call's return slot
+//! is written by words and read by vectors, which costs more than the ring.
 
 use crate::Failure;
 use serde::{Deserialize, Serialize};

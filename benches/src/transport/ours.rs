@@ -24,7 +24,7 @@ pub fn create<T: Payload>(path: &Path, slots: u32, stamp_every: u32) -> Result<(
 }
 
 impl<T: Payload> Sender<T> for Producer<T> {
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, message: &T) -> Result<bool, Failure> {
         match self.push(message) {
             Ok(_) => Ok(true),
@@ -35,12 +35,12 @@ impl<T: Payload> Sender<T> for Producer<T> {
 }
 
 impl<T: Payload> Receiver<T> for Consumer<T> {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self) -> Option<T> {
         self.pop().map(|received| received.message)
     }
 
-    #[inline]
+    #[inline(always)]
     fn commit(&mut self) {
         Consumer::commit(self);
     }

@@ -27,7 +27,7 @@ pub fn attach<T: Payload>(path: &Path) -> Result<RingConsumer<T>, Failure> {
 }
 
 impl<T: Payload> Sender<T> for RingProducer<T> {
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, message: &T) -> Result<bool, Failure> {
         // Full is its only error.
         Ok(self.try_push(message).is_ok())
@@ -35,7 +35,7 @@ impl<T: Payload> Sender<T> for RingProducer<T> {
 }
 
 impl<T: Payload> Receiver<T> for RingConsumer<T> {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self) -> Option<T> {
         self.try_recv()
     }

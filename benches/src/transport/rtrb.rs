@@ -8,7 +8,7 @@ use rtrb::{Consumer, Producer};
 pub const CHUNK: usize = 64;
 
 impl<T: Payload> Sender<T> for Producer<T> {
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, message: &T) -> Result<bool, Failure> {
         // Full is its only error.
         Ok(self.push(*message).is_ok())
@@ -16,7 +16,7 @@ impl<T: Payload> Sender<T> for Producer<T> {
 }
 
 impl<T: Payload> Receiver<T> for Consumer<T> {
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self) -> Option<T> {
         self.pop().ok()
     }
