@@ -92,7 +92,7 @@ impl Report {
             it.seconds, it.steal_percent, it.near_involuntary, it.far_involuntary, it.clock_read_ns
         );
         println!(
-            "closed loops in interleaved windows; MEDIAN is of windows; x FLOOR and x RTRB are medians of ratios of one round"
+            "closed loops in interleaved windows; MEDIAN is of windows; x FLOOR and x RTRB are medians of ratios\nof one round, of the ROUNDS in which no side lost its core; percentiles leave nothing out"
         );
     }
 }
@@ -119,8 +119,8 @@ fn print_head(row: &Row) {
         None => format!("{:>8} {:>7}", "x RTRB", "x OURS"),
     };
     println!(
-        "  {:<23} {:>9} {:>9} {:>9} {:>9} {:>10} {:>9} {:>8} {:>13} {last}",
-        "", "MEDIAN", "P50", "P99", "P99.9", "MAX", "FLOOR", "x FLOOR", "(QUARTILES)"
+        "  {:<23} {:>9} {:>9} {:>9} {:>9} {:>10} {:>9} {:>8} {:>13} {:>6} {last}",
+        "", "MEDIAN", "P50", "P99", "P99.9", "MAX", "FLOOR", "x FLOOR", "(QUARTILES)", "ROUNDS"
     );
 }
 
@@ -139,7 +139,7 @@ fn print_row(row: &Row) {
         ),
     };
     println!(
-        "  {:<23} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>10.1} {:>9.1} {:>8.2} {:>13} {last}",
+        "  {:<23} {:>9.1} {:>9.1} {:>9.1} {:>9.1} {:>10.1} {:>9.1} {:>8.2} {:>13} {:>6} {last}",
         row.name,
         row.level_ns,
         row.p50_ns,
@@ -148,7 +148,8 @@ fn print_row(row: &Row) {
         row.max_ns,
         row.floor_ns,
         row.ratio_to_floor,
-        format!("{low:.2}-{high:.2}")
+        format!("{low:.2}-{high:.2}"),
+        row.rounds_compared
     );
 }
 
@@ -221,6 +222,7 @@ mod tests {
             floor_ns: 1.0,
             ratio_to_floor,
             ratio_to_floor_quartiles: [1.0, 1.0],
+            rounds_compared: 1,
             ratio_to_rtrb: Some(0.9),
             ratio_to_unstamped: None,
             cpu_percent: None,

@@ -1,6 +1,6 @@
 //! Contenders take turns: in every round each has one window, in random order.
 
-use crate::{Failure, outcome::Outcome, tally::Tally};
+use crate::{Failure, outcome::Outcome, partner::involuntary_switches, tally::Tally};
 use rand::seq::SliceRandom;
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -82,6 +82,8 @@ pub struct Row {
     pub ratio_to_floor: f64,
     /// 25th and 75th percentile of these ratios.
     pub ratio_to_floor_quartiles: [f64; 2],
+    /// How many ratios these are of: the rounds in which neither side lost its core.
+    pub rounds_compared: usize,
     /// Median of the ratios to the window of `rtrb`, where it took part.
     pub ratio_to_rtrb: Option<f64>,
     /// Median of the ratios to our own ring without time stamps, where it took part.
@@ -144,9 +146,9 @@ impl Cell {
         let floor = &self.entrants[entrant.floor].tally;
         let named = |name| {
             let other = self.entrants.iter().find(|other| other.name == name)?;
-            Some(tally.ratios_to(&other.tally)[1])
+            Some(tally.ratios_to(&other.tally).median)
         };
-        let [low, middle, high] = tally.ratios_to(floor);
+        let to_floor = tally.ratios_to(floor);
         Row {
             experiment: self.experiment,
             name: entrant.name,
@@ -160,8 +162,9 @@ impl Cell {
             p999_ns: tally.quantile_ns(0.999),
             max_ns: tally.max_ns(),
             floor_ns: floor.level_ns(),
-            ratio_to_floor: middle,
-            ratio_to_floor_quartiles: [low, high],
+            ratio_to_floor: to_floor.median,
+            ratio_to_floor_quartiles: [to_floor.low, to_floor.high],
+            rounds_compared: to_floor.pairs,
             ratio_to_rtrb: named(RTRB),
             ratio_to_unstamped: named(OURS),
             cpu_percent: self.gap_us.and_then(|_| tally.cpu_percent()),
@@ -196,12 +199,14 @@ pub fn run(cells: &mut [Cell], rounds: Rounds) -> Result<u64, Failure> {
             turns.shuffle(&mut random);
             for turn in turns {
                 let entrant = &mut cells[*cell].entrants[turn];
-                let outcome = entrant
+                let before = involuntary_switches();
+                let mut outcome = entrant
                     .contender
                     .window()
                     .map_err(|error| format!("{}: {error}", entrant.name))?;
                 if round > 0 {
                     involuntary += outcome.involuntary;
+                    outcome.involuntary += involuntary_switches().saturating_sub(before);
                     entrant.tally.add(&outcome);
                 }
             }

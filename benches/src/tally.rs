@@ -6,11 +6,16 @@ use hdrhistogram::Histogram;
 /// Greatest time that the percentiles tell from others: an hour, in picoseconds.
 const GREATEST_PS: u64 = 3_600_000_000_000_000;
 
+/// Fewest undisturbed rounds that are enough for a median.
+const FEWEST_PAIRS: usize = 8;
+
 /// What one contender did over all windows.
 pub struct Tally {
     histogram: Histogram<u64>,
     max_ps: u64,
     levels: Vec<f64>,
+    /// Whether a side lost its core in that window.
+    disturbed: Vec<bool>,
     pushes: Vec<f64>,
     cpu: (u64, u64),
 }
@@ -26,6 +31,7 @@ impl Tally {
             histogram: Histogram::new_with_bounds(1, GREATEST_PS, 3)?,
             max_ps: 0,
             levels: Vec::new(),
+            disturbed: Vec::new(),
             pushes: Vec::new(),
             cpu: (0, 0),
         })
@@ -38,6 +44,7 @@ impl Tally {
             self.max_ps = self.max_ps.max(*sample);
         }
         self.levels.push(outcome.level_ps as f64 / 1000.0);
+        self.disturbed.push(outcome.involuntary > 0);
         self.pushes.push(outcome.push_ps as f64 / 1000.0);
         self.cpu.0 += outcome.cpu_ns;
         self.cpu.1 += outcome.wall_ns;
@@ -80,17 +87,45 @@ impl Tally {
         (self.cpu.1 > 0).then(|| 100.0 * self.cpu.0 as f64 / self.cpu.1 as f64)
     }
 
-    /// Quartiles (25, 50, 75 %) of this contender's windows by the other's windows of the same rounds.
+    /// This contender's windows by the other's windows of the same rounds.
+    ///
+    /// Rounds in which a side lost its core compare the scheduler, so they are left out, by that cause
+    /// and never by their value; but where fewer than [`FEWEST_PAIRS`] remain, all are taken.
     #[must_use]
-    pub fn ratios_to(&self, other: &Self) -> [f64; 3] {
-        let ratios: Vec<f64> = self
-            .levels
-            .iter()
-            .zip(&other.levels)
-            .map(|(ours, theirs)| ours / theirs)
+    pub fn ratios_to(&self, other: &Self) -> Ratios {
+        let pairs = self.levels.iter().zip(&other.levels);
+        let disturbed = self.disturbed.iter().zip(&other.disturbed);
+        let undisturbed: Vec<f64> = pairs
+            .clone()
+            .zip(disturbed)
+            .filter(|(_, (ours, theirs))| !**ours && !**theirs)
+            .map(|((ours, theirs), _)| ours / theirs)
             .collect();
-        [0.25, 0.5, 0.75].map(|part| quantile(ratios.clone(), part))
+        let ratios = if undisturbed.len() < FEWEST_PAIRS {
+            pairs.map(|(ours, theirs)| ours / theirs).collect()
+        } else {
+            undisturbed
+        };
+        Ratios {
+            pairs: ratios.len(),
+            low: quantile(ratios.clone(), 0.25),
+            median: quantile(ratios.clone(), 0.5),
+            high: quantile(ratios, 0.75),
+        }
     }
+}
+
+/// The middle of many ratios.
+#[derive(Debug, Clone, Copy)]
+pub struct Ratios {
+    /// How many.
+    pub pairs: usize,
+    /// 25th percentile.
+    pub low: f64,
+    /// Median.
+    pub median: f64,
+    /// 75th percentile.
+    pub high: f64,
 }
 
 /// By linear interpolation between the two nearest; of no values, not a number.
@@ -127,10 +162,45 @@ mod tests {
             floor.add(&window(100_000 * slow));
             ours.add(&window(110_000 * slow));
         }
-        for ratio in ours.ratios_to(&floor) {
+        let ratios = ours.ratios_to(&floor);
+        for ratio in [ratios.low, ratios.median, ratios.high] {
             assert!((ratio - 1.1).abs() < 1e-9, "{ratio}");
         }
         assert!((ours.level_ns() - 440.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn rounds_that_lost_a_core_are_left_out_of_ratios_only() {
+        let (mut floor, mut ours) = (Tally::new().unwrap(), Tally::new().unwrap());
+        for _ in 0..FEWEST_PAIRS {
+            floor.add(&window(100_000));
+            ours.add(&window(120_000));
+        }
+        for _ in 0..20 {
+            floor.add(&window(100_000));
+            ours.add(&Outcome {
+                involuntary: 1,
+                ..window(900_000)
+            });
+        }
+        let ratios = ours.ratios_to(&floor);
+        assert_eq!(ratios.pairs, FEWEST_PAIRS);
+        assert!((ratios.high - 1.2).abs() < 1e-9);
+        assert!((ours.max_ns() - 900.0).abs() < f64::EPSILON);
+        assert!(ours.quantile_ns(0.5) > 800.0);
+    }
+
+    #[test]
+    fn where_hardly_a_round_was_undisturbed_all_are_taken() {
+        let (mut floor, mut ours) = (Tally::new().unwrap(), Tally::new().unwrap());
+        for _ in 0..9 {
+            floor.add(&window(100_000));
+            ours.add(&Outcome {
+                involuntary: 1,
+                ..window(300_000)
+            });
+        }
+        assert_eq!(ours.ratios_to(&floor).pairs, 9);
     }
 
     #[test]
