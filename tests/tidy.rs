@@ -95,16 +95,19 @@ fn long_functions(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().collect();
     let starts = lines.iter().enumerate().filter(|(_, line)| {
         let line = line.trim_start();
-        [
-            "fn ",
-            "pub fn ",
-            "pub(crate) fn ",
-            "pub(super) fn ",
-            "async fn ",
-            "pub async fn ",
-        ]
-        .iter()
-        .any(|start| line.starts_with(start))
+        // A trait's method without a body ends on its line.
+        let has_body = !line.ends_with(';');
+        has_body
+            && [
+                "fn ",
+                "pub fn ",
+                "pub(crate) fn ",
+                "pub(super) fn ",
+                "async fn ",
+                "pub async fn ",
+            ]
+            .iter()
+            .any(|start| line.starts_with(start))
     });
     starts
         .filter_map(|(first, line)| {

@@ -1,0 +1,119 @@
+//! Which cores the two sides of a measurement run on.
+
+use crate::Failure;
+use nix::{
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    unistd::Pid,
+};
+use serde::Serialize;
+use std::{fs, io, str::FromStr};
+
+/// The near side's core (the bench itself) and the far side's (its partners).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Cores {
+    /// Where the bench itself runs.
+    pub near: usize,
+    /// Where its partners run, one at a time.
+    pub far: usize,
+}
+
+impl Cores {
+    /// The first two cores that this process may use, of different hardware cores if there are any.
+    ///
+    /// # Errors
+    ///
+    /// When there is only one: two sides on one core measure the scheduler.
+    pub fn choose() -> Result<Self, Failure> {
+        let set = sched_getaffinity(Pid::from_raw(0))?;
+        let allowed: Vec<usize> = (0..CpuSet::count())
+            .filter(|core| set.is_set(*core).unwrap_or(false))
+            .collect();
+        choose_from(&allowed, siblings).ok_or_else(|| {
+            "one core only: two sides on one core would measure the scheduler".into()
+        })
+    }
+
+    /// Whether both are hyper-threads of one core.
+    #[must_use]
+    pub fn are_siblings(self) -> bool {
+        siblings(self.near).contains(&self.far)
+    }
+}
+
+impl FromStr for Cores {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text
+            .split_once(',')
+            .and_then(|(near, far)| Some((near.trim().parse().ok()?, far.trim().parse().ok()?)));
+        match parsed {
+            Some((near, far)) if near != far => Ok(Self { near, far }),
+            _ => Err(format!("{text}: two different core numbers, such as 2,3")),
+        }
+    }
+}
+
+fn choose_from(allowed: &[usize], siblings: impl Fn(usize) -> Vec<usize>) -> Option<Cores> {
+    let near = *allowed.first()?;
+    let others = &allowed[1..];
+    let related = siblings(near);
+    let far = others
+        .iter()
+        .find(|core| !related.contains(core))
+        .or(others.first())?;
+    Some(Cores { near, far: *far })
+}
+
+/// The hyper-threads that share a core with this one, itself included; empty where unknown.
+fn siblings(core: usize) -> Vec<usize> {
+    let path = format!("/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list");
+    fs::read_to_string(path).map_or_else(|_| Vec::new(), |text| parse_list(&text))
+}
+
+/// `0-2,8` is 0, 1, 2, 8.
+fn parse_list(text: &str) -> Vec<usize> {
+    text.trim()
+        .split(',')
+        .filter_map(|part| {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            Some(first.parse().ok()?..=last.parse().ok()?)
+        })
+        .flatten()
+        .collect()
+}
+
+/// Pins the calling thread.
+///
+/// # Errors
+///
+/// When the core may not be used.
+pub fn pin(core: usize) -> io::Result<()> {
+    let mut set = CpuSet::new();
+    set.set(core)?;
+    Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hyper_threads_of_one_core_are_the_last_resort() {
+        let pairs = |core| vec![core & !1, core | 1];
+        assert_eq!(
+            choose_from(&[0, 1, 2, 3], pairs),
+            Some(Cores { near: 0, far: 2 })
+        );
+        assert_eq!(choose_from(&[4, 5], pairs), Some(Cores { near: 4, far: 5 }));
+        assert_eq!(choose_from(&[4], pairs), None);
+    }
+
+    #[test]
+    fn lists_of_cores() {
+        assert_eq!(parse_list("0-2,8\n"), [0, 1, 2, 8]);
+        assert_eq!("2,3".parse(), Ok(Cores { near: 2, far: 3 }));
+        assert!("2,2".parse::<Cores>().is_err());
+        assert!("2".parse::<Cores>().is_err());
+    }
+}

@@ -1,0 +1,162 @@
+//! The loops that every transport runs in: to and fro, and streaming.
+
+use crate::{
+    Failure,
+    meter::Meter,
+    outcome::Outcome,
+    patience::Patience,
+    payload::Numbered,
+    transport::{Receiver, Sender},
+};
+use std::time::Instant;
+
+/// Messages that a streaming reader takes before it gives their room back.
+const COMMIT_EVERY: u64 = 64;
+/// Pauses of a streaming reader after it found nothing, whatever the transport: looking again at
+/// once takes the line from the writer who is just filling it.
+pub const PAUSES: u32 = 64;
+/// Round trips before the timed ones: the partner has just been woken.
+const LEAD_TRIPS: u64 = 64;
+/// Of the timed round trips, one in so many is timed again by itself, for the percentiles.
+const SINGLE: u64 = 2;
+
+/// Round trips of one window in which `trips` are timed as a whole.
+#[must_use]
+pub const fn window_trips(trips: u64) -> u64 {
+    LEAD_TRIPS + trips + trips / SINGLE
+}
+
+/// The near side of a window of round trips. The level is that of trips timed as a whole; those
+/// behind the percentiles carry the cost of reading the clock.
+///
+/// # Errors
+///
+/// When the far side does not answer, or not what it was sent.
+pub fn round_trips<T: Numbered>(
+    there: &mut impl Sender<T>,
+    back: &mut impl Receiver<T>,
+    trips: u64,
+    number: &mut u64,
+) -> Result<Outcome, Failure> {
+    for _ in 0..LEAD_TRIPS {
+        round_trip(there, back, number)?;
+    }
+    let start = Instant::now();
+    for _ in 0..trips {
+        round_trip(there, back, number)?;
+    }
+    let level_ps = picoseconds(start) / trips.max(1);
+    let mut samples_ps = Vec::with_capacity(usize::try_from(trips / SINGLE)?);
+    for _ in 0..trips / SINGLE {
+        let start = Instant::now();
+        round_trip(there, back, number)?;
+        samples_ps.push(picoseconds(start));
+    }
+    Ok(Outcome {
+        level_ps,
+        samples_ps,
+        ..Outcome::default()
+    })
+}
+
+#[inline]
+fn round_trip<T: Numbered>(
+    there: &mut impl Sender<T>,
+    back: &mut impl Receiver<T>,
+    number: &mut u64,
+) -> Result<(), Failure> {
+    let message = T::numbered(*number);
+    if !there.send(&message)? {
+        return Err("an empty ring says that it is full".into());
+    }
+    let answer = receive(back)?;
+    back.commit();
+    if answer.sum() != message.sum() {
+        return Err(format!("message {number} came back as another").into());
+    }
+    *number += 1;
+    Ok(())
+}
+
+/// The far side of a window of round trips.
+///
+/// # Errors
+///
+/// When the near side is gone.
+pub fn echo<T: Numbered>(
+    there: &mut impl Receiver<T>,
+    back: &mut impl Sender<T>,
+    trips: u64,
+) -> Result<Outcome, Failure> {
+    for _ in 0..trips {
+        let message = receive(there)?;
+        there.commit();
+        if !back.send(&message)? {
+            return Err("an empty ring says that it is full".into());
+        }
+    }
+    Ok(Outcome::default())
+}
+
+#[inline]
+fn receive<T>(from: &mut impl Receiver<T>) -> Result<T, Failure> {
+    let mut patience = Patience::default();
+    loop {
+        if let Some(message) = from.receive() {
+            return Ok(message);
+        }
+        patience.spin()?;
+    }
+}
+
+/// Sends messages number 0 to `count` as fast as there is room.
+///
+/// # Errors
+///
+/// When the reader is gone.
+pub fn produce<T: Numbered>(to: &mut impl Sender<T>, count: u64) -> Result<(), Failure> {
+    for number in 0..count {
+        let message = T::numbered(number);
+        let mut patience = Patience::default();
+        while !to.send(&message)? {
+            patience.spin()?;
+        }
+    }
+    Ok(())
+}
+
+/// Receives the messages of a window as fast as they come.
+///
+/// # Errors
+///
+/// When the writer is gone.
+pub fn consume<T: Numbered>(from: &mut impl Receiver<T>, meter: &mut Meter) -> Result<(), Failure> {
+    let mut uncommitted = 0;
+    let mut patience = Patience::default();
+    while !meter.is_done() {
+        if let Some(message) = from.receive() {
+            meter.take(1, message.sum());
+            uncommitted += 1;
+            if uncommitted == COMMIT_EVERY {
+                from.commit();
+                uncommitted = 0;
+                patience = Patience::default();
+            }
+            continue;
+        }
+        if uncommitted > 0 {
+            from.commit();
+            uncommitted = 0;
+            patience = Patience::default();
+        }
+        for _ in 0..PAUSES {
+            patience.spin()?;
+        }
+    }
+    from.commit();
+    Ok(())
+}
+
+fn picoseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_nanos()).map_or(u64::MAX, |ns| ns.saturating_mul(1000))
+}
