@@ -30,7 +30,7 @@ impl Barrier {
     }
 
     /// Between P1 and P2. Pairs with [`before_looking_for_work`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn before_looking_for_sleepers(self) {
         match self {
             Self::Asymmetric => kernel::compiler_only(),

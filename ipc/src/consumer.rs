@@ -67,13 +67,13 @@ impl<T: Message> Consumer<T> {
     /// The next message, or `None` when there is none yet.
     ///
     /// A stamped message's hop latency is recorded in the segment's histogram.
-    #[inline]
+    #[inline(always)]
     pub fn pop(&mut self) -> Option<Received<T>> {
         self.reader.pop()
     }
 
     /// Says that the work on everything popped so far is done.
-    #[inline]
+    #[inline(always)]
     pub fn commit(&mut self) {
         self.reader.commit_to(self.reader.next());
     }
@@ -81,13 +81,13 @@ impl<T: Message> Consumer<T> {
     /// Says that the work on every message with a sequence below `position` is done. Positions that
     /// were never popped, or that lie behind the last commit, are ignored; so are those before the
     /// last gap of a latest-wins ring, whose loss cannot be divided.
-    #[inline]
+    #[inline(always)]
     pub fn commit_to(&mut self, position: u64) {
         self.reader.commit_to(position);
     }
 
     /// Whether a message, or the news of lost ones, is waiting.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn has_message(&self) -> bool {
         self.reader.has_message()

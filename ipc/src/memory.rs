@@ -62,7 +62,7 @@ impl Memory {
     }
 
     /// The producer's page.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn producer(&self) -> &ProducerPage {
         // SAFETY: page-aligned and long enough (checked in `mapped`); every field is an atomic, for
         // which any bytes are valid; alive as long as `_keep`.
@@ -70,20 +70,20 @@ impl Memory {
     }
 
     /// The consumer's region.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn consumer(&self) -> &ConsumerPage {
         // SAFETY: as in `producer`.
         unsafe { self.consumer.as_ref() }
     }
 
     /// Slots, a power of two.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn capacity(&self) -> u64 {
         self.capacity
     }
 
     /// Whether slots have room for a time stamp.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn stamped(&self) -> bool {
         self.stamped
     }
@@ -98,7 +98,7 @@ impl Memory {
     /// # Safety
     ///
     /// [`Memory::carries`] holds for `T`.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn slot<T: Message>(&self, n: u64) -> Slot<'_, T> {
         let stride = if self.stamped {
             Geometry::<T>::STAMPED
@@ -114,6 +114,28 @@ impl Memory {
             payload_at: 1 + usize::from(self.stamped),
             _memory: PhantomData,
         }
+    }
+
+    /// Asks for the cache lines of the slot of message `n`, to write them soon: they are on their way
+    /// from the reader's core while other messages are written.
+    ///
+    /// # Safety
+    ///
+    /// [`Memory::carries`] holds for `T`.
+    #[inline(always)]
+    pub(crate) unsafe fn claim<T: Message>(&self, n: u64) {
+        // SAFETY: as the caller has promised.
+        let slot = unsafe { self.slot::<T>(n) };
+        #[cfg(all(target_arch = "x86_64", not(loom)))]
+        for line in 0..Geometry::<T>::STAMPED * 8 / LINE {
+            // SAFETY: a hint: it faults on no address and changes nothing but caches; processors
+            // without it take it for a no-op.
+            unsafe {
+                std::arch::asm!("prefetchw [{}]", in(reg) slot.first.as_ptr().cast::<u8>().wrapping_add(line * LINE), options(nostack, preserves_flags, readonly))
+            };
+        }
+        #[cfg(not(all(target_arch = "x86_64", not(loom))))]
+        let _ = slot;
     }
 }
 
@@ -144,7 +166,7 @@ pub(crate) struct Slot<'memory, T> {
 
 impl<'memory, T: Message> Slot<'memory, T> {
     /// The sequence word.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn word(&self) -> &'memory AtomicU64 {
         // SAFETY: the first word of a slot that Memory::slot has bounded; the lifetime is that of
         // the memory; atomics may be shared.
@@ -152,14 +174,14 @@ impl<'memory, T: Message> Slot<'memory, T> {
     }
 
     /// The time stamp, where the ring has them.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn stamp(&self) -> Option<&'memory AtomicU64> {
         // SAFETY: as in `word`; a stamped slot has a second word before its payload.
         (self.payload_at == 2).then(|| unsafe { self.first.add(1).as_ref() })
     }
 
     /// The words of the payload.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn payload(&self) -> &'memory [AtomicU64] {
         // SAFETY: `payload_at + PAYLOAD` words are within the stride, hence within the slot that
         // Memory::slot has bounded; the lifetime is that of the memory; atomics may be shared.

@@ -102,7 +102,7 @@ impl CursorLine {
     }
 
     /// For the producer: the position alone.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn position(&self) -> u64 {
         // A2 pairs with R2 in `commit`: the consumer's reads of every slot below are over.
         self.committed.load(Acquire) / 2
@@ -124,7 +124,7 @@ impl CursorLine {
     }
 
     /// Publishes a position, and the loss below it if that changed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn commit(&self, from: Cursor, to: Cursor) {
         let mut which = self.committed.load(Relaxed) % 2;
         if to.lost != from.lost {

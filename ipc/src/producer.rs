@@ -59,7 +59,7 @@ impl<T: Message> Producer<T> {
     /// # Errors
     ///
     /// [`PushError::Full`] in a lossless ring whose consumer has not committed enough.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, message: &T) -> Result<u64, PushError> {
         self.writer.push(message)
     }

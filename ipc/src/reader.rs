@@ -84,7 +84,7 @@ impl<T: Message> Reader<T> {
     }
 
     /// The next message; see [`crate::Consumer::pop`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<Received<T>> {
         for _ in 0..=MOST_SKIPS {
             let slot = self.slot();
@@ -122,7 +122,7 @@ impl<T: Message> Reader<T> {
     }
 
     /// Everything below `position` is done with; see [`crate::Consumer::commit_to`].
-    #[inline]
+    #[inline(always)]
     pub(crate) fn commit_to(&mut self, position: u64) {
         if position <= self.committed.position || position > self.next || position < self.gap_end {
             return;
@@ -138,7 +138,7 @@ impl<T: Message> Reader<T> {
     }
 
     /// Whether [`Reader::pop`] has something to say.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn has_message(&self) -> bool {
         !self.damaged && self.slot().state() >= whole(self.next)
     }
@@ -176,7 +176,7 @@ impl<T: Message> Reader<T> {
     }
 
     /// The slot of the next message.
-    #[inline]
+    #[inline(always)]
     fn slot(&self) -> Slot<'_, T> {
         // SAFETY: `resume` has asserted that this memory carries T.
         unsafe { self.memory.slot(self.next) }
@@ -202,7 +202,7 @@ impl<T: Message> Reader<T> {
         self.gap_end = target;
     }
 
-    #[inline]
+    #[inline(always)]
     fn wake_sleeper(&mut self) {
         if !self.gated {
             return;

@@ -29,14 +29,14 @@ pub(crate) struct Read<T> {
 
 impl<T: Message> Slot<'_, T> {
     /// The sequence word, and with it the payload that it vouches for.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn state(&self) -> u64 {
         // A1 pairs with R1: seeing `2n + 2` means seeing the payload stored before it.
         self.word().load(Acquire)
     }
 
     /// Writes and publishes message `n`. Only the segment's one producer may call it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write(&self, n: u64, sent_ns: u64, message: &T) {
         // W1: a reader that sees any payload word stored below, and then looks at the word again
         // behind its Acquire fence (A3), sees at least this mark, because of this Release fence.
@@ -63,7 +63,7 @@ impl<T: Message> Slot<'_, T> {
 
     /// Copies the payload, which the caller knows to be whole and not to be overwritten (the producer
     /// waits for it).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(&self) -> Read<T> {
         let sent_ns = self.stamp().map_or(0, |stamp| stamp.load(Relaxed));
         let mut message = T::zeroed();
@@ -79,7 +79,7 @@ impl<T: Message> Slot<'_, T> {
 
     /// As [`Slot::read`], but `None` unless the word is still `state` afterwards: the writer has begun
     /// to overwrite the slot.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read_untorn(&self, state: u64) -> Option<Read<T>> {
         let read = self.read();
         // A3 pairs with W1: the fence keeps the payload's loads before the second look.
