@@ -204,6 +204,23 @@ impl Context {
         )?)
     }
 
+    /// Opens the board of `T`, whoever writes it, for reading.
+    ///
+    /// # Errors
+    ///
+    /// When the pipeline file names none, or it cannot be opened.
+    pub fn board_reader<T: ipc::Message>(&self) -> Result<ipc::BoardReader<T>, Failure> {
+        let board = self
+            .pipeline
+            .boards
+            .iter()
+            .find(|board| board.message == T::NAME);
+        let board = board.ok_or_else(|| self.not_one::<T>("board", 0))?;
+        Ok(ipc::BoardReader::open(
+            &self.pipeline.board_path(&board.name),
+        )?)
+    }
+
     /// The wait ladder of this pipeline.
     #[must_use]
     pub fn idle(&self) -> Idle {
