@@ -44,17 +44,15 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     context.pin()?;
     context.ready()?;
     let mut idle = context.idle();
+    let mut unsent = Unsent::default();
     while !context.stopping() {
         let mut worked = false;
         for _ in 0..ROUND {
             let Some(note) = inbox.pop() else { break };
             worked = true;
-            match desk.take(note, context)? {
-                Wanted::Nothing => {}
-                // A lost request is made good by the feed, which asks again for what it misses.
-                other => drop(wanted.push(other)),
-            }
+            unsent.add(desk.take(note, context)?);
         }
+        unsent.send(&mut wanted);
         if worked {
             idle.progress();
         } else if inbox.drained() {
@@ -69,6 +67,26 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     Ok(desk.figures())
 }
 
+/// Requests for snapshots for which the queue had no room yet. Each kind waits once, so there are
+/// never more than markets.
+#[derive(Default)]
+struct Unsent(Vec<Wanted>);
+
+impl Unsent {
+    fn add(&mut self, wanted: Wanted) {
+        if wanted != Wanted::Nothing && !self.0.contains(&wanted) {
+            self.0.push(wanted);
+        }
+    }
+
+    /// Sends as much as there is room for.
+    fn send(&mut self, wanted: &mut handoff::ToIo<Wanted>) {
+        let sent = self.0.iter().take_while(|one| wanted.push(**one).is_ok());
+        let sent = sent.count();
+        self.0.drain(..sent);
+    }
+}
+
 /// The hot thread's side: the books, and where their prices go.
 struct Desk {
     books: Books,
@@ -79,6 +97,8 @@ struct Desk {
     tickers: HashMap<u32, String>,
     feed: FeedCounters,
     unroutable: u64,
+    /// Markets whose number has no row on the board.
+    refused: u64,
 }
 
 impl Desk {
@@ -91,6 +111,7 @@ impl Desk {
             tickers: HashMap::new(),
             feed: FeedCounters::default(),
             unroutable: 0,
+            refused: 0,
         })
     }
 
@@ -105,6 +126,13 @@ impl Desk {
                 shard,
                 ticker,
             } => {
+                // The number comes from outside, and the books are a table by it.
+                let slots = self.board.info().capacity;
+                if facts.market >= slots {
+                    self.refused += 1;
+                    tracing::warn!(ticker, facts.market, slots, "the board has no such row");
+                    return Ok(Wanted::Nothing);
+                }
                 let route = self
                     .outputs
                     .iter()
@@ -114,9 +142,11 @@ impl Desk {
                     tracing::warn!(ticker, shard, "no ring leads to this market's shard");
                     return Ok(Wanted::Nothing);
                 };
-                self.routes.insert(facts.market, route);
+                if self.routes.insert(facts.market, route) != Some(route) {
+                    self.books.retell(facts.market);
+                }
                 self.tickers.insert(facts.market, ticker);
-                self.apply(&Event::Market(facts), 0, context)
+                self.apply(&Event::Market(facts), ipc::clock::mono_ns(), context)
             }
             Note::Counters(counters) => {
                 self.feed = counters;
@@ -133,7 +163,6 @@ impl Desk {
     ) -> Result<Wanted, Failure> {
         let (routes, outputs, board) = (&self.routes, &mut self.outputs, &mut self.board);
         self.books.apply(event, ingress_mono_ns, &mut |update| {
-            // Discovery keeps numbers below the board's slots; one beyond them has no row.
             board.write(update.market, update);
             match routes
                 .get(&update.market)
@@ -189,6 +218,7 @@ impl Desk {
             "ticks": books.ticks,
             "markets": self.tickers.len(),
             "unroutable": self.unroutable,
+            "refused": self.refused,
         })
     }
 }

@@ -9,6 +9,7 @@
 //! | delta in sequence | in step | in step |
 //! | delta in sequence | suspect | suspect: the delta has nothing to change |
 //! | level below zero, or taken from a level that is not there | in step | suspect, snapshot wanted |
+//! | snapshot or delta of a subscription that nobody began | any | suspect, snapshot wanted |
 //! | gap | any of the subscription | suspect, snapshots wanted |
 //! | connection lost | any | suspect |
 
@@ -117,7 +118,7 @@ pub struct Counters {
     pub snapshots: u64,
     /// Deltas to a book that is waiting for its snapshot.
     pub skipped: u64,
-    /// Breaks of a sequence.
+    /// Breaks of a sequence, and books' frames that belong to none.
     pub gaps: u64,
     /// Frames that contradict the book.
     pub contradictions: u64,
@@ -178,7 +179,11 @@ impl Books {
             venue_unix_us: 0,
         };
         match event {
-            Event::Market(facts) => self.add(*facts),
+            Event::Market(facts) => {
+                self.add(*facts);
+                // What every price carries may be new.
+                self.change(facts.market, moment, publish, |_, _| Ok(()))?;
+            }
             Event::Subscribed { sid } => {
                 self.sequences.retain(|(known, _)| known != sid);
                 self.sequences.push((*sid, 1));
@@ -191,6 +196,9 @@ impl Books {
                 yes,
                 no,
             } => {
+                if !self.follows(*sid) {
+                    return self.astray(*sid, *market, moment, publish);
+                }
                 let wanted = self.in_sequence(*sid, *seq, moment, publish)?;
                 let taken = self.change(*market, moment, publish, |entry, counters| {
                     entry.sid = Some(*sid);
@@ -209,6 +217,9 @@ impl Books {
                 delta_centi,
                 venue_unix_us,
             } => {
+                if !self.follows(*sid) {
+                    return self.astray(*sid, *market, moment, publish);
+                }
                 let wanted = self.in_sequence(*sid, *seq, moment, publish)?;
                 moment.venue_unix_us = *venue_unix_us;
                 let taken = self.change(*market, moment, publish, |entry, counters| {
@@ -255,6 +266,39 @@ impl Books {
             }
             None => {}
         }
+    }
+
+    /// Tells a market's price again with its next event, for it has new readers.
+    pub fn retell(&mut self, market: u32) {
+        if let Some(Some(entry)) = self.entries.get_mut(market as usize) {
+            entry.published = None;
+        }
+    }
+
+    /// Whether the start of a subscription is known, and so what its numbers mean.
+    fn follows(&self, sid: u32) -> bool {
+        self.sequences.iter().any(|(known, _)| *known == sid)
+    }
+
+    /// A frame of which nobody can say what came before it: the book cannot be true.
+    fn astray<E>(
+        &mut self,
+        sid: u32,
+        market: u32,
+        moment: Moment,
+        publish: &mut impl FnMut(&PriceUpdate) -> Result<(), E>,
+    ) -> Result<Wanted, E> {
+        self.counters.gaps += 1;
+        let mut was_in_step = false;
+        self.change(market, moment, publish, |entry, _| {
+            was_in_step = std::mem::replace(&mut entry.in_step, false);
+            entry.sid = None;
+            Ok(())
+        })?;
+        Ok(match was_in_step {
+            true => Wanted::One { sid, market },
+            false => Wanted::Nothing,
+        })
     }
 
     /// Checks a frame's number. The frame after a gap is good in itself; what is lost is before it.

@@ -4,7 +4,7 @@
 //! sequence. A frame of a known type that cannot be read is an error and must be treated as lost:
 //! the sequence then shows a gap, and the books heal as from any other gap.
 
-use super::kalshi_wire::units;
+use super::kalshi_wire::{null_is_empty, units};
 use layouts::Side;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -57,17 +57,17 @@ pub struct Level(
     pub i64,
 );
 
-/// A whole book. A side that is empty is absent on the wire.
+/// A whole book. A side that is empty is absent on the wire, or null.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Snapshot<'a> {
     /// Market.
     #[serde(borrow, rename = "market_ticker")]
     pub ticker: Cow<'a, str>,
     /// Bids for YES.
-    #[serde(rename = "yes_dollars_fp", default)]
+    #[serde(rename = "yes_dollars_fp", default, deserialize_with = "null_is_empty")]
     pub yes: Vec<Level>,
     /// Bids for NO, in NO dollars.
-    #[serde(rename = "no_dollars_fp", default)]
+    #[serde(rename = "no_dollars_fp", default, deserialize_with = "null_is_empty")]
     pub no: Vec<Level>,
 }
 
@@ -158,6 +158,9 @@ pub struct ErrorFrame<'a> {
     /// Its words.
     #[serde(borrow, rename = "msg", default)]
     pub text: Cow<'a, str>,
+    /// The market that it is about, where it is about one.
+    #[serde(borrow, rename = "market_ticker", default)]
+    pub ticker: Option<Cow<'a, str>>,
 }
 
 impl ErrorFrame<'_> {
@@ -165,6 +168,13 @@ impl ErrorFrame<'_> {
     #[must_use]
     pub fn is_terminal(&self) -> bool {
         matches!(self.code, 10 | 25)
+    }
+
+    /// Unknown subscription, no authentication, too many requests: whatever else is asked for in
+    /// this session would be refused too.
+    #[must_use]
+    pub fn is_about_the_session(&self) -> bool {
+        matches!(self.code, 7 | 9 | 27)
     }
 }
 
@@ -296,6 +306,15 @@ mod tests {
             (snapshot.yes.as_slice(), snapshot.no.as_slice()),
             (&[][..], &[Level(100, 500)][..])
         );
+    }
+
+    #[test]
+    fn a_side_of_null_is_an_empty_one() {
+        let text = r#"{"type":"orderbook_snapshot","sid":1,"seq":2,"msg":{"market_ticker":"A","yes_dollars_fp":null,"no_dollars_fp":null}}"#;
+        let Body::Snapshot(snapshot) = parse(text).expect("parses").body else {
+            panic!("a snapshot")
+        };
+        assert!(snapshot.yes.is_empty() && snapshot.no.is_empty());
     }
 
     #[test]

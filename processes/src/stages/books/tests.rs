@@ -131,6 +131,62 @@ fn a_gap_makes_every_book_of_the_subscription_suspect_until_its_snapshot() {
     assert_eq!((books.counters().gaps, books.counters().skipped), (1, 1));
 }
 
+/// Without the start of a subscription its numbers mean nothing, so its frames were taken unchecked.
+#[test]
+fn frames_of_a_subscription_that_nobody_began_are_not_applied() {
+    let (mut books, mut out) = two_in_step();
+    out.clear();
+    let foreign = Event::Delta {
+        sid: 9,
+        seq: 3,
+        market: 1,
+        outcome: Outcome::Yes,
+        price_e4: 4_500,
+        delta_centi: 100,
+        venue_unix_us: 0,
+    };
+    let wanted = apply(&mut books, &foreign, &mut out);
+    assert_eq!(wanted, Wanted::One { sid: 9, market: 1 });
+    let suspect = [(1, Some(MarketStatus::Suspect))];
+    assert_eq!(
+        (statuses(&out).as_slice(), out[0].bid_price_e4),
+        (&suspect[..], 4_000)
+    );
+    // A flood of them asks once.
+    assert_eq!(apply(&mut books, &foreign, &mut out), Wanted::Nothing);
+    let whole = Event::Snapshot {
+        sid: 9,
+        seq: 1,
+        market: 1,
+        yes: vec![Level(4_500, 1)],
+        no: Vec::new(),
+    };
+    apply(&mut books, &whole, &mut out);
+    assert_eq!(statuses(&out), suspect, "neither heals it");
+    apply(
+        &mut books,
+        &snapshot(3, 1, &[Level(4_100, 100)], &[]),
+        &mut out,
+    );
+    assert_eq!(out.last().map(|last| last.bid_price_e4), Some(4_100));
+}
+
+#[test]
+fn new_facts_and_new_readers_are_told_at_once() {
+    let (mut books, mut out) = two_in_step();
+    out.clear();
+    let dearer = Facts {
+        fee_rate_e4: 1_400,
+        ..facts(1)
+    };
+    apply(&mut books, &Event::Market(dearer), &mut out);
+    apply(&mut books, &Event::Market(dearer), &mut out);
+    assert_eq!((out.len(), out[0].fee_rate_e4), (1, 1_400), "once");
+    books.retell(1);
+    apply(&mut books, &Event::Market(dearer), &mut out);
+    assert_eq!(out.len(), 2, "to its new readers");
+}
+
 #[test]
 fn acknowledgements_and_unknown_markets_take_their_numbers() {
     let (mut books, mut out) = two_in_step();

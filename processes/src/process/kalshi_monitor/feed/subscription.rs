@@ -52,11 +52,10 @@ struct Awaited {
 
 impl Subscription {
     /// A new session: nothing is asked, nothing is owed.
-    pub(super) fn begin(&mut self, now: Instant) {
+    pub(super) fn begin(&mut self) {
         *self = Self {
             numbers: std::mem::take(&mut self.numbers),
             over: std::mem::take(&mut self.over),
-            confirm_by: Some(now + CONFIRMATION),
             ..Self::default()
         };
     }
@@ -95,12 +94,13 @@ impl Subscription {
 
     /// A command has asked for markets.
     pub(super) fn on_asked(&mut self, command: u64, tickers: Vec<String>, now: Instant) {
-        for market in tickers.iter().filter_map(|ticker| self.number(ticker)) {
+        for market in self.markets(&tickers) {
             self.asked.insert(market);
             self.refused.remove(&market);
             self.await_snapshot(market, now + PATIENCE.0);
         }
         self.unanswered.insert(command, tickers);
+        self.confirm_by = Some(now + CONFIRMATION);
     }
 
     /// The venue confirms the subscription; whether that is news.
@@ -130,7 +130,7 @@ impl Subscription {
         let Some(mut tickers) = tickers else {
             return false;
         };
-        for market in tickers.iter().filter_map(|ticker| self.number(ticker)) {
+        for market in self.markets(&tickers) {
             self.asked.remove(&market);
             self.awaited.remove(&market);
         }
@@ -236,8 +236,130 @@ impl Subscription {
         (late && !self.unanswered.is_empty()).then_some("the subscription is not confirmed")
     }
 
+    fn markets(&self, tickers: &[String]) -> Vec<u32> {
+        tickers
+            .iter()
+            .filter_map(|ticker| self.number(ticker))
+            .collect()
+    }
+
     fn await_snapshot(&mut self, market: u32, due: Instant) {
         let patience = PATIENCE.0;
         self.awaited.insert(market, Awaited { due, patience });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A_SECOND: Duration = Duration::from_secs(1);
+
+    fn subscription(markets: u32) -> Subscription {
+        let mut subscription = Subscription::default();
+        for market in 0..markets {
+            subscription.add(format!("T-{market}"), market);
+        }
+        subscription.begin();
+        subscription
+    }
+
+    /// A venue that refuses every command that names one of `unknown`; what it takes in the end.
+    fn settle(subscription: &mut Subscription, unknown: &[&str], names: bool) -> Vec<String> {
+        let (mut taken, mut command) = (Vec::new(), 0);
+        let now = Instant::now();
+        loop {
+            let tickers = subscription.next_tickers(now, 500);
+            if tickers.is_empty() {
+                taken.sort_unstable();
+                return taken;
+            }
+            command += 1;
+            let culprit = tickers
+                .iter()
+                .find(|ticker| unknown.contains(&ticker.as_str()))
+                .cloned();
+            subscription.on_asked(command, tickers.clone(), now);
+            match culprit {
+                Some(culprit) => {
+                    let named = Some(culprit.as_str()).filter(|_| names);
+                    assert!(subscription.on_refused(Some(command), named, now));
+                }
+                None => {
+                    subscription.on_subscribed(1);
+                    subscription.on_done(Some(command));
+                    taken.extend(tickers);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn one_refused_market_does_not_hide_the_others() {
+        for names in [false, true] {
+            let mut subscription = subscription(5);
+            let taken = settle(&mut subscription, &["T-1", "T-4"], names);
+            assert_eq!(taken, ["T-0", "T-2", "T-3"], "the venue names it: {names}");
+            let now = Instant::now();
+            assert_eq!(subscription.fault(now), None);
+            let mut later = subscription.next_tickers(now + 2 * REFUSED_FOR, 500);
+            later.sort_unstable();
+            assert_eq!(later, ["T-1", "T-4"], "tried again later");
+        }
+    }
+
+    #[test]
+    fn a_subscription_refused_altogether_or_never_confirmed_is_a_fault() {
+        let mut refused = subscription(2);
+        settle(&mut refused, &["T-0", "T-1"], false);
+        assert!(refused.fault(Instant::now()).is_some());
+        let (mut waiting, now) = (subscription(2), Instant::now());
+        let tickers = waiting.next_tickers(now, 500);
+        waiting.on_asked(1, tickers, now);
+        assert_eq!(waiting.fault(now), None);
+        assert!(waiting.fault(now + 2 * CONFIRMATION).is_some());
+        waiting.on_subscribed(4);
+        assert_eq!(waiting.fault(now + 2 * CONFIRMATION), None);
+    }
+
+    /// The venue's commands take 500 tickers; further `subscribe`s would be further subscriptions.
+    #[test]
+    fn more_markets_than_one_command_takes_are_added_once_it_is_confirmed() {
+        let (mut many, now) = (subscription(7), Instant::now());
+        let first = many.next_tickers(now, 4);
+        many.on_asked(1, first.clone(), now);
+        assert_eq!(first.len(), 4);
+        assert!(many.next_tickers(now, 4).is_empty(), "not confirmed yet");
+        many.on_subscribed(1);
+        assert_eq!(many.next_tickers(now, 4).len(), 3);
+    }
+
+    #[test]
+    fn a_late_snapshot_is_asked_for_ever_more_patiently_and_a_decided_markets_never() {
+        let (mut one, now) = (subscription(2), Instant::now());
+        let tickers = one.next_tickers(now, 500);
+        one.on_asked(1, tickers, now);
+        one.on_subscribed(1);
+        one.set_over(1, true);
+        assert!(one.late_tickers(now).is_empty());
+        let mut asked_at = Vec::new();
+        for second in 0..40 {
+            let late = one.late_tickers(now + second * A_SECOND);
+            if !late.is_empty() {
+                assert_eq!(late, ["T-0"]);
+                asked_at.push(second);
+            }
+        }
+        assert_eq!(asked_at, [3, 6, 12, 24]);
+        assert!(one.on_snapshot(1, 0, now));
+        assert!(one.late_tickers(now + 99 * A_SECOND).is_empty());
+        assert!(!one.on_snapshot(9, 0, now), "of another subscription");
+        assert_eq!(one.late_tickers(now), ["T-0"]);
+        one.begin();
+        assert_eq!(
+            one.next_tickers(now, 500),
+            ["T-0"],
+            "nor in another session"
+        );
     }
 }
