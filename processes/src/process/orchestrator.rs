@@ -6,7 +6,7 @@
 
 pub mod desk;
 
-use crate::cold::announcer::{announcer, heart};
+use crate::cold::announcer::{Announcer, heart};
 use crate::cold::discovery::{Discovery, Game};
 use crate::cold::redis::Cold;
 use crate::process::complaints::Complaints;
@@ -147,13 +147,12 @@ impl Watcher {
         let beat = heart(self.cold.clone(), &self.name, self.heartbeat_ms);
         // A game must not change its shard: nothing is assigned before the past is known.
         let mut desk = GameDesk::new(self.shards, self.remembered().await);
-        let announce = announcer(self.cold.clone());
+        let announcer = Announcer::start(self.cold.clone());
         let mut looks = watch_all(clients, self.poll);
         while let Some(look) = looks.recv().await {
             let outcome = self.judge(&mut desk, look);
             for game in outcome.announcements {
-                // The announcer lives as long as this runtime.
-                let _ = announce.send(Discovery::Game(game));
+                announcer.announce(Discovery::Game(game));
             }
             self.counters.games = desk.len();
             beat.send_replace(json!(self.counters));

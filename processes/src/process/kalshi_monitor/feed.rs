@@ -3,10 +3,10 @@
 mod subscription;
 
 use crate::cold::announcer::heart;
-use crate::cold::discovery::{Discovery, Market};
+use crate::cold::discovery::Discovery;
 use crate::cold::redis::Cold;
 use crate::process::complaints::Complaints;
-use crate::process::discoveries::follow;
+use crate::process::discoveries::followed;
 use crate::runtime::handoff::{IoInbox, ToHot};
 use crate::stages::books::{Event, Facts, Wanted};
 use crate::venue::VenueError;
@@ -103,13 +103,15 @@ impl Feed {
     /// Runs until the hot thread is gone.
     pub async fn run(mut self, mut wanted: IoInbox<Wanted>, (name, heartbeat_ms): (String, u64)) {
         let beat = heart(self.cold.clone(), &name, heartbeat_ms);
-        let mut markets = follow_markets(self.cold.clone());
+        let mut discoveries = followed(self.cold.clone());
         // Nothing to subscribe before the first market is known.
-        let Some(first) = markets.recv().await else {
-            return;
-        };
-        if self.add(first).await.is_err() {
-            return;
+        while self.subscription.is_empty() {
+            let Some(discovery) = discoveries.recv().await else {
+                return;
+            };
+            if self.learn(discovery).await.is_err() {
+                return;
+            }
         }
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         loop {
@@ -118,13 +120,13 @@ impl Feed {
                     tracing::info!("connected to the venue");
                     self.complaints.forget("cannot connect to the venue");
                     // All that is known goes into the first subscription.
-                    while let Ok(market) = markets.try_recv() {
-                        if self.add(market).await.is_err() {
+                    while let Ok(discovery) = discoveries.try_recv() {
+                        if self.learn(discovery).await.is_err() {
                             return;
                         }
                     }
                     match self
-                        .serve(session, &mut markets, &mut wanted, &beat, &mut backoff)
+                        .serve(session, &mut discoveries, &mut wanted, &beat, &mut backoff)
                         .await
                     {
                         Ok(error) => tracing::warn!(%error, "connection lost"),
@@ -149,7 +151,7 @@ impl Feed {
     async fn serve(
         &mut self,
         mut session: Session,
-        markets: &mut mpsc::UnboundedReceiver<Market>,
+        discoveries: &mut mpsc::UnboundedReceiver<Discovery>,
         wanted: &mut IoInbox<Wanted>,
         beat: &watch::Sender<serde_json::Value>,
         backoff: &mut Backoff,
@@ -176,8 +178,8 @@ impl Feed {
                     }
                     Err(error) => Err(error),
                 },
-                Some(market) = markets.recv() => {
-                    self.add(market).await?;
+                Some(discovery) = discoveries.recv() => {
+                    self.learn(discovery).await?;
                     Ok(())
                 }
                 request = wanted.recv() => {
@@ -227,7 +229,10 @@ impl Feed {
         }
     }
 
-    async fn add(&mut self, market: Market) -> Result<(), Gone> {
+    async fn learn(&mut self, discovery: Discovery) -> Result<(), Gone> {
+        let Discovery::Market(market) = discovery else {
+            return Ok(());
+        };
         let facts = Facts {
             market: market.market,
             game: market.game,
@@ -389,25 +394,6 @@ fn useless(reason: &str) -> VenueError {
     VenueError::Disconnected {
         reason: reason.to_owned(),
     }
-}
-
-/// Follows the discovery stream for markets, on a task of its own; the task ends with the receiver.
-fn follow_markets(cold: Cold) -> mpsc::UnboundedReceiver<Market> {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        let markets = sender.clone();
-        let following = follow(cold, async move |discovery| {
-            if let Discovery::Market(market) = discovery {
-                // Refused only when nobody listens any more.
-                let _ = markets.send(market);
-            }
-        });
-        tokio::select! {
-            () = following => {}
-            () = sender.closed() => {}
-        }
-    });
-    receiver
 }
 
 #[cfg(test)]

@@ -64,6 +64,11 @@ impl Subscription {
         self.numbers.insert(ticker, market);
     }
 
+    /// Whether no market is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.numbers.is_empty()
+    }
+
     pub(super) fn number(&self, ticker: &str) -> Option<u32> {
         self.numbers.get(ticker).copied()
     }
