@@ -222,6 +222,8 @@ fn after_the_last_recorded_frame_every_book_equals_the_independent_one() {
     await_some("the last frame to be applied", || {
         board
             .read(row)
+            .ok()
+            .flatten()
             .filter(|row| row.value.venue_unix_us == last_us)
     });
     assert!(monitor.terminate(), "kalshi_monitor stops in order");

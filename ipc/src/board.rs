@@ -8,31 +8,27 @@ use crate::{
     clock,
     error::Error,
     header::Info,
+    memory::{Memory, Slot},
     message::Message,
+    pages::{MOST, add},
     role::Role,
-    segment::{Access, Segment, producer_page},
-    slot::Slots,
-    stats::add,
+    segment::{Access, Segment},
 };
-use memmap2::MmapRaw;
-use std::path::Path;
+use std::{marker::PhantomData, path::Path};
 
 /// Times that a reader looks at a row which is being written before it gives up for now.
 const ATTEMPTS: usize = 1000;
 
 /// The one writer of a board.
 pub struct BoardWriter<T: Message> {
-    segment: Segment,
-    own: MmapRaw,
-    _rows: MmapRaw,
     rows: Rows<T>,
+    segment: Segment,
 }
 
 /// A reader of a board. It maps everything read-only, and no writer notices it.
 pub struct BoardReader<T: Message> {
-    segment: Segment,
-    _rows: MmapRaw,
     rows: Rows<T>,
+    segment: Segment,
 }
 
 /// A row as read.
@@ -46,10 +42,30 @@ pub struct Row<T> {
     pub written_ns: u64,
 }
 
-/// One slot a row.
+/// Why a row has no value to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BoardError {
+    /// The board ends before it.
+    #[error("row {index} is outside the board's {rows} rows")]
+    Outside {
+        /// The row asked for.
+        index: u32,
+        /// Rows of the board.
+        rows: u32,
+    },
+    /// Its writer is in the middle of writing it: stopped there, or dead.
+    #[error("row {index} is being written")]
+    BeingWritten {
+        /// The row asked for.
+        index: u32,
+    },
+}
+
+/// The rows of a board as slots of the line protocol.
 struct Rows<T> {
-    slots: Slots<T>,
+    memory: Memory,
     capacity: u32,
+    _message: PhantomData<T>,
 }
 
 impl<T: Message> BoardWriter<T> {
@@ -62,29 +78,26 @@ impl<T: Message> BoardWriter<T> {
         let segment = Segment::open(path, Access::Write)?;
         segment.expect::<T>(true)?;
         segment.take(Role::Producer)?;
-        let own = segment.map(segment.info.producer_region(), Access::Write)?;
-        let (map, rows) = Rows::map(&segment, Access::Write)?;
-        Ok(Self {
-            segment,
-            own,
-            _rows: map,
-            rows,
-        })
+        let rows = Rows::map(&segment, Access::Write)?;
+        Ok(Self { rows, segment })
     }
 
-    /// Writes a row. Returns `false`, and writes nothing, for an index outside the board.
+    /// Writes a row.
+    ///
+    /// # Errors
+    ///
+    /// [`BoardError::Outside`], and then nothing is written.
     #[inline]
-    pub fn write(&mut self, index: u32, value: &T) -> bool {
-        if index >= self.rows.capacity {
-            return false;
-        }
+    pub fn write(&mut self, index: u32, value: &T) -> Result<(), BoardError> {
+        let row = self.rows.row(index)?;
         // A row left half-written by a writer that died holds an odd word: its number is used again.
-        let writes = self.rows.slots.word(u64::from(index)) / 2;
-        self.rows
-            .slots
-            .write_at(u64::from(index), writes, clock::mono_ns(), value);
-        add(&producer_page(&self.own).published, 1);
-        true
+        // An impossible one begins anew rather than overflow.
+        let writes = Some(row.state() / 2)
+            .filter(|writes| *writes < MOST)
+            .unwrap_or(0);
+        row.write(writes, clock::mono_ns(), value);
+        add(&self.rows.memory.producer().count.published, 1);
+        Ok(())
     }
 
     /// The checked header.
@@ -103,38 +116,35 @@ impl<T: Message> BoardReader<T> {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let segment = Segment::open(path, Access::Read)?;
         segment.expect::<T>(true)?;
-        let (map, rows) = Rows::map(&segment, Access::Read)?;
-        Ok(Self {
-            segment,
-            _rows: map,
-            rows,
-        })
+        let rows = Rows::map(&segment, Access::Read)?;
+        Ok(Self { rows, segment })
     }
 
-    /// The latest value of a row; `None` when it was never written, is outside the board, or its
-    /// writer died in the middle of writing it.
-    #[must_use]
-    pub fn read(&self, index: u32) -> Option<Row<T>> {
-        if index >= self.rows.capacity {
-            return None;
-        }
+    /// The latest value of a row; `None` when it was never written.
+    ///
+    /// # Errors
+    ///
+    /// [`BoardError::Outside`], or [`BoardError::BeingWritten`] when its writer does not get done with
+    /// it: look again later.
+    pub fn read(&self, index: u32) -> Result<Option<Row<T>>, BoardError> {
+        let row = self.rows.row(index)?;
         for _ in 0..ATTEMPTS {
-            let word = self.rows.slots.word(u64::from(index));
-            if word == 0 {
-                return None;
+            let state = row.state();
+            if state == 0 {
+                return Ok(None);
             }
-            if word.is_multiple_of(2)
-                && let Some(read) = self.rows.slots.read_untorn(u64::from(index), word)
+            if state.is_multiple_of(2)
+                && let Some(read) = row.read_untorn(state)
             {
-                return Some(Row {
+                return Ok(Some(Row {
                     value: read.message,
-                    version: word / 2,
+                    version: state / 2,
                     written_ns: read.sent_ns,
-                });
+                }));
             }
             std::hint::spin_loop();
         }
-        None
+        Err(BoardError::BeingWritten { index })
     }
 
     /// The checked header.
@@ -145,17 +155,29 @@ impl<T: Message> BoardReader<T> {
 }
 
 impl<T: Message> Rows<T> {
-    fn map(segment: &Segment, access: Access) -> Result<(MmapRaw, Self), Error> {
-        let map = segment.map(segment.info.slot_region(), access)?;
-        // SAFETY: the mapping covers the slot region of this checked segment and is kept beside the
-        // value by both callers; only the writer, which maps it writable, calls write.
-        let slots = unsafe { Slots::new(map.as_ptr(), &segment.info) };
-        Ok((
-            map,
-            Self {
-                slots,
-                capacity: segment.info.capacity,
-            },
-        ))
+    fn map(segment: &Segment, access: Access) -> Result<Self, Error> {
+        let info = &segment.info;
+        let maps = [
+            segment.map(info.producer_region(), access)?,
+            segment.map(info.consumer_region(), Access::Read)?,
+            segment.map(info.slot_region(), access)?,
+        ];
+        Ok(Self {
+            memory: Memory::mapped(info, maps),
+            capacity: info.capacity,
+            _message: PhantomData,
+        })
+    }
+
+    #[inline]
+    fn row(&self, index: u32) -> Result<Slot<'_, T>, BoardError> {
+        if index >= self.capacity {
+            return Err(BoardError::Outside {
+                index,
+                rows: self.capacity,
+            });
+        }
+        // SAFETY: both callers of `map` have compared the layouts, size included.
+        Ok(unsafe { self.memory.slot(u64::from(index)) })
     }
 }

@@ -5,21 +5,17 @@
 //! last commit.
 
 use crate::{
-    clock,
     error::Error,
+    fail::fail_point,
     header::{Info, Kind},
+    memory::Memory,
     message::Message,
+    reader::Reader,
     role::{self, Peer, Role},
-    segment::{Access, Segment, consumer_page, producer_page},
-    slot::{Slots, whole},
-    stats::ConsumerPage,
-    wait::{self, Bell, WakeSource},
+    segment::{Access, Segment},
+    wait::{Bell, WakeSource},
 };
-use memmap2::MmapRaw;
-use std::{
-    path::Path,
-    sync::atomic::Ordering::{Acquire, Relaxed, Release},
-};
+use std::path::Path;
 
 /// A message out of a ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,20 +32,8 @@ pub struct Received<T> {
 
 /// The one consumer of a ring.
 pub struct Consumer<T: Message> {
+    reader: Reader<T>,
     segment: Segment,
-    own: MmapRaw,
-    peer: MmapRaw,
-    _slots: MmapRaw,
-    slots: Slots<T>,
-    /// Sequence of the next message to read. Always in sync.
-    next: u64,
-    /// Position as the ring knows it. Always in sync.
-    committed: u64,
-    /// Messages lost below `next`. Always in sync.
-    lost: u64,
-    gated: bool,
-    barrier: wait::Barrier,
-    sleeps: u32,
 }
 
 impl<T: Message> Consumer<T> {
@@ -62,44 +46,22 @@ impl<T: Message> Consumer<T> {
     pub fn attach(path: &Path) -> Result<Self, Error> {
         let segment = Segment::open(path, Access::Write)?;
         segment.expect::<T>(false)?;
+        fail_point!("attach: opened");
         segment.take(Role::Consumer)?;
-        let own = segment.map(segment.info.consumer_region(), Access::Write)?;
-        let peer = segment.map(segment.info.producer_region(), Access::Read)?;
-        let slot_map = segment.map(segment.info.slot_region(), Access::Read)?;
-        // SAFETY: the mapping covers the slot region of this checked segment and is kept in the same
-        // struct; it is read-only, and a consumer never calls Slots::write.
-        let slots = unsafe { Slots::<T>::new(slot_map.as_ptr(), &segment.info) };
-        let page = consumer_page(&own);
-        // Only consumers write these, one at a time, and we hold the role: Relaxed.
-        let (position, lost) = (
-            page.cursor.position.load(Relaxed),
-            page.cursor.lost.load(Relaxed),
-        );
-        let published = producer_page(&peer).published.load(Acquire);
-        // One more than counted is possible: the producer counts after it publishes.
-        if position > published.saturating_add(1) || lost > position {
-            let reason = format!(
-                "the consumer's position is {position} with {lost} lost, but {published} messages were published"
-            );
-            return Err(Error::Damaged {
+        fail_point!("attach: role taken");
+        let info = &segment.info;
+        let maps = [
+            segment.map(info.producer_region(), Access::Read)?,
+            segment.map(info.consumer_region(), Access::Write)?,
+            segment.map(info.slot_region(), Access::Read)?,
+        ];
+        fail_point!("attach: mapped");
+        let reader = Reader::resume(Memory::mapped(info, maps), info.kind == Kind::Lossless)
+            .map_err(|reason| Error::Damaged {
                 path: path.to_owned(),
                 reason,
-            });
-        }
-        page.sleep.epoch.store(0, Relaxed);
-        Ok(Self {
-            gated: segment.info.kind == Kind::Lossless,
-            barrier: wait::Barrier::for_sleeper(),
-            segment,
-            own,
-            peer,
-            _slots: slot_map,
-            slots,
-            next: position,
-            committed: position,
-            lost,
-            sleeps: 0,
-        })
+            })?;
+        Ok(Self { reader, segment })
     }
 
     /// The next message, or `None` when there is none yet.
@@ -107,89 +69,61 @@ impl<T: Message> Consumer<T> {
     /// A stamped message's hop latency is recorded in the segment's histogram.
     #[inline]
     pub fn pop(&mut self) -> Option<Received<T>> {
-        let mut lost = 0;
-        loop {
-            let word = self.slots.word(self.next);
-            if word < whole(self.next) {
-                return None;
-            }
-            if word == whole(self.next) {
-                let read = if self.gated {
-                    Some(self.slots.read(self.next))
-                } else {
-                    self.slots.read_untorn(self.next, word)
-                };
-                if let Some(read) = read {
-                    let sequence = self.next;
-                    self.next += 1;
-                    if read.sent_ns != 0 {
-                        self.page()
-                            .histogram
-                            .record(clock::mono_ns().saturating_sub(read.sent_ns));
-                    }
-                    return Some(Received {
-                        message: read.message,
-                        sequence,
-                        sent_ns: read.sent_ns,
-                        lost,
-                    });
-                }
-            }
-            lost += self.skip_overwritten()?;
-        }
+        self.reader.pop()
     }
 
     /// Says that the work on everything popped so far is done.
     #[inline]
     pub fn commit(&mut self) {
-        self.commit_to(self.next);
+        self.reader.commit_to(self.reader.next());
     }
 
     /// Says that the work on every message with a sequence below `position` is done. Positions that
-    /// were never popped, or that lie behind the last commit, are ignored.
+    /// were never popped, or that lie behind the last commit, are ignored; so are those before the
+    /// last gap of a latest-wins ring, whose loss cannot be divided.
     #[inline]
     pub fn commit_to(&mut self, position: u64) {
-        if position <= self.committed || position > self.next {
-            return;
-        }
-        self.committed = position;
-        let cursor = &self.page().cursor;
-        cursor.lost.store(self.lost, Relaxed);
-        // Pairs with the Acquire load in Producer::refresh_limit: our reads of the slots below are
-        // over before the producer may see the position.
-        cursor.position.store(position, Release);
+        self.reader.commit_to(position);
     }
 
     /// Whether a message, or the news of lost ones, is waiting.
     #[inline]
     #[must_use]
     pub fn has_message(&self) -> bool {
-        self.slots.word(self.next) >= whole(self.next)
+        self.reader.has_message()
     }
 
     /// Sequence of the next message that [`Consumer::pop`] will look for.
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
-        self.next
+        self.reader.next()
     }
 
     /// Messages lost since the ring was created; `popped + lost` is the position.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.lost
+        self.reader.lost()
+    }
+
+    /// Whether the ring was found in a state that no producer of this library leaves: an unread
+    /// message of a lossless ring overwritten, or an impossible count. Nothing more is read from it.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.reader.is_damaged()
     }
 
     /// What is known of the producer. A system call: not for the hot path.
     #[must_use]
     pub fn producer(&self) -> Peer {
-        if role::is_held(&self.segment.file, Role::Producer) {
+        let held = || role::is_held(&self.segment.file, Role::Producer);
+        if held() {
             return Peer::Attached;
         }
-        // Pairs with the Release store in the producer's Drop.
-        match producer_page(&self.peer).closed.load(Acquire) {
-            0 => Peer::Absent,
-            _ => Peer::Closed,
+        if self.reader.closed() {
+            return Peer::Closed;
         }
+        // A successor may have come, and taken the goodbye back, between the two looks.
+        if held() { Peer::Attached } else { Peer::Absent }
     }
 
     /// The checked header.
@@ -197,56 +131,19 @@ impl<T: Message> Consumer<T> {
     pub fn info(&self) -> &Info {
         &self.segment.info
     }
-
-    fn page(&self) -> &ConsumerPage {
-        consumer_page(&self.own)
-    }
-
-    /// Moves on to a message that the producer will not overwrite at once, and says how many were
-    /// lost. `None` when the producer's own count denies that it has overtaken us.
-    #[cold]
-    fn skip_overwritten(&mut self) -> Option<u64> {
-        let capacity = u64::from(self.segment.info.capacity);
-        // Pairs with the Release store in Producer::push: every slot below is at least that new.
-        let published = producer_page(&self.peer).published.load(Acquire);
-        // A quarter of the ring is left between us and the writer.
-        let target = published.saturating_sub(capacity - capacity / 4);
-        let lost = target.checked_sub(self.next).filter(|lost| *lost > 0)?;
-        self.next = target;
-        self.lost += lost;
-        Some(lost)
-    }
 }
 
+/// Ready when there is a message.
 impl<T: Message> WakeSource for Consumer<T> {
     fn is_ready(&self) -> bool {
         self.has_message()
     }
 
     fn arm(&mut self) -> Bell<'_> {
-        self.sleeps = self.sleeps.wrapping_add(1).max(1);
-        let word = &producer_page(&self.peer).wake_word;
-        // Read before the epoch is shown: a producer that sees the epoch changes the word after it.
-        let seen = word.load(Acquire);
-        consumer_page(&self.own)
-            .sleep
-            .epoch
-            .store(self.sleeps, Relaxed);
-        self.barrier.before_looking_for_messages();
-        Bell::shared(word, seen)
+        self.reader.arm()
     }
 
     fn disarm(&mut self) {
-        self.page().sleep.epoch.store(0, Relaxed);
-    }
-
-    fn may_sleep(&self) -> bool {
-        self.barrier.is_asymmetric()
-    }
-}
-
-impl<T: Message> Drop for Consumer<T> {
-    fn drop(&mut self) {
-        self.page().sleep.epoch.store(0, Relaxed);
+        self.reader.disarm();
     }
 }

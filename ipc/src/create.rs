@@ -1,28 +1,30 @@
 //! The birth and the removal of a segment's file.
 //!
-//! A segment appears under its name only when it is complete: it is built under a temporary name
-//! and renamed, so a crash during creation never leaves something that a later start trips over.
+//! A segment appears under its name only when it is complete: it is built as a file without a name
+//! and then linked, so a crash during creation leaves nothing at all.
 
 use crate::{
     clock,
     error::Error,
+    fail::fail_point,
     header::{HEADER_BYTES, Info, Kind, MAGIC},
     message::{self, Message},
     role::{self, Role},
+    segment::is_at,
 };
 use memmap2::MmapOptions;
 use nix::{
     errno::Errno,
-    fcntl::{AT_FDCWD, OFlag, RenameFlags, open, posix_fallocate, renameat2},
+    fcntl::{AT_FDCWD, AtFlags, OFlag, open, posix_fallocate},
     sys::stat::{Mode, fchmod},
     sys::statvfs::fstatvfs,
-    unistd::{SysconfVar, sysconf, unlink},
+    unistd::{SysconfVar, linkat, sysconf, unlink},
 };
 use std::{
     fs::File,
     io::Read,
-    os::fd::OwnedFd,
-    path::{Path, PathBuf},
+    os::fd::{AsRawFd, OwnedFd},
+    path::Path,
     sync::atomic::{
         AtomicU64,
         Ordering::{Relaxed, Release},
@@ -95,25 +97,23 @@ pub fn create_board<T: Message>(path: &Path, rows: u32, mode: u32) -> Result<Inf
 ///
 /// [`Error::RoleTaken`] when it is in use.
 pub fn remove_abandoned(path: &Path) -> Result<bool, Error> {
-    let file = match open(
-        path,
-        OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK,
-        Mode::empty(),
-    ) {
-        Ok(file) => Some(File::from(file)),
-        Err(Errno::ENOENT) => return Ok(false),
-        Err(Errno::ELOOP) => None,
-        Err(error) => return Err(Error::io("open", path, error)),
-    };
-    if let Some(file) = &file {
-        for role in [Role::Producer, Role::Consumer] {
-            if role::is_held(file, role) {
-                return Err(Error::RoleTaken {
-                    path: path.to_owned(),
-                    role,
-                });
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    match open(path, flags | OFlag::O_RDWR, Mode::empty()) {
+        Ok(file) => {
+            let file = File::from(file);
+            // Taken, not asked for: whoever attaches meanwhile finds its role taken, or the name gone.
+            for role in [Role::Producer, Role::Consumer] {
+                role::take(&file, role, path)?;
+            }
+            if !is_at(&file, path) {
+                // Somebody else has removed it, and perhaps created the next one.
+                return Ok(false);
             }
         }
+        Err(Errno::ENOENT) => return Ok(false),
+        // A symbolic link, a directory, a socket: no role in it can be held.
+        Err(Errno::ELOOP | Errno::EISDIR | Errno::ENXIO) => {}
+        Err(error) => return Err(Error::io("open", path, error)),
     }
     unlink(path).map_err(|error| Error::io("remove", path, error))?;
     Ok(true)
@@ -152,31 +152,41 @@ fn create<T: Message>(path: &Path, options: RingOptions) -> Result<Info, Error> 
             options.mode
         )));
     }
-    let temporary = temporary_name(path, info.instance);
-    let result = build(&temporary, &info, options.mode).and_then(|()| publish(&temporary, path));
-    if result.is_err() {
-        // The cause is more telling than a failure to clean up after it.
-        let _ = unlink(&temporary);
-    }
-    result.map(|()| info)
+    let file = build(&info, options.mode)?;
+    fail_point!("create: header written");
+    publish(&file, path)?;
+    fail_point!("create: published");
+    Ok(info)
 }
 
-/// Creates, allocates and fills the file under its temporary name.
-fn build(temporary: &Path, info: &Info, mode: u32) -> Result<(), Error> {
-    let flags =
-        OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let file: OwnedFd = open(temporary, flags, Mode::S_IRUSR | Mode::S_IWUSR)
-        .map_err(|error| Error::io("create", temporary, error))?;
+/// Creates, allocates and fills a file that has no name yet: a crash leaves nothing behind.
+fn build(info: &Info, mode: u32) -> Result<File, Error> {
+    let path = &info.path;
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let flags = OFlag::O_TMPFILE | OFlag::O_RDWR | OFlag::O_CLOEXEC;
+    let file = open(directory, flags, Mode::S_IRUSR | Mode::S_IWUSR).map_err(|error| match error {
+        Errno::EOPNOTSUPP => Error::Options {
+            path: path.clone(),
+            reason: format!("the file system of {} has no files without a name; use a tmpfs such as /dev/shm", directory.display()),
+        },
+        error => Error::io("create", path, error),
+    })?;
+    fail_point!("create: unnamed");
     fchmod(&file, Mode::from_bits_truncate(mode))
-        .map_err(|error| Error::io("set the mode of", temporary, error))?;
+        .map_err(|error| Error::io("set the mode of", path, error))?;
     allocate(&file, info)?;
+    fail_point!("create: allocated");
+    let file = File::from(file);
     let map = MmapOptions::new()
         .len(HEADER_BYTES)
-        .map_raw(&File::from(file))
-        .map_err(|error| Error::io("map the header of", temporary, error))?;
+        .map_raw(&file)
+        .map_err(|error| Error::io("map the header of", path, error))?;
     let words: &[AtomicU64] =
-        // SAFETY: the mapping is page-aligned, HEADER_BYTES long and lives to the end of this function; nobody
-        // else knows the temporary name, and atomics could be shared anyway.
+        // SAFETY: the mapping is page-aligned, HEADER_BYTES long and lives to the end of this function; the
+        // file has no name, and atomics could be shared anyway.
         unsafe { std::slice::from_raw_parts(map.as_ptr().cast(), HEADER_BYTES / 8) };
     let bytes = info.encode()?;
     for (word, value) in words.iter().zip(bytes.chunks_exact(8)).skip(1) {
@@ -187,7 +197,8 @@ fn build(temporary: &Path, info: &Info, mode: u32) -> Result<(), Error> {
     }
     // Pairs with the Acquire load in read_header: a visible magic means a complete header.
     words[0].store(MAGIC.to_le(), Release);
-    Ok(())
+    drop(map);
+    Ok(file)
 }
 
 /// Really allocates, so that a full file system is an error here and never a signal later.
@@ -195,7 +206,14 @@ fn allocate(file: &OwnedFd, info: &Info) -> Result<(), Error> {
     let needed = info.file_length();
     let length =
         i64::try_from(needed).map_err(|_| Error::io("allocate", &info.path, Errno::EFBIG))?;
-    match posix_fallocate(file, 0, length) {
+    let allocated = loop {
+        match posix_fallocate(file, 0, length) {
+            // A signal made the kernel give up half-way.
+            Err(Errno::EINTR) => {}
+            result => break result,
+        }
+    };
+    match allocated {
         Ok(()) => Ok(()),
         Err(Errno::ENOSPC) => {
             // posix_fallocate may have filled the rest: give it back before asking how much there was.
@@ -214,13 +232,14 @@ fn allocate(file: &OwnedFd, info: &Info) -> Result<(), Error> {
 }
 
 /// Gives the finished file its name, unless that name is taken.
-fn publish(temporary: &Path, path: &Path) -> Result<(), Error> {
-    match renameat2(
+fn publish(file: &File, path: &Path) -> Result<(), Error> {
+    let unnamed = format!("/proc/self/fd/{}", file.as_raw_fd());
+    match linkat(
         AT_FDCWD,
-        temporary,
+        unnamed.as_str(),
         AT_FDCWD,
         path,
-        RenameFlags::RENAME_NOREPLACE,
+        AtFlags::AT_SYMLINK_FOLLOW,
     ) {
         Ok(()) => Ok(()),
         Err(Errno::EEXIST) => Err(Error::Exists {
@@ -228,14 +247,6 @@ fn publish(temporary: &Path, path: &Path) -> Result<(), Error> {
         }),
         Err(error) => Err(Error::io("publish", path, error)),
     }
-}
-
-fn temporary_name(path: &Path, instance: u64) -> PathBuf {
-    let name = path
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    path.with_file_name(format!(".{name}.{instance:016x}.tmp"))
 }
 
 fn random_u64(path: &Path) -> Result<u64, Error> {

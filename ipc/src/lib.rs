@@ -35,37 +35,55 @@
 //! |---|---|
 //! | `message` | schema text, fingerprint, difference of two schemas |
 //! | `header`, `create`, `segment` | the file: geometry, creation, per-role mapping |
+//! | `pages`, `memory` | what lies in it: counters by role, slots |
 //! | `slot` | the line protocol |
-//! | `producer`, `consumer`, `observer` | one role each |
+//! | `writer`, `reader` | the two halves of the ring's protocol, on whatever memory |
+//! | `producer`, `consumer`, `observer` | one role each, on a file |
 //! | `board` | the latest value by index: one writer, any readers |
 //! | `role` | who holds a role, by kernel lock, never by PID |
-//! | `wait` | spin, yield, sleep; waking without a tax on the producer |
-//! | `stats` | counters and the latency histogram in the segment |
+//! | `wait`, `barrier`, `futex` | spin, yield, sleep; waking without a tax on the producer |
+//! | `histogram` | hop latency in the segment |
 
+// The `message!` macro names the crate; its own unit tests use it too.
+#[cfg(test)]
+extern crate self as ipc;
+
+mod barrier;
 mod board;
 pub mod clock;
 mod consumer;
 mod create;
 mod error;
+mod fail;
+mod futex;
 mod header;
+mod histogram;
+mod memory;
 mod message;
+#[cfg(all(test, loom))]
+mod models;
 mod observer;
+mod pages;
 mod producer;
+mod reader;
 mod role;
 mod segment;
 mod slot;
-mod stats;
+mod sync;
 mod wait;
+mod writer;
 
-pub use board::{BoardReader, BoardWriter, Row};
+pub use board::{BoardError, BoardReader, BoardWriter, Row};
 pub use bytemuck;
 pub use consumer::{Consumer, Received};
 pub use create::{RingOptions, create_board, create_ring, remove_abandoned};
 pub use error::{Error, PushError};
+#[cfg(feature = "fail-points")]
+pub use fail::FAIL_POINTS;
 pub use header::{Info, Kind};
+pub use histogram::Histogram;
 pub use message::{Field, Message, difference, fingerprint, schema};
 pub use observer::{Observer, Statistics};
 pub use producer::Producer;
 pub use role::{Peer, Role};
-pub use stats::Histogram;
 pub use wait::{Bell, Doorbell, Ladder, Waiter, WakeSource};

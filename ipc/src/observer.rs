@@ -3,27 +3,24 @@
 use crate::{
     error::Error,
     header::Info,
+    histogram::Histogram,
+    memory::Memory,
     message::Message,
+    pages::MOST,
     role::{self, Role},
-    segment::{Access, Segment, consumer_page, producer_page},
-    slot::{Slots, whole},
-    stats::Histogram,
+    segment::{Access, Segment},
+    slot::whole,
 };
-use memmap2::MmapRaw;
-use std::{
-    path::Path,
-    sync::atomic::Ordering::{Acquire, Relaxed},
-};
+use std::{path::Path, sync::atomic::Ordering::Relaxed};
 
 /// A reader of a segment's counters and messages that no role notices.
 pub struct Observer {
     segment: Segment,
-    producer: MmapRaw,
-    consumer: MmapRaw,
-    slots: MmapRaw,
+    memory: Memory,
 }
 
-/// The counters of a ring at one moment. Each is exact; together they may be some messages apart.
+/// The counters of a ring at one moment. Position and loss belong together; the producer's counters
+/// may be some messages ahead of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Statistics {
     /// Messages published since creation.
@@ -52,15 +49,14 @@ impl Observer {
     /// [`Error::NotFound`], [`Error::Invalid`] and [`Error::Format`] as their texts say.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let segment = Segment::open(path, Access::Read)?;
-        let producer = segment.map(segment.info.producer_region(), Access::Read)?;
-        let consumer = segment.map(segment.info.consumer_region(), Access::Read)?;
-        let slots = segment.map(segment.info.slot_region(), Access::Read)?;
-        Ok(Self {
-            segment,
-            producer,
-            consumer,
-            slots,
-        })
+        let info = &segment.info;
+        let maps = [
+            segment.map(info.producer_region(), Access::Read)?,
+            segment.map(info.consumer_region(), Access::Read)?,
+            segment.map(info.slot_region(), Access::Read)?,
+        ];
+        let memory = Memory::mapped(info, maps);
+        Ok(Self { segment, memory })
     }
 
     /// The checked header.
@@ -72,17 +68,17 @@ impl Observer {
     /// The counters now. Two system calls.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        let cursor = &consumer_page(&self.consumer).cursor;
-        // The consumer's side first, so that its position is never seen ahead of the count.
-        let (position, lost) = (cursor.position.load(Acquire), cursor.lost.load(Relaxed));
-        let page = producer_page(&self.producer);
+        // The consumer's side first, so that its position is as little as possible ahead of the count.
+        let cursor = self.memory.consumer().cursor.observe();
+        let (count, wake) = (&self.memory.producer().count, &self.memory.producer().wake);
         Statistics {
-            published: page.published.load(Acquire),
-            position,
-            consumed: position.saturating_sub(lost),
-            lost,
-            full: page.full.load(Relaxed),
-            wakes: page.wakes.load(Relaxed),
+            // The producer counts after it publishes, so a message may be consumed before it counts.
+            published: count.published.load(Relaxed).max(cursor.position),
+            position: cursor.position,
+            consumed: cursor.position.saturating_sub(cursor.lost),
+            lost: cursor.lost,
+            full: count.full.load(Relaxed),
+            wakes: wake.wakes.load(Relaxed),
             producer_attached: role::is_held(&self.segment.file, Role::Producer),
             consumer_attached: role::is_held(&self.segment.file, Role::Consumer),
         }
@@ -91,7 +87,7 @@ impl Observer {
     /// The latency from push to pop, as the consumer recorded it.
     #[must_use]
     pub fn histogram(&self) -> Histogram {
-        consumer_page(&self.consumer).histogram.snapshot()
+        self.memory.consumer().histogram.snapshot()
     }
 
     /// Message number `sequence` of a ring, if its slot still holds it whole.
@@ -101,14 +97,14 @@ impl Observer {
     /// [`Error::Layout`] when the ring does not carry `T`, [`Error::Kind`] for a board.
     pub fn read<T: Message>(&self, sequence: u64) -> Result<Option<T>, Error> {
         self.segment.expect::<T>(false)?;
-        // SAFETY: the mapping covers the slot region of this checked segment and outlives the value;
-        // it is only read.
-        let slots = unsafe { Slots::<T>::new(self.slots.as_ptr(), &self.segment.info) };
-        if sequence > u64::MAX / 4 || slots.word(sequence) != whole(sequence) {
+        if sequence > MOST {
             return Ok(None);
         }
-        Ok(slots
-            .read_untorn(sequence, whole(sequence))
-            .map(|read| read.message))
+        // SAFETY: `expect` has compared the layouts, size included.
+        let slot = unsafe { self.memory.slot::<T>(sequence) };
+        if slot.state() != whole(sequence) {
+            return Ok(None);
+        }
+        Ok(slot.read_untorn(whole(sequence)).map(|read| read.message))
     }
 }

@@ -52,11 +52,12 @@ pub(crate) fn take(file: &File, role: Role, path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Whether another open file description holds the role. A read-only `file` suffices to ask.
+/// Whether another open file description holds the role. A read-only `file` suffices to ask. Where
+/// the kernel does not answer, yes: nothing may be taken from somebody who may be there.
 pub(crate) fn is_held(file: &File, role: Role) -> bool {
     let mut question = region(role);
-    fcntl(file, FcntlArg::F_OFD_GETLK(&mut question)).is_ok()
-        && i32::from(question.l_type) != libc::F_UNLCK
+    fcntl(file, FcntlArg::F_OFD_GETLK(&mut question)).is_err()
+        || i32::from(question.l_type) != libc::F_UNLCK
 }
 
 fn region(role: Role) -> libc::flock {

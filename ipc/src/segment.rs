@@ -12,14 +12,13 @@ use crate::{
     header::{FORMAT, HEADER_BYTES, Info, Kind},
     message::{self, Message},
     role::{self, Role},
-    stats::{ConsumerPage, ProducerPage},
 };
-use memmap2::{MmapOptions, MmapRaw};
+use memmap2::{Advice, MmapOptions, MmapRaw};
 use nix::{
     errno::Errno,
     fcntl::{OFlag, open},
-    sys::stat::{Mode, SFlag, fstat},
-    unistd::geteuid,
+    sys::stat::{FileStat, Mode, SFlag, fstat, lstat},
+    unistd::{Gid, getegid, geteuid, getgroups},
 };
 use std::{
     fs::File,
@@ -73,25 +72,20 @@ impl Segment {
             Err(error) => return Err(Error::io("open", path, error)),
         };
         let status = fstat(&file).map_err(|error| Error::io("examine", path, error))?;
-        if SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
-            return Err(Error::Invalid {
-                path: path.to_owned(),
-                reason: "not a regular file".into(),
-            });
-        }
-        let us = geteuid();
-        if status.st_uid != us.as_raw() && status.st_uid != 0 && !us.is_root() {
-            let reason = format!(
-                "owned by user {}, neither us ({us}) nor root",
-                status.st_uid
-            );
+        check_file(&status).map_err(|reason| Error::Invalid {
+            path: path.to_owned(),
+            reason,
+        })?;
+        let length = u64::try_from(status.st_size).unwrap_or(0);
+        let info = Info::parse(path, &read_header(path, &file, length)?, length)?;
+        // st_blocks counts 512 bytes. A sparse copy would end in SIGBUS when its file system is full.
+        if u64::try_from(status.st_blocks).unwrap_or(0) * 512 < length {
+            let reason = "not really allocated, a sparse copy".into();
             return Err(Error::Invalid {
                 path: path.to_owned(),
                 reason,
             });
         }
-        let length = u64::try_from(status.st_size).unwrap_or(0);
-        let info = Info::parse(path, &read_header(path, &file, length)?, length)?;
         Ok(Self {
             info,
             file,
@@ -123,7 +117,16 @@ impl Segment {
 
     /// Takes a role for the life of this value.
     pub(crate) fn take(&self, role: Role) -> Result<(), Error> {
-        role::take(&self.file, role, &self.info.path)
+        role::take(&self.file, role, &self.info.path)?;
+        // The file may have been removed, and another created in its place, since it was opened: a
+        // role in a ring that nobody else can find would swallow every message.
+        if is_at(&self.file, &self.info.path) {
+            Ok(())
+        } else {
+            Err(Error::NotFound {
+                path: self.info.path.clone(),
+            })
+        }
     }
 
     /// Maps a region, touching every page at once so that none is touched first on the hot path.
@@ -134,7 +137,11 @@ impl Segment {
             Access::Write if self.writable => options.map_raw(&self.file),
             _ => options.map_raw_read_only(&self.file),
         };
-        map.map_err(|error| Error::io("map", &self.info.path, error))
+        let map = map.map_err(|error| Error::io("map", &self.info.path, error))?;
+        // A child that inherited the mapping would be a second writer.
+        map.advise(Advice::DontFork)
+            .map_err(|error| Error::io("keep from children", &self.info.path, error))?;
+        Ok(map)
     }
 }
 
@@ -166,17 +173,75 @@ fn read_header(path: &Path, file: &File, length: u64) -> Result<Vec<u8>, Error> 
         .collect())
 }
 
-/// The producer's page in a mapping.
-pub(crate) fn producer_page(map: &MmapRaw) -> &ProducerPage {
-    assert!(map.len() >= size_of::<ProducerPage>());
-    // SAFETY: page-aligned and long enough (asserted); every field is an atomic, for which any bytes
-    // are valid; a read-only mapping is only ever loaded from by the roles that hold one.
-    unsafe { &*map.as_ptr().cast() }
+/// Whether the name still leads to this very file.
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |status: FileStat| (status.st_dev, status.st_ino);
+    fstat(file)
+        .map(identity)
+        .is_ok_and(|ours| lstat(path).map(identity).is_ok_and(|theirs| ours == theirs))
 }
 
-/// The consumer's region in a mapping.
-pub(crate) fn consumer_page(map: &MmapRaw) -> &ConsumerPage {
-    assert!(map.len() >= size_of::<ConsumerPage>());
-    // SAFETY: as in producer_page.
-    unsafe { &*map.as_ptr().cast() }
+/// Refuses what no segment of ours can be, before anything in it is looked at.
+fn check_file(status: &FileStat) -> Result<(), String> {
+    if SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+        return Err("not a regular file".into());
+    }
+    let us = geteuid();
+    if status.st_mode & 0o007 != 0 {
+        return Err(format!(
+            "its mode {:o} gives rights to everybody",
+            status.st_mode & 0o777
+        ));
+    }
+    let of_our_group = || {
+        let group = Gid::from_raw(status.st_gid);
+        group == getegid() || getgroups().is_ok_and(|groups| groups.contains(&group))
+    };
+    let shared_with_us = status.st_mode & 0o060 != 0 && of_our_group();
+    if status.st_uid == us.as_raw() || status.st_uid == 0 || us.is_root() || shared_with_us {
+        Ok(())
+    } else {
+        Err(format!(
+            "owned by user {}, neither us ({us}) nor root, nor shared with a group of ours",
+            status.st_uid
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{RingOptions, create_ring, remove_abandoned};
+
+    #[expect(unreachable_pub, reason = "the macro makes messages for others to see")]
+    mod number {
+        crate::message! {
+            /// A number.
+            pub struct Number v1 {
+                /// It.
+                value: u64 = "count",
+            }
+        }
+    }
+    use number::Number;
+
+    /// Opened, then removed and created anew by somebody else before the role is taken: the role in
+    /// the old file would be one that nobody can find.
+    #[test]
+    fn a_role_in_a_file_that_has_been_replaced_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("test.ring");
+        create_ring::<Number>(&path, RingOptions::default()).unwrap();
+        let segment = Segment::open(&path, Access::Write).unwrap();
+        assert!(remove_abandoned(&path).unwrap());
+        assert!(matches!(
+            segment.take(Role::Producer),
+            Err(Error::NotFound { .. })
+        ));
+        create_ring::<Number>(&path, RingOptions::default()).unwrap();
+        assert!(matches!(
+            segment.take(Role::Consumer),
+            Err(Error::NotFound { .. })
+        ));
+    }
 }

@@ -1,22 +1,16 @@
-//! Waiting for the first of several rings, and waking a sleeper without taxing the producer.
-//!
-//! The ladder: spin, yield, sleep on a futex. Before it sleeps, the consumer stores its epoch (S1),
-//! runs a barrier on every core (B), and looks for messages once more (S2). The producer publishes
-//! (P1), and looks for an epoch (P2). The barrier is asymmetric: the sleeper pays with `membarrier`,
-//! the producer needs only to keep its compiler from swapping P1 and P2. Either P2 sees the epoch
-//! and wakes, or S2 sees the message. Where the kernel refuses `membarrier`, the producer runs a
-//! full fence, and a sleeper without it never sleeps longer than [`UNSURE_SLEEP`].
+//! Waiting for the first of several sources: spin, yield, sleep until woken.
 
-use crate::clock;
-use nix::libc;
+use crate::{
+    barrier,
+    fail::fail_point,
+    futex::{self, MOST_WORDS, Scope, Seen, Waits},
+    pages::{SleepLine, WakeLine, add},
+    sync::{AtomicU32, fence},
+};
 use std::{
     sync::{
         Arc,
-        atomic::{
-            AtomicU32,
-            Ordering::{Acquire, Relaxed, Release, SeqCst},
-            compiler_fence, fence,
-        },
+        atomic::Ordering::{Acquire, Relaxed, Release, SeqCst},
     },
     time::Duration,
 };
@@ -25,8 +19,11 @@ use std::{
 const UNSURE_SLEEP: Duration = Duration::from_millis(1);
 /// Longest sleep at all, so that a loop gets to its housekeeping.
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
-/// Most futexes in one `futex_waitv` call.
-const MOST_SOURCES: usize = 128;
+/// Rounds of spinning before a loop that may sleep begins to yield, and before it sleeps.
+const SPINS: u32 = 16;
+const YIELDS: u32 = 2;
+/// Pauses between two looks for room: looking takes the reader's line away from it.
+const PAUSES: u32 = 64;
 
 /// How far down the ladder a loop may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,45 +34,21 @@ pub enum Ladder {
     Sleep,
 }
 
-/// Something that a loop can wait for: a ring's consumer, or a [`Doorbell`].
+/// Something that a loop can wait for: a ring's consumer (a message), its producer (room), or a
+/// [`Doorbell`]'s owner.
 pub trait WakeSource {
-    /// Whether there is something to take.
+    /// Whether there is something to do.
     fn is_ready(&self) -> bool;
-    /// Announces that this loop is about to sleep. What becomes ready afterwards rings the bell.
+    /// Announces that this loop is about to sleep. What becomes ready afterwards rings the bell, if
+    /// the waiter has run its barrier in between.
     fn arm(&mut self) -> Bell<'_>;
     /// Takes the announcement back.
     fn disarm(&mut self);
-    /// Whether a ring of the bell can be relied upon.
-    fn may_sleep(&self) -> bool {
-        true
-    }
 }
 
-/// A futex word with the value that it had when its source was armed.
-pub struct Bell<'source> {
-    word: &'source AtomicU32,
-    seen: u32,
-    flags: u32,
-}
-
-impl<'source> Bell<'source> {
-    /// A bell in memory shared between processes.
-    pub(crate) const fn shared(word: &'source AtomicU32, seen: u32) -> Self {
-        Self {
-            word,
-            seen,
-            flags: FUTEX2_SIZE_U32,
-        }
-    }
-
-    const fn private(word: &'source AtomicU32, seen: u32) -> Self {
-        Self {
-            word,
-            seen,
-            flags: FUTEX2_SIZE_U32 | FUTEX2_PRIVATE,
-        }
-    }
-}
+/// What rings when an armed source becomes ready.
+#[derive(Clone, Copy)]
+pub struct Bell<'source>(pub(crate) Seen<'source>);
 
 /// Waits by the ladder.
 #[derive(Debug)]
@@ -103,50 +76,100 @@ impl Waiter {
     pub fn wait(&mut self, sources: &mut [&mut dyn WakeSource]) {
         self.rounds = self.rounds.saturating_add(1);
         match (self.ladder, self.rounds) {
-            (Ladder::Spin, _) | (Ladder::Sleep, ..=16) => std::hint::spin_loop(),
-            (Ladder::Sleep, ..=18) => std::thread::yield_now(),
+            (Ladder::Spin, _) | (Ladder::Sleep, ..=SPINS) => std::hint::spin_loop(),
+            (Ladder::Sleep, rounds) if rounds <= SPINS + YIELDS => std::thread::yield_now(),
             (Ladder::Sleep, _) => sleep(sources),
         }
     }
 
-    /// Waits for something that cannot ring, such as room in a full ring: spins, then yields.
+    /// As [`Waiter::wait`], for a producer that waits for room. It looks less often: every look takes
+    /// the consumer's line away from the consumer.
     #[inline]
-    pub fn wait_blind(&mut self) {
-        self.rounds = self.rounds.saturating_add(1);
-        match (self.ladder, self.rounds) {
-            (Ladder::Spin, _) | (Ladder::Sleep, ..=16) => std::hint::spin_loop(),
-            (Ladder::Sleep, _) => std::thread::yield_now(),
-        }
+    pub fn wait_for_room(&mut self, producer: &mut dyn WakeSource) {
+        (0..PAUSES).for_each(|_| std::hint::spin_loop());
+        self.wait(&mut [producer]);
     }
 }
 
 /// Sleeps until one of the sources rings, or a time-out.
 fn sleep(sources: &mut [&mut dyn WakeSource]) {
-    let sure = sources.len() <= MOST_SOURCES && sources.iter().all(|source| source.may_sleep());
-    let limit = if sure { LONGEST_SLEEP } else { UNSURE_SLEEP };
-    let mut waiters = [FutexWaitv::default(); MOST_SOURCES];
-    let mut armed = 0;
-    let mut ready = false;
-    for (source, waiter) in sources.iter_mut().zip(&mut waiters) {
-        let bell = source.arm();
-        *waiter = FutexWaitv::of(&bell);
-        armed += 1;
-        // S2: after arming, or a message pushed just before the epoch showed would be slept through.
-        ready |= source.is_ready();
+    let mut waits = Waits::none();
+    for source in sources.iter_mut() {
+        waits.add(source.arm().0);
     }
-    if !ready {
-        futex_wait_any(&waiters[..armed], limit);
+    let reliable = barrier::before_looking_for_work() && sources.len() <= MOST_WORDS;
+    let limit = if reliable {
+        LONGEST_SLEEP
+    } else {
+        UNSURE_SLEEP
+    };
+    // S2: after the barrier, or what was published just before the epoch showed would be slept through.
+    if !sources.iter().any(|source| source.is_ready()) {
+        waits.sleep(limit, UNSURE_SLEEP);
     }
     for source in sources.iter_mut() {
         source.disarm();
     }
 }
 
+/// One role's announcements of its sleeps, on its own line of the segment.
+#[derive(Debug)]
+pub(crate) struct Sleeper {
+    epoch: u32,
+}
+
+impl Sleeper {
+    /// Continues the epochs of the last holder of the role, awake.
+    pub(crate) fn resume(line: &SleepLine) -> Self {
+        let epoch = line.epoch.load(Relaxed);
+        let epoch = epoch.wrapping_add(epoch % 2);
+        line.epoch.store(epoch, Relaxed);
+        Self { epoch }
+    }
+
+    /// S1: shows a new, odd epoch. The bell is the other side's word.
+    pub(crate) fn announce<'word>(
+        &mut self,
+        line: &SleepLine,
+        word: &'word AtomicU32,
+    ) -> Bell<'word> {
+        // Read before the epoch is shown: a waker that sees the epoch changes the word after it.
+        let value = word.load(Acquire);
+        self.epoch = self.epoch.wrapping_add(1) | 1;
+        line.epoch.store(self.epoch, Relaxed);
+        Bell(Seen {
+            word,
+            value,
+            scope: Scope::Shared,
+        })
+    }
+
+    /// Shows an even epoch.
+    pub(crate) fn withdraw(&mut self, line: &SleepLine) {
+        self.epoch = self.epoch.wrapping_add(self.epoch % 2);
+        line.epoch.store(self.epoch, Relaxed);
+    }
+}
+
+/// Changes a word that the other side's sleeper may wait on, and wakes it.
+pub(crate) fn wake_shared(word: &AtomicU32) {
+    word.fetch_add(1, Release);
+    fail_point!("wake: word changed");
+    futex::wake(word, Scope::Shared);
+}
+
+/// As [`wake_shared`], counted.
+#[cold]
+pub(crate) fn wake_peer(line: &WakeLine) {
+    add(&line.wakes, 1);
+    wake_shared(&line.word);
+}
+
 /// Rings within one process: wakes the loop that waits for its owner.
 #[derive(Debug, Default)]
 pub struct Doorbell {
     word: AtomicU32,
-    epoch: AtomicU32,
+    armed: AtomicU32,
 }
 
 impl Doorbell {
@@ -159,153 +182,28 @@ impl Doorbell {
     /// Wakes the sleeper, if there is one. To be called after what it waits for has been published.
     #[inline]
     pub fn ring(&self) {
-        // Pairs with the fence in arm: either we see the epoch, or the sleeper sees what was
-        // published.
+        // Pairs with the fence in before_looking_for_work: either we see the mark, or the sleeper
+        // sees what was published.
         fence(SeqCst);
-        if self.epoch.load(Relaxed) != 0 {
+        if self.armed.load(Relaxed) != 0 {
             self.word.fetch_add(1, Release);
-            futex_wake(&self.word, libc::FUTEX_PRIVATE_FLAG);
+            futex::wake(&self.word, Scope::Private);
         }
     }
 
     /// Announces a sleep; see [`WakeSource::arm`].
     pub fn arm(&self) -> Bell<'_> {
-        let seen = self.word.load(Acquire);
-        self.epoch.store(1, Relaxed);
-        // Pairs with the fence in ring.
-        fence(SeqCst);
-        Bell::private(&self.word, seen)
+        let value = self.word.load(Acquire);
+        self.armed.store(1, Relaxed);
+        Bell(Seen {
+            word: &self.word,
+            value,
+            scope: Scope::Private,
+        })
     }
 
     /// Takes the announcement back; see [`WakeSource::disarm`].
     pub fn disarm(&self) {
-        self.epoch.store(0, Relaxed);
-    }
-}
-
-/// Which half of the asymmetric barrier this process runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Barrier {
-    /// `membarrier` works: registered as a waker, or able to run it as a sleeper.
-    Asymmetric,
-    /// It is refused: full fences.
-    Fence,
-}
-
-impl Barrier {
-    /// For a producer: registers this process to be reached by other processes' barriers.
-    pub(crate) fn for_waker() -> Self {
-        Self::if_accepted(libc::MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED)
-    }
-
-    /// For a consumer: finds out whether it may run barriers.
-    pub(crate) fn for_sleeper() -> Self {
-        Self::if_accepted(libc::MEMBARRIER_CMD_GLOBAL_EXPEDITED)
-    }
-
-    fn if_accepted(command: libc::c_int) -> Self {
-        if membarrier(command) {
-            Self::Asymmetric
-        } else {
-            Self::Fence
-        }
-    }
-
-    pub(crate) fn is_asymmetric(self) -> bool {
-        self == Self::Asymmetric
-    }
-
-    /// Between P1 and P2. Pairs with before_looking_for_messages.
-    #[inline]
-    pub(crate) fn before_looking_for_sleepers(self) {
-        match self {
-            Self::Asymmetric => compiler_fence(SeqCst),
-            Self::Fence => fence(SeqCst),
-        }
-    }
-
-    /// Between S1 and S2. Pairs with before_looking_for_sleepers of every registered process.
-    pub(crate) fn before_looking_for_messages(self) {
-        fence(SeqCst);
-        if self == Self::Asymmetric {
-            membarrier(libc::MEMBARRIER_CMD_GLOBAL_EXPEDITED);
-        }
-    }
-}
-
-fn membarrier(command: libc::c_int) -> bool {
-    // SAFETY: membarrier takes three integers and touches no memory of ours.
-    unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
-}
-
-/// Changes a futex word that a sleeper in another process may wait on, and wakes it.
-pub(crate) fn wake_shared(word: &AtomicU32) {
-    word.fetch_add(1, Release);
-    futex_wake(word, 0);
-}
-
-fn futex_wake(word: &AtomicU32, private: libc::c_int) {
-    // SAFETY: FUTEX_WAKE only uses the address, which is valid for as long as the reference.
-    unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word.as_ptr(),
-            libc::FUTEX_WAKE | private,
-            i32::MAX,
-        )
-    };
-}
-
-const FUTEX2_SIZE_U32: u32 = 2;
-const FUTEX2_PRIVATE: u32 = 128;
-
-/// `struct futex_waitv` of the kernel.
-#[repr(C)]
-#[derive(Clone, Copy, Default)]
-struct FutexWaitv {
-    value: u64,
-    address: u64,
-    flags: u32,
-    reserved: u32,
-}
-
-impl FutexWaitv {
-    fn of(bell: &Bell<'_>) -> Self {
-        Self {
-            value: u64::from(bell.seen),
-            address: bell.word.as_ptr() as u64,
-            flags: bell.flags,
-            reserved: 0,
-        }
-    }
-}
-
-/// Waits until one of the words has changed, is woken, or the time is up. A kernel without
-/// `futex_waitv` (before 5.16) sleeps for [`UNSURE_SLEEP`] instead.
-fn futex_wait_any(waiters: &[FutexWaitv], limit: Duration) {
-    let due = u128::from(clock::mono_ns()) + limit.as_nanos();
-    let timeout = libc::timespec {
-        tv_sec: i64::try_from(due / 1_000_000_000).unwrap_or(i64::MAX),
-        tv_nsec: i64::try_from(due % 1_000_000_000).unwrap_or(0),
-    };
-    // SAFETY: the array holds `len` initialised entries, whose words outlive the call because the
-    // sources are borrowed by the caller; the kernel only reads all of it.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_futex_waitv,
-            waiters.as_ptr(),
-            waiters.len(),
-            0,
-            &raw const timeout,
-            libc::CLOCK_MONOTONIC,
-        )
-    };
-    if result < 0
-        && matches!(
-            nix::errno::Errno::last(),
-            nix::errno::Errno::ENOSYS | nix::errno::Errno::EINVAL
-        )
-    {
-        std::thread::sleep(UNSURE_SLEEP);
+        self.armed.store(0, Relaxed);
     }
 }

@@ -1,6 +1,6 @@
 //! The laws of a board: the latest value, whole, by index.
 
-use ipc::{BoardReader, BoardWriter, create_board};
+use ipc::{BoardError, BoardReader, BoardWriter, create_board};
 use std::os::unix::fs::FileExt;
 
 ipc::message! {
@@ -23,24 +23,27 @@ fn readers_see_the_latest_value_whole_while_it_is_written() {
     create_board::<Value>(&path, 4, 0o600).unwrap();
     let mut writer = BoardWriter::<Value>::attach(&path).unwrap();
     let reader = BoardReader::<Value>::open(&path).unwrap();
-    assert_eq!(reader.read(2), None, "never written");
+    assert_eq!(reader.read(2), Ok(None), "never written");
     let writing = std::thread::spawn(move || {
         for number in 1..=COUNT {
-            assert!(writer.write(2, &value(number)));
+            writer.write(2, &value(number)).unwrap();
         }
-        assert!(!writer.write(4, &value(1)), "outside the board");
+        assert_eq!(
+            writer.write(4, &value(1)),
+            Err(BoardError::Outside { index: 4, rows: 4 })
+        );
     });
     let mut last = 0;
     while last < COUNT {
-        if let Some(row) = reader.read(2) {
+        if let Ok(Some(row)) = reader.read(2) {
             assert_eq!(row.value, value(row.version), "torn");
             assert!(row.version >= last, "went back");
             last = row.version;
         }
     }
     writing.join().unwrap();
-    assert_eq!(reader.read(2).unwrap().version, COUNT);
-    assert_eq!(reader.read(4), None);
+    assert_eq!(reader.read(2).unwrap().unwrap().version, COUNT);
+    assert!(reader.read(4).is_err());
 }
 
 #[test]
@@ -49,16 +52,16 @@ fn a_row_left_half_written_is_not_shown_and_is_written_again() {
     let path = directory.path().join("test.board");
     create_board::<Value>(&path, 4, 0o600).unwrap();
     let mut writer = BoardWriter::<Value>::attach(&path).unwrap();
-    writer.write(1, &value(1));
+    writer.write(1, &value(1)).unwrap();
     drop(writer);
     // Marked "being written" for the second time: 2n + 1 with n = 1.
     let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
     file.write_all_at(&3_u64.to_ne_bytes(), 4 * 4096 + 64)
         .unwrap();
     let reader = BoardReader::<Value>::open(&path).unwrap();
-    assert_eq!(reader.read(1), None);
+    assert_eq!(reader.read(1), Err(BoardError::BeingWritten { index: 1 }));
     let mut successor = BoardWriter::<Value>::attach(&path).unwrap();
-    successor.write(1, &value(2));
-    let row = reader.read(1).unwrap();
+    successor.write(1, &value(2)).unwrap();
+    let row = reader.read(1).unwrap().unwrap();
     assert_eq!((row.value, row.version), (value(2), 2));
 }

@@ -203,9 +203,9 @@ fn only_the_abandoned_is_removed() {
     drop(consumer);
     assert!(remove_abandoned(&path).unwrap());
     assert!(!remove_abandoned(&path).unwrap());
-    let half_created = directory.path().join(".x.ring.0123.tmp");
-    fs::write(&half_created, b"half").unwrap();
-    assert!(remove_abandoned(&half_created).unwrap());
+    let fragment = directory.path().join("fragment.ring");
+    fs::write(&fragment, b"half").unwrap();
+    assert!(remove_abandoned(&fragment).unwrap());
 }
 
 #[test]

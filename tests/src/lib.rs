@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod mutants;
 pub mod programs;
 pub mod recorded;
 pub mod scratch;

@@ -93,9 +93,9 @@ fn relearn(shard: &mut Shard, board: &BoardReader<PriceUpdate>, figures: &mut Fi
     }
 }
 
-/// A market's row, if it has one that can be read.
+/// A market's row, if it has one. One that is being written just now is sent right after.
 fn last_word(board: &BoardReader<PriceUpdate>, market: u32) -> Option<PriceUpdate> {
-    board.read(market).map(|row| row.value)
+    board.read(market).ok().flatten().map(|row| row.value)
 }
 
 fn send(
@@ -192,10 +192,11 @@ mod tests {
         };
         let (mut shard, mut figures) = (Shard::new(0, model, 1), Figures::default());
         assert!(!trades(&mut shard, 1), "no price");
-        writer.write(3, &cheap(3, MarketStatus::Active));
+        let mut write = |status| writer.write(3, &cheap(3, status)).expect("a row");
+        write(MarketStatus::Active);
         relearn(&mut shard, &board, &mut figures);
         assert!(trades(&mut shard, 2), "known before its first message");
-        writer.write(3, &cheap(3, MarketStatus::Closed));
+        write(MarketStatus::Closed);
         relearn(&mut shard, &board, &mut figures);
         assert!(!trades(&mut shard, 3), "closed, as only the board says");
         // A market that has no row: nobody knows what was lost of it.

@@ -163,7 +163,8 @@ impl Desk {
     ) -> Result<Wanted, Failure> {
         let (routes, outputs, board) = (&self.routes, &mut self.outputs, &mut self.board);
         self.books.apply(event, ingress_mono_ns, &mut |update| {
-            board.write(update.market, update);
+            // A market without a row has no book either: `take` refuses it.
+            let _ = board.write(update.market, update);
             match routes
                 .get(&update.market)
                 .and_then(|route| outputs.get_mut(*route))

@@ -62,10 +62,6 @@ impl<T: Message> WakeSource for Input<T> {
     fn disarm(&mut self) {
         self.consumer.disarm();
     }
-
-    fn may_sleep(&self) -> bool {
-        self.consumer.may_sleep()
-    }
 }
 
 /// The writing end of a ring.
@@ -129,7 +125,7 @@ impl<T: Message> Output<T> {
             {
                 return Err(self.undelivered("the ring is full and its reader is gone"));
             }
-            self.waiter.wait_blind();
+            self.waiter.wait_for_room(&mut self.producer);
         }
     }
 

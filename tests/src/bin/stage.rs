@@ -30,7 +30,7 @@ fn push(ring: &Path, count: u64) -> Result<(), Box<dyn Error>> {
     while producer.published() < count {
         match producer.push(&Count::new(producer.published())) {
             Ok(_) => waiter.progress(),
-            Err(PushError::Full) => waiter.wait_blind(),
+            Err(PushError::Full) => waiter.wait_for_room(&mut producer),
             Err(error) => return Err(error.into()),
         }
     }

@@ -1,50 +1,7 @@
-//! The pages that each role writes for others to look at: one writer, any readers, no lock.
+//! The latency histogram in the segment: written by the consumer, read by any observer.
 
-use crate::header::CONSUMER_BYTES;
-use std::sync::atomic::{
-    AtomicU32, AtomicU64,
-    Ordering::{Relaxed, Release},
-};
-
-/// The producer's page. Written by the producer only.
-#[repr(C, align(64))]
-pub(crate) struct ProducerPage {
-    /// Messages published. Nobody looks at it on the hot path.
-    pub(crate) published: AtomicU64,
-    /// Times that a push found the ring full.
-    pub(crate) full: AtomicU64,
-    /// Times that a sleeping consumer was woken.
-    pub(crate) wakes: AtomicU64,
-    /// 1 once the producer has said goodbye; 0 while one is attached.
-    pub(crate) closed: AtomicU32,
-    /// The futex word that a sleeping consumer waits on.
-    pub(crate) wake_word: AtomicU32,
-}
-
-/// The consumer's region. Written by the consumer only; each line for another pace of writing.
-#[repr(C)]
-pub(crate) struct ConsumerPage {
-    /// Written at every commit, read by the producer when the ring seems full.
-    pub(crate) cursor: CursorLine,
-    /// Written when the consumer goes to sleep, read by the producer at every push.
-    pub(crate) sleep: SleepLine,
-    /// Where the latency of the hop is recorded.
-    pub(crate) histogram: HistogramPage,
-}
-
-#[repr(C, align(64))]
-pub(crate) struct CursorLine {
-    /// Every message below it is done with.
-    pub(crate) position: AtomicU64,
-    /// Messages lost, of those below the position.
-    pub(crate) lost: AtomicU64,
-}
-
-#[repr(C, align(64))]
-pub(crate) struct SleepLine {
-    /// 0 when awake, else the number of this sleep.
-    pub(crate) epoch: AtomicU32,
-}
+use crate::{pages::add, sync::AtomicU64};
+use std::sync::atomic::Ordering::{Relaxed, Release};
 
 /// Buckets of the histogram: 16 to each power of two, so a bucket is at most 6.25 % wide.
 const SUB_BITS: u32 = 4;
@@ -57,13 +14,13 @@ pub(crate) struct HistogramPage {
     buckets: [AtomicU64; BUCKETS],
 }
 
-const _: () =
-    assert!(size_of::<ConsumerPage>() <= CONSUMER_BYTES && size_of::<ProducerPage>() == 64);
-
-/// Adds to a counter that only this process writes: no locked instruction is needed.
-#[inline]
-pub(crate) fn add(counter: &AtomicU64, amount: u64) {
-    counter.store(counter.load(Relaxed).wrapping_add(amount), Relaxed);
+impl Default for HistogramPage {
+    fn default() -> Self {
+        Self {
+            maximum: AtomicU64::default(),
+            buckets: std::array::from_fn(|_| AtomicU64::default()),
+        }
+    }
 }
 
 impl HistogramPage {
@@ -161,10 +118,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn histogram(values: &[u64]) -> Histogram {
-        let page = HistogramPage {
-            maximum: AtomicU64::new(0),
-            buckets: [const { AtomicU64::new(0) }; BUCKETS],
-        };
+        let page = HistogramPage::default();
         for value in values {
             page.record(*value);
         }

@@ -1,0 +1,145 @@
+//! The pages that each role writes for the other and for observers: one writer, any readers, no lock.
+
+use crate::{
+    fail::fail_point,
+    histogram::HistogramPage,
+    sync::{AtomicU32, AtomicU64},
+};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+/// Above it no counter of a sound segment ever gets: at a message a nanosecond that takes a century.
+/// Sequence words (`2n + 2`) below it do not overflow.
+pub(crate) const MOST: u64 = u64::MAX / 4;
+
+/// The producer's page. Written by the producer only; each line for another pace of writing.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct ProducerPage {
+    /// Written at every message; nobody looks at it on the hot path.
+    pub(crate) count: CountLine,
+    /// Written when the producer waits for room, read by the consumer at every commit.
+    pub(crate) sleep: SleepLine,
+    /// Written when a sleeping consumer is woken, and at start and end.
+    pub(crate) wake: WakeLine,
+}
+
+/// The consumer's region. Written by the consumer only; each line for another pace of writing.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct ConsumerPage {
+    /// Written at every commit, read by the producer when the ring seems full.
+    pub(crate) cursor: CursorLine,
+    /// Written when the consumer goes to sleep, read by the producer at every push.
+    pub(crate) sleep: SleepLine,
+    /// Written when a producer that waits for room is woken.
+    pub(crate) wake: WakeLine,
+    /// Where the latency of the hop is recorded.
+    pub(crate) histogram: HistogramPage,
+}
+
+/// What the producer has done.
+#[repr(C, align(64))]
+#[derive(Default)]
+pub(crate) struct CountLine {
+    /// Messages published; at most one behind the slots.
+    pub(crate) published: AtomicU64,
+    /// Times that a push found the ring full.
+    pub(crate) full: AtomicU64,
+}
+
+/// How far the consumer is: position and loss change together, in one store.
+#[repr(C, align(64))]
+#[derive(Default)]
+pub(crate) struct CursorLine {
+    /// `2 x position + which`: every message below the position is done with, and `lost[which]` of
+    /// them were lost.
+    committed: AtomicU64,
+    lost: [AtomicU64; 2],
+}
+
+/// Whether the writer of this line sleeps.
+#[repr(C, align(64))]
+#[derive(Default)]
+pub(crate) struct SleepLine {
+    /// Odd while asleep. Only grows, also from one process to its successor, so that no two sleeps
+    /// look the same to the waker.
+    pub(crate) epoch: AtomicU32,
+}
+
+/// What the other side's sleep waits on.
+#[repr(C, align(64))]
+#[derive(Default)]
+pub(crate) struct WakeLine {
+    /// The futex word.
+    pub(crate) word: AtomicU32,
+    /// 1 once the writer of this line has said goodbye; 0 while one is attached.
+    pub(crate) closed: AtomicU32,
+    /// Times that a sleeper was woken.
+    pub(crate) wakes: AtomicU64,
+}
+
+#[cfg(not(loom))]
+const _: () = assert!(
+    size_of::<ConsumerPage>() <= crate::header::CONSUMER_BYTES && size_of::<ProducerPage>() == 192
+);
+
+/// A consumer's position with what was lost below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Cursor {
+    pub(crate) position: u64,
+    pub(crate) lost: u64,
+}
+
+impl CursorLine {
+    /// For the consumer, on its own line.
+    pub(crate) fn own(&self) -> Cursor {
+        // Only consumers write here, one at a time, and the caller holds the role: Relaxed.
+        let committed = self.committed.load(Relaxed);
+        Cursor {
+            position: committed / 2,
+            lost: self.lost[usize::from(committed % 2 == 1)].load(Relaxed),
+        }
+    }
+
+    /// For the producer: the position alone.
+    #[inline]
+    pub(crate) fn position(&self) -> u64 {
+        // A2 pairs with R2 in `commit`: the consumer's reads of every slot below are over.
+        self.committed.load(Acquire) / 2
+    }
+
+    /// For observers: both, of one commit.
+    pub(crate) fn observe(&self) -> Cursor {
+        loop {
+            let committed = self.committed.load(Acquire);
+            let lost = self.lost[usize::from(committed % 2 == 1)].load(Acquire);
+            // The cell in use is never written, so an unchanged choice means that it belongs.
+            if self.committed.load(Relaxed) == committed {
+                return Cursor {
+                    position: committed / 2,
+                    lost,
+                };
+            }
+        }
+    }
+
+    /// Publishes a position, and the loss below it if that changed.
+    #[inline]
+    pub(crate) fn commit(&self, from: Cursor, to: Cursor) {
+        let mut which = self.committed.load(Relaxed) % 2;
+        if to.lost != from.lost {
+            // The cell not in use: a crash before the next store leaves the old pair whole.
+            which ^= 1;
+            self.lost[usize::from(which == 1)].store(to.lost, Release);
+            fail_point!("commit: loss stored");
+        }
+        // R2 pairs with A2 in `position`, and with the loads in `observe`.
+        self.committed.store(2 * to.position + which, Release);
+    }
+}
+
+/// Adds to a counter that only this process writes: no locked instruction is needed.
+#[inline]
+pub(crate) fn add(counter: &AtomicU64, amount: u64) {
+    counter.store(counter.load(Relaxed).wrapping_add(amount), Relaxed);
+}
