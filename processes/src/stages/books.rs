@@ -54,6 +54,15 @@ struct Moment {
     venue_unix_us: u64,
 }
 
+impl Moment {
+    fn of_arrival(ingress_mono_ns: u64) -> Self {
+        Self {
+            ingress_mono_ns,
+            venue_unix_us: 0,
+        }
+    }
+}
+
 /// All books, by market number.
 #[derive(Debug, Default)]
 pub struct Books {
@@ -85,14 +94,13 @@ impl Books {
         ingress_mono_ns: u64,
         publish: &mut impl FnMut(&PriceUpdate) -> Result<(), E>,
     ) -> Result<Wanted, E> {
-        let mut moment = Moment {
-            ingress_mono_ns,
-            venue_unix_us: 0,
-        };
+        let mut moment = Moment::of_arrival(ingress_mono_ns);
+        if let Some((sid, market)) = event.of_book().filter(|(sid, _)| !self.follows(*sid)) {
+            return self.astray(sid, market, moment, publish);
+        }
         match event {
             Event::Market(facts) => {
                 self.add(*facts);
-                // What every price carries may be new.
                 self.change(facts.market, moment, publish, |_, _| Ok(()))?;
             }
             Event::Subscribed { sid } => {
@@ -107,9 +115,6 @@ impl Books {
                 yes,
                 no,
             } => {
-                if !self.follows(*sid) {
-                    return self.astray(*sid, *market, moment, publish);
-                }
                 let wanted = self.in_sequence(*sid, *seq, moment, publish)?;
                 let taken = self.change(*market, moment, publish, |entry, counters| {
                     entry.sid = Some(*sid);
@@ -128,9 +133,6 @@ impl Books {
                 delta_centi,
                 venue_unix_us,
             } => {
-                if !self.follows(*sid) {
-                    return self.astray(*sid, *market, moment, publish);
-                }
                 let wanted = self.in_sequence(*sid, *seq, moment, publish)?;
                 moment.venue_unix_us = *venue_unix_us;
                 let taken = self.change(*market, moment, publish, |entry, counters| {

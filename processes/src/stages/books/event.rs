@@ -75,6 +75,18 @@ pub enum Event {
     Disconnected,
 }
 
+impl Event {
+    /// Subscription and market of a frame about a book.
+    pub(super) fn of_book(&self) -> Option<(u32, u32)> {
+        match self {
+            Self::Snapshot { sid, market, .. } | Self::Delta { sid, market, .. } => {
+                Some((*sid, *market))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What is needed to be in step again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
