@@ -3,5 +3,6 @@
 pub mod announcer;
 pub mod database;
 pub mod discovery;
+pub mod outbox;
 pub mod reconcile;
 pub mod redis;

@@ -174,15 +174,6 @@ impl Cold {
         self.run(pipe).await
     }
 
-    /// Reads a value.
-    pub async fn get(&self, key: &str) -> Result<Option<String>, ColdError> {
-        let mut pipe = redis::pipe();
-        pipe.get(self.key(key));
-        self.run::<(Option<String>,)>(pipe)
-            .await
-            .map(|(value,)| value)
-    }
-
     /// Writes one field of a hash; with a `ttl` the whole hash vanishes that long after its last write.
     pub async fn hash_put(
         &self,

@@ -5,6 +5,7 @@ use crate::cold::discovery::Discovery;
 use crate::cold::redis::{Cold, Cursor};
 use crate::venue::backoff::Backoff;
 use std::time::Duration;
+use tokio::sync::mpsc;
 
 /// Longest wait of one read for something new.
 const BLOCK: Duration = Duration::from_secs(1);
@@ -39,4 +40,22 @@ pub async fn follow(cold: Cold, mut take: impl AsyncFnMut(Discovery)) {
             }
         }
     }
+}
+
+/// As [`follow`], on a task of its own that ends with the receiver.
+#[must_use]
+pub fn followed(cold: Cold) -> mpsc::UnboundedReceiver<Discovery> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let taker = sender.clone();
+        let following = follow(cold, async move |discovery| {
+            // Refused only when nobody listens any more, which ends this task.
+            let _ = taker.send(discovery);
+        });
+        tokio::select! {
+            () = following => {}
+            () = sender.closed() => {}
+        }
+    });
+    receiver
 }

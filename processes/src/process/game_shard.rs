@@ -1,9 +1,12 @@
 //! `game_shard`: prices and game states into signals. The loop around [`Shard`].
+//!
+//! On the ring of prices the latest wins over all markets, so what is lost may be the last word of a
+//! quiet one. The board has every market's last word: it is read at the start, and after a loss.
 
 use super::pulse::Pulse;
 use crate::runtime::{Context, Failure, Output};
 use crate::stages::shard::{Counters, Shard, Signals, Stamp};
-use ipc::Received;
+use ipc::{BoardReader, Received};
 use layouts::{GameState, PriceUpdate, Signal};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -17,8 +20,10 @@ struct Figures {
     #[serde(flatten)]
     stage: Counters,
     signals: u64,
-    /// Prices overwritten before they were read: each was out of date.
+    /// Prices overwritten before they were read.
     skipped_prices: u64,
+    /// Times that the board was read, the start included.
+    board_reads: u64,
 }
 
 /// Runs the process.
@@ -32,7 +37,9 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let mut signals = context.output::<Signal>()?;
     let pipeline = &context.pipeline;
     let mut shard = Shard::new(context.index(), pipeline.model, pipeline.limits.repeat_ms);
+    let board = context.board_reader::<PriceUpdate>()?;
     let mut figures = Figures::default();
+    relearn(&mut shard, &board, &mut figures);
     let mut pulse = Pulse::start(context)?;
     context.pin()?;
     context.ready()?;
@@ -50,7 +57,10 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         for _ in 0..ROUND {
             let Some(received) = prices.pop() else { break };
             worked = true;
-            figures.skipped_prices += received.lost;
+            if received.lost > 0 {
+                figures.skipped_prices += received.lost;
+                relearn(&mut shard, &board, &mut figures);
+            }
             let stamp = stamp(&received, received.message.ingress_mono_ns);
             let found = shard.on_price(&received.message, stamp);
             send(found, &mut signals, &mut figures, context)?;
@@ -67,6 +77,25 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
             idle.wait(&mut [&mut prices, &mut games]);
         }
     }
+}
+
+/// Takes every price from the board. The monitor writes a price there before it sends it, so none
+/// that was lost is newer than its row. Rows of other shards' games do no harm: no state comes here
+/// for these games.
+fn relearn(shard: &mut Shard, board: &BoardReader<PriceUpdate>, figures: &mut Figures) {
+    figures.board_reads += 1;
+    // What has no readable row stays suspect until it is told again.
+    shard.distrust();
+    for market in 0..board.info().capacity {
+        if let Some(price) = last_word(board, market) {
+            shard.learn(&price);
+        }
+    }
+}
+
+/// A market's row, if it has one. One that is being written just now is sent right after.
+fn last_word(board: &BoardReader<PriceUpdate>, market: u32) -> Option<PriceUpdate> {
+    board.read(market).ok().flatten().map(|row| row.value)
 }
 
 fn send(
@@ -92,5 +121,92 @@ fn stamp<T>(received: &Received<T>, ingress_mono_ns: u64) -> Stamp {
     Stamp {
         sequence: received.sequence,
         sent_mono_ns,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::Model;
+    use bytemuck::Zeroable as _;
+    use ipc::BoardWriter;
+    use layouts::game::NO_PROBABILITY;
+    use layouts::{MarketStatus, Phase, Sport};
+
+    const GAME: u32 = 5;
+
+    fn cheap(market: u32, status: MarketStatus) -> PriceUpdate {
+        PriceUpdate {
+            market,
+            game: GAME,
+            bid_count_centi: 100,
+            ask_count_centi: 100,
+            bid_price_e4: 1_000,
+            ask_price_e4: 1_200,
+            fee_rate_e4: 700,
+            status: status as u8,
+            ..PriceUpdate::zeroed()
+        }
+    }
+
+    /// Whether a level game makes the shard buy the home team's cheap market.
+    fn trades(shard: &mut Shard, sequence: u64) -> bool {
+        let state = GameState {
+            game: GAME,
+            sport: Sport::Nba as u8,
+            phase: Phase::Live as u8,
+            period: 3,
+            clock_deciseconds: 7_200,
+            home_score: 50,
+            away_score: 50,
+            feed_home_win_e4: NO_PROBABILITY,
+            pregame_home_win_e4: 5_000,
+            ..GameState::zeroed()
+        };
+        let stamp = Stamp {
+            sequence,
+            // Each time long enough after the last for an opportunity to be told anew.
+            sent_mono_ns: sequence * 1_000_000_000,
+        };
+        let state = GameState {
+            ingress_mono_ns: stamp.sent_mono_ns,
+            ..state
+        };
+        shard.on_state(&state, stamp).iter().any(Option::is_some)
+    }
+
+    /// The last word of a quiet market may be among the messages that a fast ring overwrote.
+    #[test]
+    fn what_the_ring_lost_is_read_from_the_board() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("prices.board");
+        ipc::create_board::<PriceUpdate>(&path, 4, 0o600).expect("a board");
+        let mut writer = BoardWriter::<PriceUpdate>::attach(&path).expect("a writer");
+        let board = BoardReader::open(&path).expect("a reader");
+        let model = Model {
+            min_edge_e4: 100,
+            min_arbitrage_e4: 50,
+            weight_percent: 50,
+            max_state_age_ms: 5_000,
+            signal_ttl_ms: 250,
+        };
+        let (mut shard, mut figures) = (Shard::new(0, model, 1), Figures::default());
+        assert!(!trades(&mut shard, 1), "no price");
+        let mut write = |status| writer.write(3, &cheap(3, status)).expect("a row");
+        write(MarketStatus::Active);
+        relearn(&mut shard, &board, &mut figures);
+        assert!(trades(&mut shard, 2), "known before its first message");
+        write(MarketStatus::Closed);
+        relearn(&mut shard, &board, &mut figures);
+        assert!(!trades(&mut shard, 3), "closed, as only the board says");
+        // A market that has no row: nobody knows what was lost of it.
+        let mut unwritten = Shard::new(0, model, 1);
+        unwritten.learn(&cheap(2, MarketStatus::Active));
+        let empty = directory.path().join("empty.board");
+        ipc::create_board::<PriceUpdate>(&empty, 4, 0o600).expect("a board");
+        let empty = BoardReader::open(&empty).expect("a reader");
+        assert!(trades(&mut unwritten, 4));
+        relearn(&mut unwritten, &empty, &mut figures);
+        assert!(!trades(&mut unwritten, 5));
     }
 }

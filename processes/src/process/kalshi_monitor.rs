@@ -44,17 +44,15 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     context.pin()?;
     context.ready()?;
     let mut idle = context.idle();
+    let mut unsent = Unsent::default();
     while !context.stopping() {
         let mut worked = false;
         for _ in 0..ROUND {
             let Some(note) = inbox.pop() else { break };
             worked = true;
-            match desk.take(note, context)? {
-                Wanted::Nothing => {}
-                // A lost request is made good by the feed, which asks again for what it misses.
-                other => drop(wanted.push(other)),
-            }
+            unsent.add(desk.take(note, context)?);
         }
+        unsent.send(&mut wanted);
         if worked {
             idle.progress();
         } else if inbox.drained() {
@@ -69,6 +67,26 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     Ok(desk.figures())
 }
 
+/// Requests for snapshots for which the queue had no room yet. Each kind waits once, so there are
+/// never more than markets.
+#[derive(Default)]
+struct Unsent(Vec<Wanted>);
+
+impl Unsent {
+    fn add(&mut self, wanted: Wanted) {
+        if wanted != Wanted::Nothing && !self.0.contains(&wanted) {
+            self.0.push(wanted);
+        }
+    }
+
+    /// Sends as much as there is room for.
+    fn send(&mut self, wanted: &mut handoff::ToIo<Wanted>) {
+        let sent = self.0.iter().take_while(|one| wanted.push(**one).is_ok());
+        let sent = sent.count();
+        self.0.drain(..sent);
+    }
+}
+
 /// The hot thread's side: the books, and where their prices go.
 struct Desk {
     books: Books,
@@ -79,6 +97,8 @@ struct Desk {
     tickers: HashMap<u32, String>,
     feed: FeedCounters,
     unroutable: u64,
+    /// Markets whose number has no row on the board.
+    refused: u64,
 }
 
 impl Desk {
@@ -91,6 +111,7 @@ impl Desk {
             tickers: HashMap::new(),
             feed: FeedCounters::default(),
             unroutable: 0,
+            refused: 0,
         })
     }
 
@@ -105,6 +126,13 @@ impl Desk {
                 shard,
                 ticker,
             } => {
+                // The number comes from outside, and the books are a table by it.
+                let slots = self.board.info().capacity;
+                if facts.market >= slots {
+                    self.refused += 1;
+                    tracing::warn!(ticker, facts.market, slots, "the board has no such row");
+                    return Ok(Wanted::Nothing);
+                }
                 let route = self
                     .outputs
                     .iter()
@@ -114,9 +142,11 @@ impl Desk {
                     tracing::warn!(ticker, shard, "no ring leads to this market's shard");
                     return Ok(Wanted::Nothing);
                 };
-                self.routes.insert(facts.market, route);
+                if self.routes.insert(facts.market, route) != Some(route) {
+                    self.books.retell(facts.market);
+                }
                 self.tickers.insert(facts.market, ticker);
-                self.apply(&Event::Market(facts), 0, context)
+                self.apply(&Event::Market(facts), ipc::clock::mono_ns(), context)
             }
             Note::Counters(counters) => {
                 self.feed = counters;
@@ -133,7 +163,7 @@ impl Desk {
     ) -> Result<Wanted, Failure> {
         let (routes, outputs, board) = (&self.routes, &mut self.outputs, &mut self.board);
         self.books.apply(event, ingress_mono_ns, &mut |update| {
-            // Discovery keeps numbers below the board's slots; one beyond them has no row.
+            // A market without a row has no book either: `take` refuses it.
             let _ = board.write(update.market, update);
             match routes
                 .get(&update.market)
@@ -189,6 +219,113 @@ impl Desk {
             "ticks": books.ticks,
             "markets": self.tickers.len(),
             "unroutable": self.unroutable,
+            "refused": self.refused,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::Pipeline;
+    use crate::stages::books::Facts;
+    use ipc::{Consumer, Kind, RingOptions};
+    use std::path::Path;
+
+    /// Rows of the board.
+    const SLOTS: u32 = 4;
+
+    /// The demo's monitor, with its rings and a small board in a directory.
+    fn monitor(directory: &Path) -> Context {
+        let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/demo.toml");
+        let mut pipeline = Pipeline::load(&demo).expect("reads");
+        pipeline.rings = directory.to_owned();
+        pipeline.run_dir = directory.to_owned();
+        std::fs::create_dir_all(pipeline.ring_dir()).expect("a directory");
+        let options = RingOptions {
+            kind: Kind::LatestWins,
+            capacity: 16,
+            ..Default::default()
+        };
+        for ring in ["prices.0", "prices.1"] {
+            ipc::create_ring::<PriceUpdate>(&pipeline.ring_path(ring), options).expect("a ring");
+        }
+        ipc::create_board::<PriceUpdate>(&pipeline.board_path("prices"), SLOTS, 0o600)
+            .expect("a board");
+        let file = directory.join("pipeline.toml");
+        std::fs::write(&file, toml::to_string(&pipeline).expect("writes")).expect("writes");
+        Context::join(&file, "kalshi_monitor", "kalshi_monitor").expect("joins")
+    }
+
+    fn market(market: u32, shard: u8) -> Note {
+        let facts = Facts {
+            market,
+            game: 5,
+            team: 0,
+            fee_rate_e4: 700,
+            tick_e4: 100,
+        };
+        Note::Market {
+            facts,
+            shard,
+            ticker: "A-B".into(),
+        }
+    }
+
+    /// The books are a table by number: one of four thousand million would have taken all memory.
+    #[test]
+    fn a_number_beyond_the_board_is_refused() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let context = monitor(directory.path());
+        let mut desk = Desk::attach(&context).expect("attaches");
+        for number in [SLOTS, u32::MAX, SLOTS - 1] {
+            desk.take(market(number, 0), &context).expect("takes");
+        }
+        assert_eq!((desk.refused, desk.books.iter().count()), (2, 1));
+    }
+
+    /// A market that moves to another shard would have been unknown there until its price changed.
+    #[test]
+    fn a_market_that_moves_is_told_to_its_new_shard() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let context = monitor(directory.path());
+        let mut desk = Desk::attach(&context).expect("attaches");
+        let ring = context.pipeline.ring_path("prices.1");
+        let mut moved = Consumer::<PriceUpdate>::attach(&ring).expect("attaches");
+        desk.take(market(1, 0), &context).expect("takes");
+        let book = Event::Snapshot {
+            sid: 1,
+            seq: 1,
+            market: 1,
+            yes: vec![Level(4_000, 100)],
+            no: vec![Level(5_000, 100)],
+        };
+        for event in [Event::Subscribed { sid: 1 }, book] {
+            desk.apply(&event, 1, &context).expect("applies");
+        }
+        assert!(moved.pop().is_none());
+        desk.take(market(1, 1), &context).expect("takes");
+        let told = moved.pop().expect("a price").message;
+        assert_eq!((told.market, told.bid_price_e4), (1, 4_000));
+        desk.take(market(1, 1), &context).expect("takes");
+        assert!(moved.pop().is_none(), "once");
+    }
+
+    #[test]
+    fn a_request_that_found_no_room_is_sent_later() {
+        let (mut to_io, mut inbox) = handoff::to_io::<Wanted>(1);
+        let mut unsent = Unsent::default();
+        let requests = [Wanted::All { sid: 1 }, Wanted::One { sid: 1, market: 2 }];
+        for wanted in [requests[0], Wanted::Nothing, requests[1], requests[0]] {
+            unsent.add(wanted);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        for wanted in requests {
+            unsent.send(&mut to_io);
+            assert_eq!(runtime.block_on(inbox.recv()), Some(wanted));
+        }
+        assert!(unsent.0.is_empty());
     }
 }

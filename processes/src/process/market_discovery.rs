@@ -4,13 +4,18 @@
 //! series, and announces the markets with their numbers, fees and ticks ([`catalogue`] keeps what
 //! the venue said for some seconds). A game that is not listed yet is tried again; one that could be
 //! several events is refused, and said once.
+//!
+//! The stream may hold the markets of earlier runs, with other shards or other fees. So every game is
+//! looked for once by this run, and again when it changes shard or phase; a market is announced
+//! unless the stream says the same of it already.
 
 pub mod catalogue;
 
-use crate::cold::announcer::{announcer, heart};
+use crate::cold::announcer::{Announcer, heart};
 use crate::cold::discovery::{Discovery, Game, Market};
-use crate::cold::redis::{Cold, Cursor};
+use crate::cold::redis::Cold;
 use crate::process::complaints::Complaints;
+use crate::process::discoveries::followed;
 use crate::runtime::{Context, Failure, io_thread};
 use crate::venue::VenueError;
 use crate::venue::backoff::Backoff;
@@ -22,15 +27,14 @@ use catalogue::Catalogue;
 use ipc::Message as _;
 use layouts::{PriceUpdate, TeamSide};
 use serde_json::{Value, json};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, interval};
 
-/// One wait for announcements; also how soon a stop is noticed.
-const BLOCK: Duration = Duration::from_millis(200);
+/// Between two looks for games that are due, and at whether to stop.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// First and longest wait before looking for a game again.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -53,7 +57,8 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         catalogue: Catalogue::new(rest),
         aliases: Aliases::built_in().map_err(Failure::other)?,
         slots: priced.map(|board| board.slots).min().unwrap_or(u32::MAX),
-        seen: HashMap::new(),
+        told: HashMap::new(),
+        looked: HashMap::new(),
         waiting: HashMap::new(),
         counters: Counters::default(),
         complaints: Complaints::default(),
@@ -74,6 +79,8 @@ struct Counters {
     retries: u64,
     refused: u64,
     failed: u64,
+    /// Records that could not be read of the venue's last list that had any.
+    unreadable: u64,
 }
 
 /// A game whose markets are still to be found.
@@ -89,8 +96,10 @@ struct Finder {
     aliases: Aliases,
     /// Rows of the board: numbers must stay below.
     slots: u32,
-    /// Markets announced by game, by us or by an earlier run.
-    seen: HashMap<u32, HashSet<u8>>,
+    /// The last that the stream says of each market, by us or by an earlier run.
+    told: HashMap<u32, Market>,
+    /// Games that this run has looked for, with the shard and the phase that they had.
+    looked: HashMap<u32, (u8, String)>,
     waiting: HashMap<u32, Waiting>,
     counters: Counters,
     complaints: Complaints,
@@ -100,52 +109,54 @@ struct Finder {
 enum Look {
     Done,
     Later,
+    /// The venue is away: it would not answer for the next game either.
+    Away,
 }
 
 impl Finder {
     async fn run(mut self, stop: Arc<AtomicBool>, (name, heartbeat_ms): (String, u64)) -> Counters {
         let beat = heart(self.cold.clone(), &name, heartbeat_ms);
-        let announce = announcer(self.cold.clone());
-        let mut cursor = Cursor::default();
-        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
-        while !stop.load(Relaxed) {
-            match self.cold.discoveries(&mut cursor, BLOCK).await {
-                Ok(found) => {
-                    backoff.reset();
-                    self.complaints.forget("redis is away");
-                    found
-                        .into_iter()
-                        .for_each(|discovery| self.learn(discovery));
-                }
-                Err(error) => {
-                    self.complaints.say("redis is away", &error);
-                    sleep(backoff.delay()).await;
+        let announcer = Announcer::start(self.cold.clone());
+        let mut discoveries = followed(self.cold.clone());
+        let mut due = interval(LOOK_EVERY);
+        let mut stopped = std::pin::pin!(stopped(&stop));
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut stopped => return self.counters,
+                Some(discovery) = discoveries.recv() => self.learn(discovery),
+                _ = due.tick() => {
+                    // A request may take as long as its time-out; a stop does not wait for it.
+                    tokio::select! {
+                        () = &mut stopped => return self.counters,
+                        () = self.look_for_due(&announcer) => {}
+                    }
+                    beat.send_replace(json!(self.counters));
                 }
             }
-            self.look_for_due(&announce, &stop).await;
-            beat.send_replace(json!(self.counters));
         }
-        self.counters
     }
 
     fn learn(&mut self, discovery: Discovery) {
         match discovery {
-            Discovery::Market(market) => drop(
-                self.seen
-                    .entry(market.game)
-                    .or_default()
-                    .insert(market.team),
-            ),
+            Discovery::Market(market) => drop(self.told.insert(market.market, market)),
             Discovery::Game(game) if matches!(game.phase.as_str(), "final" | "off") => {
                 self.waiting.remove(&game.game);
             }
-            Discovery::Game(game) if self.found(game.game) => {}
             Discovery::Game(game) => {
+                let looked = self.looked.get(&game.game);
+                if looked.is_some_and(|(shard, phase)| {
+                    (*shard, phase.as_str()) == (game.shard, game.phase.as_str())
+                }) {
+                    return;
+                }
                 if let Some(waiting) = self.waiting.get_mut(&game.game) {
                     waiting.game = game;
                     return;
                 }
-                self.counters.games += 1;
+                if looked.is_none() {
+                    self.counters.games += 1;
+                }
                 let backoff = Backoff::new(RETRY.0, RETRY.1);
                 self.waiting.insert(
                     game.game,
@@ -159,19 +170,8 @@ impl Finder {
         }
     }
 
-    /// Whether both markets of a game are known.
-    fn found(&self, game: u32) -> bool {
-        self.seen.get(&game).is_some_and(|teams| teams.len() >= 2)
-    }
-
-    async fn look_for_due(
-        &mut self,
-        announce: &mpsc::UnboundedSender<Discovery>,
-        stop: &AtomicBool,
-    ) {
-        let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.retain(|game, _| !self.found(*game));
-        self.waiting = waiting;
+    /// Looks for every game that is due; ends early when the venue is away.
+    async fn look_for_due(&mut self, announcer: &Announcer) {
         let now = Instant::now();
         let due: Vec<Game> = self
             .waiting
@@ -180,22 +180,23 @@ impl Finder {
             .map(|waiting| waiting.game.clone())
             .collect();
         for game in due {
-            if stop.load(Relaxed) {
-                return;
+            let look = self.look_for(&game, announcer).await;
+            if matches!(look, Look::Done) {
+                self.waiting.remove(&game.game);
+                self.looked.insert(game.game, (game.shard, game.phase));
+                continue;
             }
-            match self.look_for(&game, announce).await {
-                Look::Done => drop(self.waiting.remove(&game.game)),
-                Look::Later => {
-                    self.counters.retries += 1;
-                    if let Some(waiting) = self.waiting.get_mut(&game.game) {
-                        waiting.due = Instant::now() + waiting.backoff.delay();
-                    }
-                }
+            self.counters.retries += 1;
+            if let Some(waiting) = self.waiting.get_mut(&game.game) {
+                waiting.due = Instant::now() + waiting.backoff.delay();
+            }
+            if matches!(look, Look::Away) {
+                return;
             }
         }
     }
 
-    async fn look_for(&mut self, game: &Game, announce: &mpsc::UnboundedSender<Discovery>) -> Look {
+    async fn look_for(&mut self, game: &Game, announcer: &Announcer) -> Look {
         let Some(league) = League::at(&game.league) else {
             self.counters.refused += 1;
             self.complaints.say("unknown league", &game.league);
@@ -204,16 +205,18 @@ impl Finder {
         match self.markets(league, game).await {
             Ok(Some(markets)) => {
                 for market in markets {
+                    if self.told.get(&market.market) == Some(&market) {
+                        continue;
+                    }
                     tracing::info!(
                         game = game.game,
                         market = market.market,
                         ticker = market.ticker,
                         "market found"
                     );
-                    self.seen.entry(game.game).or_default().insert(market.team);
                     self.counters.markets += 1;
-                    // The announcer lives as long as this runtime.
-                    let _ = announce.send(Discovery::Market(market));
+                    self.told.insert(market.market, market.clone());
+                    announcer.announce(Discovery::Market(market));
                 }
                 Look::Done
             }
@@ -221,12 +224,12 @@ impl Finder {
             Err(Trouble::Venue(error)) => {
                 self.counters.failed += 1;
                 self.complaints.say("the venue cannot be asked", &error);
-                Look::Later
+                Look::Away
             }
             Err(Trouble::Cold(error)) => {
                 self.counters.failed += 1;
                 self.complaints.say("no market number to be had", &error);
-                Look::Later
+                Look::Away
             }
             Err(Trouble::Refused(reason)) => {
                 self.counters.refused += 1;
@@ -252,7 +255,13 @@ impl Finder {
             .series(league.series)
             .await
             .map_err(Trouble::Venue)?;
-        let matched = match self.aliases.find(league, game, &series.events) {
+        let events = &series.events;
+        if events.unreadable > 0 {
+            self.counters.unreadable = events.unreadable as u64;
+            let cause = format!("events of {} cannot be read", league.series);
+            self.complaints.say(&cause, &events.reason);
+        }
+        let matched = match self.aliases.find(league, game, &events.items) {
             Match::None => return Ok(None),
             Match::One(matched) => matched,
             Match::Ambiguous(tickers) => {
@@ -272,6 +281,14 @@ impl Finder {
             market(TeamSide::Home).await?,
             market(TeamSide::Away).await?,
         ]))
+    }
+}
+
+/// Ends when the flag is set. A signal's handler sets it, who can wake nobody.
+async fn stopped(stop: &AtomicBool) {
+    let mut look = interval(LOOK_EVERY);
+    while !stop.load(Relaxed) {
+        look.tick().await;
     }
 }
 

@@ -1,34 +1,55 @@
 //! `orchestrator`: scoreboards into game states, each to the ring of its game's shard.
 //!
-//! An I/O thread polls every league once a tick, decides what is new ([`desk`]) and announces games;
-//! the hot thread owns the rings.
+//! An I/O thread polls the leagues, each by a task and a tick of its own, so that one that answers
+//! late makes no other old. It decides what is new ([`desk`]) and announces games; the hot thread
+//! owns the rings.
 
 pub mod desk;
 
-use crate::cold::announcer::{announcer, heart};
+use crate::cold::announcer::{Announcer, heart};
 use crate::cold::discovery::{Discovery, Game};
 use crate::cold::redis::Cold;
 use crate::process::complaints::Complaints;
 use crate::runtime::{Context, Failure, handoff, io_thread};
 use crate::venue::VenueError;
 use crate::venue::backoff::Backoff;
-use crate::venue::espn::parse_scoreboard;
+use crate::venue::espn::{Arrival, Scoreboard, parse_scoreboard};
 use crate::venue::espn_client::{EspnClient, Poll};
 use crate::venue::league::{LEAGUES, League};
 use desk::{GameDesk, Outcome};
-use futures_util::future::join_all;
 use layouts::GameState;
 use serde_json::{Value, json};
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 /// Batches between the threads.
 const INBOX: usize = 1_024;
+/// Looks at leagues that may wait to be judged.
+const LOOKS: usize = 16;
 
 /// What one look at a league brings to the hot thread.
 struct Batch {
     states: Vec<(u8, GameState)>,
     counters: Counters,
+}
+
+/// One look at a league.
+struct Look {
+    league: League,
+    found: Found,
+}
+
+/// What a look came to.
+enum Found {
+    /// The document is as it was.
+    Unchanged(Arrival),
+    /// A new document.
+    Board(Scoreboard),
+    /// A new document that cannot be read, and why.
+    Malformed(String),
+    /// No answer.
+    Failed(VenueError),
 }
 
 #[derive(Debug, Clone, Copy, Default, serde::Serialize)]
@@ -122,78 +143,55 @@ impl Watcher {
     }
 
     /// Runs until the hot thread is gone.
-    async fn run(mut self, mut clients: Vec<EspnClient>, to_hot: &mut handoff::ToHot<Batch>) {
+    async fn run(mut self, clients: Vec<EspnClient>, to_hot: &mut handoff::ToHot<Batch>) {
         let beat = heart(self.cold.clone(), &self.name, self.heartbeat_ms);
         // A game must not change its shard: nothing is assigned before the past is known.
         let mut desk = GameDesk::new(self.shards, self.remembered().await);
-        let announce = announcer(self.cold.clone());
-        let mut tick = interval(self.poll);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tick.tick().await;
-            let polls = join_all(clients.iter_mut().map(EspnClient::poll)).await;
-            let mut states = Vec::new();
-            for (client, poll) in clients.iter_mut().zip(polls) {
-                let outcome = self.look(&mut desk, client, poll);
-                states.extend(outcome.states);
-                for game in outcome.announcements {
-                    // The announcer lives as long as this runtime.
-                    let _ = announce.send(Discovery::Game(game));
-                }
+        let announcer = Announcer::start(self.cold.clone());
+        let mut looks = watch_all(clients, self.poll);
+        while let Some(look) = looks.recv().await {
+            let outcome = self.judge(&mut desk, look);
+            for game in outcome.announcements {
+                announcer.announce(Discovery::Game(game));
             }
             self.counters.games = desk.len();
             beat.send_replace(json!(self.counters));
-            if to_hot
-                .send(Batch {
-                    states,
-                    counters: self.counters,
-                })
-                .await
-                .is_err()
-            {
+            let batch = Batch {
+                states: outcome.states,
+                counters: self.counters,
+            };
+            if to_hot.send(batch).await.is_err() {
                 return;
             }
         }
     }
 
-    fn look(
-        &mut self,
-        desk: &mut GameDesk,
-        client: &mut EspnClient,
-        poll: Result<Poll, VenueError>,
-    ) -> Outcome {
-        let league = client.league();
+    fn judge(&mut self, desk: &mut GameDesk, Look { league, found }: Look) -> Outcome {
         let away = format!("scoreboard {} is away", league.path);
         self.counters.polls += 1;
-        match poll {
-            Ok(Poll::Unchanged(arrival)) => {
-                self.complaints.forget(&away);
+        if !matches!(found, Found::Failed(_)) {
+            self.complaints.forget(&away);
+        }
+        match found {
+            Found::Unchanged(arrival) => {
                 self.counters.unchanged += 1;
                 desk.on_unchanged(league, arrival)
             }
-            Ok(Poll::Document(document, arrival)) => {
-                self.complaints.forget(&away);
-                match parse_scoreboard(league, &document, arrival) {
-                    Ok(scoreboard) => {
-                        for reason in &scoreboard.left_out {
-                            self.counters.left_out += 1;
-                            self.complaints
-                                .say(&format!("left out: {reason}"), &league.path);
-                        }
-                        desk.on_scoreboard(league, scoreboard.games)
-                    }
-                    Err(reason) => {
-                        self.counters.malformed += 1;
-                        self.complaints.say(
-                            &format!("scoreboard {} cannot be read", league.path),
-                            &reason,
-                        );
-                        client.forget();
-                        Outcome::default()
-                    }
+            Found::Board(scoreboard) => {
+                for reason in &scoreboard.left_out {
+                    self.counters.left_out += 1;
+                    self.complaints
+                        .say(&format!("left out: {reason}"), &league.path);
                 }
+                desk.on_scoreboard(league, scoreboard.games)
             }
-            Err(error) => {
+            Found::Malformed(reason) => {
+                self.counters.malformed += 1;
+                let cause = format!("scoreboard {} cannot be read", league.path);
+                self.complaints.say(&cause, &reason);
+                Outcome::default()
+            }
+            Found::Failed(error) => {
                 self.counters.failed += 1;
                 self.complaints.say(&away, &error);
                 Outcome::default()
@@ -220,6 +218,75 @@ impl Watcher {
                     sleep(backoff.delay()).await;
                 }
             }
+        }
+    }
+}
+
+/// Polls every league on a task of its own. The tasks end with the receiver.
+fn watch_all(clients: Vec<EspnClient>, poll: Duration) -> mpsc::Receiver<Look> {
+    let (sender, looks) = mpsc::channel(LOOKS);
+    for client in clients {
+        tokio::spawn(watch(client, poll, sender.clone()));
+    }
+    looks
+}
+
+/// Polls one league for as long as anybody wants to know.
+async fn watch(mut client: EspnClient, poll: Duration, looks: mpsc::Sender<Look>) {
+    let league = client.league();
+    let mut tick = interval(poll);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let found = match client.poll().await {
+            Ok(Poll::Unchanged(arrival)) => Found::Unchanged(arrival),
+            Ok(Poll::Document(document, arrival)) => {
+                match parse_scoreboard(league, &document, arrival) {
+                    Ok(scoreboard) => Found::Board(scoreboard),
+                    Err(reason) => {
+                        client.forget();
+                        Found::Malformed(reason)
+                    }
+                }
+            }
+            Err(error) => Found::Failed(error),
+        };
+        if looks.send(Look { league, found }).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::{Router, http::Uri};
+
+    /// A league that does not answer must not make the others wait for its time-out.
+    #[tokio::test]
+    async fn a_league_that_hangs_holds_up_no_other() {
+        let handler = |uri: Uri| async move {
+            if uri.path().contains("/nhl/") {
+                std::future::pending::<()>().await;
+            }
+            r#"{"events":[]}"#
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("binds");
+        let base = format!("http://{}/sports", listener.local_addr().expect("bound"));
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
+        let client = |path| {
+            let league = League::at(path).expect("a league");
+            EspnClient::new(&base, league).expect("a client")
+        };
+        let clients = vec![client("hockey/nhl"), client("football/nfl")];
+        let mut looks = watch_all(clients, Duration::from_millis(1));
+        for _ in 0..3 {
+            let look = looks.recv().await.expect("a look");
+            // What hangs comes in the end too, as a failure: it must not be first.
+            assert_eq!(look.league.path, "football/nfl");
+            assert!(matches!(look.found, Found::Board(_)));
         }
     }
 }

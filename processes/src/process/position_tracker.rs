@@ -19,6 +19,7 @@ use layouts::Fill;
 use office::{Change, Note, Office};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// Fills in one transaction: a burst pays for one sync.
 const BATCH: usize = 256;
@@ -35,7 +36,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let signer = Signer::load(&venue.key_id, &venue.key_file).map_err(Failure::other)?;
     let rest = KalshiRest::new(&venue.rest, signer).map_err(Failure::other)?;
     let mut input = context.input::<Fill>()?;
-    let mut ledger = Ledger::open(context).map_err(Failure::other)?;
+    let mut ledger = Ledger::open(&path(&context.pipeline)).map_err(Failure::other)?;
     let (changes, changes_inbox) = to_io::<Change>(QUEUE);
     let (notes, mut inbox) = to_hot::<Note>(QUEUE);
     let redis = &context.pipeline.redis;
@@ -89,11 +90,13 @@ struct Ledger {
     batch: Vec<Fill>,
     refused: u64,
     repeated: u64,
+    /// Settlements that contradict the one that was booked.
+    contradicted: u64,
 }
 
 impl Ledger {
-    fn open(context: &Context) -> Result<Self, DatabaseError> {
-        let database = Database::open(&path(&context.pipeline))?;
+    fn open(path: &Path) -> Result<Self, DatabaseError> {
+        let database = Database::open(path)?;
         let book = database.load()?;
         Ok(Self {
             tickers: database.markets()?.into_iter().collect(),
@@ -103,6 +106,7 @@ impl Ledger {
             batch: Vec::with_capacity(BATCH),
             refused: 0,
             repeated: 0,
+            contradicted: 0,
         })
     }
 
@@ -143,7 +147,17 @@ impl Ledger {
                 self.tickers.insert(market, ticker);
             }
             Note::Settled { market, value_e4 } => {
-                self.database.settle(market, value_e4)?;
+                match self.database.settle(market, value_e4) {
+                    Ok(_) => {}
+                    // The venue amends a result, rarely. What was paid must be looked at by a human;
+                    // fills are to be booked meanwhile, and reconciling shows the difference.
+                    Err(error @ DatabaseError::Contradiction { .. }) => {
+                        self.contradicted += 1;
+                        tracing::error!(%error, "the first settlement stays booked");
+                        return Ok(());
+                    }
+                    Err(error) => return Err(error),
+                }
                 if self.book.settle(market, value_e4) == Booked::New {
                     self.untold.insert(market);
                 }
@@ -183,6 +197,7 @@ impl Ledger {
             "fills": self.book.fills(),
             "refused": self.refused,
             "repeated": self.repeated,
+            "contradicted": self.contradicted,
             "settled": settled.count(),
             "cash_flow_micros": total.cash_micros,
             "fees_micros": total.fees_micros,
@@ -190,5 +205,30 @@ impl Ledger {
             "collateral_micros": self.book.collateral_micros(),
             "positions": positions,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The venue may amend a result: that ended the process, and every restart of it.
+    #[test]
+    fn an_amended_settlement_is_counted_and_the_books_go_on() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("positions.db");
+        let mut ledger = Ledger::open(&path).expect("opens");
+        for value_e4 in [10_000, 0, 10_000] {
+            let market = 7;
+            ledger
+                .take(Note::Settled { market, value_e4 })
+                .expect("goes on");
+        }
+        assert_eq!(ledger.contradicted, 1);
+        let settled = Ledger::open(&path).expect("opens").book;
+        assert_eq!(
+            settled.market(7).and_then(|position| position.settled_e4),
+            Some(10_000)
+        );
     }
 }

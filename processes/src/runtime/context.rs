@@ -145,7 +145,7 @@ impl Context {
     /// When a ring is missing, taken, or carries another layout.
     pub fn inputs<T: ipc::Message>(&self) -> Result<Vec<Input<T>>, Failure> {
         self.links::<T>(|link| &link.to)
-            .map(|link| Input::attach(link, &self.ring_path(&link.name)))
+            .map(|link| Input::attach(&self.ring_path(&link.name)))
             .collect()
     }
 
@@ -200,6 +200,23 @@ impl Context {
             .find(|board| board.writer == self.name && board.message == T::NAME);
         let board = board.ok_or_else(|| self.not_one::<T>("board", 0))?;
         Ok(ipc::BoardWriter::attach(
+            &self.pipeline.board_path(&board.name),
+        )?)
+    }
+
+    /// Opens the board of `T`, whoever writes it, for reading.
+    ///
+    /// # Errors
+    ///
+    /// When the pipeline file names none, or it cannot be opened.
+    pub fn board_reader<T: ipc::Message>(&self) -> Result<ipc::BoardReader<T>, Failure> {
+        let board = self
+            .pipeline
+            .boards
+            .iter()
+            .find(|board| board.message == T::NAME);
+        let board = board.ok_or_else(|| self.not_one::<T>("board", 0))?;
+        Ok(ipc::BoardReader::open(
             &self.pipeline.board_path(&board.name),
         )?)
     }

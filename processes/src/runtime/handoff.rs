@@ -187,12 +187,6 @@ impl<T> ToIo<T> {
             Err(rtrb::PushError::Full(value)) => Err(value),
         }
     }
-
-    /// Values that would fit now.
-    #[must_use]
-    pub fn room(&self) -> usize {
-        self.producer.slots()
-    }
 }
 
 /// The I/O thread's end of [`to_io`].

@@ -12,22 +12,14 @@ const ROUNDS_BETWEEN_LOOKS: u32 = 1024;
 
 /// The reading end of a ring.
 pub struct Input<T: Message> {
-    name: String,
     consumer: Consumer<T>,
 }
 
 impl<T: Message> Input<T> {
-    pub(super) fn attach(link: &Link, path: &Path) -> Result<Self, Failure> {
+    pub(super) fn attach(path: &Path) -> Result<Self, Failure> {
         Ok(Self {
-            name: link.name.clone(),
             consumer: Consumer::attach(path)?,
         })
-    }
-
-    /// Name of the ring.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
     }
 
     /// The next message, if there is one.
@@ -46,12 +38,6 @@ impl<T: Message> Input<T> {
     #[inline]
     pub fn commit_to(&mut self, position: u64) {
         self.consumer.commit_to(position);
-    }
-
-    /// Sequence of the next message that will be popped.
-    #[must_use]
-    pub fn next_sequence(&self) -> u64 {
-        self.consumer.next_sequence()
     }
 
     /// Whether nothing is left and nothing more will come: the writer is gone. A system call.
@@ -99,12 +85,6 @@ impl<T: Message> Output<T> {
             producer: Producer::attach(path)?,
             waiter: Waiter::new(ladder),
         })
-    }
-
-    /// Name of the ring.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
     }
 
     /// The number after the dot of the reader's name: the shard that this ring feeds.

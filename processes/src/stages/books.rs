@@ -9,104 +9,16 @@
 //! | delta in sequence | in step | in step |
 //! | delta in sequence | suspect | suspect: the delta has nothing to change |
 //! | level below zero, or taken from a level that is not there | in step | suspect, snapshot wanted |
+//! | snapshot or delta of a subscription that nobody began | any | suspect, snapshot wanted |
 //! | gap | any of the subscription | suspect, snapshots wanted |
 //! | connection lost | any | suspect |
 
+mod event;
+
+pub use event::{Event, Facts, Wanted};
+
 use super::book::{Book, OutOfStep};
-use crate::venue::kalshi_frames::{Level, Outcome};
 use layouts::{MarketStatus, PriceUpdate};
-
-/// What discovery knows of a market and every price carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Facts {
-    /// Market number.
-    pub market: u32,
-    /// Game number.
-    pub game: u32,
-    /// Whose win it pays for: 0 home, 1 away.
-    pub team: u8,
-    /// Taker fee rate.
-    pub fee_rate_e4: u16,
-    /// Price step.
-    pub tick_e4: u16,
-}
-
-/// What happened at the venue, as the stage sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// A market to keep a book of.
-    Market(Facts),
-    /// A subscription of books begins; its sequence starts at 1.
-    Subscribed {
-        /// Subscription.
-        sid: u32,
-    },
-    /// A frame that takes a number and says nothing about a book that we keep.
-    Sequenced {
-        /// Subscription.
-        sid: u32,
-        /// Number.
-        seq: u64,
-    },
-    /// A whole book.
-    Snapshot {
-        /// Subscription.
-        sid: u32,
-        /// Number.
-        seq: u64,
-        /// Market number.
-        market: u32,
-        /// Bids for YES.
-        yes: Vec<Level>,
-        /// Bids for NO.
-        no: Vec<Level>,
-    },
-    /// A change of one level.
-    Delta {
-        /// Subscription.
-        sid: u32,
-        /// Number.
-        seq: u64,
-        /// Market number.
-        market: u32,
-        /// Side.
-        outcome: Outcome,
-        /// Level, in the side's own dollars.
-        price_e4: u16,
-        /// Change.
-        delta_centi: i64,
-        /// The venue's time, 0 where it gave none.
-        venue_unix_us: u64,
-    },
-    /// The venue ended trading in a market, for now or for good, or resumed it.
-    Trading {
-        /// Market number.
-        market: u32,
-        /// Whether it trades.
-        open: bool,
-    },
-    /// The connection is gone, and every subscription with it.
-    Disconnected,
-}
-
-/// What is needed to be in step again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
-    /// Nothing.
-    Nothing,
-    /// A snapshot of every market of a subscription.
-    All {
-        /// Subscription.
-        sid: u32,
-    },
-    /// A snapshot of one market.
-    One {
-        /// Subscription.
-        sid: u32,
-        /// Market number.
-        market: u32,
-    },
-}
 
 /// What the books have seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -117,7 +29,7 @@ pub struct Counters {
     pub snapshots: u64,
     /// Deltas to a book that is waiting for its snapshot.
     pub skipped: u64,
-    /// Breaks of a sequence.
+    /// Breaks of a sequence, and books' frames that belong to none.
     pub gaps: u64,
     /// Frames that contradict the book.
     pub contradictions: u64,
@@ -140,6 +52,15 @@ struct Entry {
 struct Moment {
     ingress_mono_ns: u64,
     venue_unix_us: u64,
+}
+
+impl Moment {
+    fn of_arrival(ingress_mono_ns: u64) -> Self {
+        Self {
+            ingress_mono_ns,
+            venue_unix_us: 0,
+        }
+    }
 }
 
 /// All books, by market number.
@@ -173,12 +94,15 @@ impl Books {
         ingress_mono_ns: u64,
         publish: &mut impl FnMut(&PriceUpdate) -> Result<(), E>,
     ) -> Result<Wanted, E> {
-        let mut moment = Moment {
-            ingress_mono_ns,
-            venue_unix_us: 0,
-        };
+        let mut moment = Moment::of_arrival(ingress_mono_ns);
+        if let Some((sid, market)) = event.of_book().filter(|(sid, _)| !self.follows(*sid)) {
+            return self.astray(sid, market, moment, publish);
+        }
         match event {
-            Event::Market(facts) => self.add(*facts),
+            Event::Market(facts) => {
+                self.add(*facts);
+                self.change(facts.market, moment, publish, |_, _| Ok(()))?;
+            }
             Event::Subscribed { sid } => {
                 self.sequences.retain(|(known, _)| known != sid);
                 self.sequences.push((*sid, 1));
@@ -255,6 +179,39 @@ impl Books {
             }
             None => {}
         }
+    }
+
+    /// Tells a market's price again with its next event, for it has new readers.
+    pub fn retell(&mut self, market: u32) {
+        if let Some(Some(entry)) = self.entries.get_mut(market as usize) {
+            entry.published = None;
+        }
+    }
+
+    /// Whether the start of a subscription is known, and so what its numbers mean.
+    fn follows(&self, sid: u32) -> bool {
+        self.sequences.iter().any(|(known, _)| *known == sid)
+    }
+
+    /// A frame of which nobody can say what came before it: the book cannot be true.
+    fn astray<E>(
+        &mut self,
+        sid: u32,
+        market: u32,
+        moment: Moment,
+        publish: &mut impl FnMut(&PriceUpdate) -> Result<(), E>,
+    ) -> Result<Wanted, E> {
+        self.counters.gaps += 1;
+        let mut was_in_step = false;
+        self.change(market, moment, publish, |entry, _| {
+            was_in_step = std::mem::replace(&mut entry.in_step, false);
+            entry.sid = None;
+            Ok(())
+        })?;
+        Ok(match was_in_step {
+            true => Wanted::One { sid, market },
+            false => Wanted::Nothing,
+        })
     }
 
     /// Checks a frame's number. The frame after a gap is good in itself; what is lost is before it.

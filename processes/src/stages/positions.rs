@@ -47,12 +47,6 @@ pub struct PositionBook {
 }
 
 impl Position {
-    /// Average price paid for the open position, 1/10,000 dollar, rounded towards zero.
-    #[must_use]
-    pub fn average_price_e4(&self) -> Option<i64> {
-        self.open_cost_micros.checked_div(self.position_centi)
-    }
-
     /// Gained or lost so far after fees, the open position at cost.
     #[must_use]
     pub fn pnl_micros(&self) -> i64 {
@@ -76,8 +70,8 @@ impl Position {
         }
         let closed = change_centi.abs().min(held.abs());
         // Rounding stays in what is left open, so nothing is ever lost; closing all takes all.
-        let basis = self.open_cost_micros * closed / held.abs();
-        let proceeds = flow_micros * closed / change_centi.abs();
+        let basis = share(self.open_cost_micros, closed, held.abs());
+        let proceeds = share(flow_micros, closed, change_centi.abs());
         self.realised_micros += proceeds - basis;
         self.open_cost_micros -= basis;
         // What goes beyond flat opens the other way.
@@ -172,6 +166,14 @@ impl PositionBook {
     }
 }
 
+/// The part of an amount that falls to `part` contracts of `whole`, towards zero. A product of money
+/// and contracts can be larger than either's integers hold.
+fn share(amount: i64, part: i64, whole: i64) -> i64 {
+    let share = i128::from(amount) * i128::from(part) / i128::from(whole);
+    // A part of the amount is no larger than the amount.
+    i64::try_from(share).unwrap_or(amount)
+}
+
 /// What a fill moves: money in less money out, fee included.
 #[must_use]
 pub fn flow_micros(side: Side, price_e4: u16, count_centi: u32, fee_micros: u32) -> i64 {
@@ -202,8 +204,8 @@ mod tests {
         book.fill(&fill(1, Side::Bid, 100, 4_000));
         book.fill(&fill(2, Side::Bid, 300, 6_000));
         assert_eq!(
-            book.market(7).and_then(Position::average_price_e4),
-            Some(5_500)
+            book.market(7).map(|position| position.open_cost_micros),
+            Some(5_500 * 400)
         );
         book.fill(&fill(3, Side::Ask, 200, 7_000));
         let position = book.market(7).copied().unwrap();
@@ -225,7 +227,6 @@ mod tests {
         );
         assert_eq!(position.realised_micros, 200_000);
         assert_eq!(position.collateral_micros(), 2_000_000);
-        assert_eq!(position.average_price_e4(), Some(6_000));
     }
 
     /// VENUE 8.12: fractions of an order are fills like any other.
@@ -244,6 +245,19 @@ mod tests {
         );
         assert_eq!(book.fill(&fill(2, Side::Bid, 552, 1_700)), Booked::Again);
         assert_eq!(book.fills(), 3);
+    }
+
+    /// Half a million contracts at a price: cost times count leaves 64 bits.
+    #[test]
+    fn a_large_position_closes_without_overflow() {
+        let mut book = PositionBook::default();
+        book.fill(&fill(1, Side::Bid, u32::MAX, 9_000));
+        book.fill(&fill(2, Side::Bid, u32::MAX, 9_000));
+        book.fill(&fill(3, Side::Ask, u32::MAX, 9_500));
+        let position = book.market(7).copied().unwrap();
+        let contracts = i64::from(u32::MAX);
+        assert_eq!(position.realised_micros, 500 * contracts);
+        assert_eq!(position.open_cost_micros, 9_000 * contracts);
     }
 
     #[test]

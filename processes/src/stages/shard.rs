@@ -8,6 +8,11 @@
 //! holds for an arbitrage too: a game called off settles at "a fair price", which need not add up
 //! to a dollar, and a dead feed stops trading altogether.
 //!
+//! Prices come by a ring on which the latest wins, and by the board. A price from the board is
+//! knowledge, not an input: it raises no signal by itself, because several of them would share the
+//! identity of one message. The next price or state of the game, for a live one within a second,
+//! judges it.
+//!
 //! An opportunity is told when it appears, when it improves, and again every `rearm` while it
 //! lasts: a book that ticks 350 times a second around one opportunity gives one signal, not 350.
 
@@ -16,7 +21,9 @@ use super::table::Table;
 use super::win_probability::{WinProbability, to_e4};
 use crate::pipeline::Model;
 use layouts::signal::signal_id;
-use layouts::{E4_PER_DOLLAR, GameState, Phase, PriceUpdate, Side, Signal, SignalKind, TeamSide};
+use layouts::{
+    E4_PER_DOLLAR, GameState, MarketStatus, Phase, PriceUpdate, Side, Signal, SignalKind, TeamSide,
+};
 use serde::Serialize;
 
 /// Games that one shard can hold; a Saturday of college games is some hundreds.
@@ -139,21 +146,38 @@ impl Shard {
     /// Takes a price.
     pub fn on_price(&mut self, price: &PriceUpdate, stamp: Stamp) -> Signals {
         self.counters.prices += 1;
+        if !self.learn(price) {
+            return NOTHING;
+        }
+        self.judge(price.game, self.cause(false, price.ingress_mono_ns, stamp))
+    }
+
+    /// Takes a price as the board shows it; whether it may be used.
+    pub fn learn(&mut self, price: &PriceUpdate) -> bool {
         let (Some(team), Some(_)) = (price.team(), price.status()) else {
             self.counters.malformed += 1;
-            return NOTHING;
+            return false;
         };
         let Some(game) = self.games.entry(u64::from(price.game), Game::unknown) else {
             self.counters.no_room += 1;
-            return NOTHING;
+            return false;
         };
         let slot = &mut game.prices[team as usize];
         if slot.is_some_and(|known| known.market != price.market) {
             self.counters.conflicting += 1;
-            return NOTHING;
+            return false;
         }
         *slot = Some(*price);
-        self.judge(price.game, self.cause(false, price.ingress_mono_ns, stamp))
+        true
+    }
+
+    /// Trusts no price until it is told again: a lost message may have been the last of its market.
+    pub fn distrust(&mut self) {
+        for game in self.games.values_mut() {
+            for price in game.prices.iter_mut().flatten() {
+                price.status = MarketStatus::Suspect as u8;
+            }
+        }
     }
 
     /// Takes a state.

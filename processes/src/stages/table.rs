@@ -94,6 +94,11 @@ impl<V> Table<V> {
         self.slots.iter().flatten().map(|(_, value)| value)
     }
 
+    /// Every value, to change, in the order of the slots.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.slots.iter_mut().flatten().map(|(_, value)| value)
+    }
+
     /// Fibonacci hashing (Knuth 6.4): the top bits of the product, which every bit of the key moves.
     fn home(&self, key: u64) -> usize {
         let shift = 64 - self.slots.len().trailing_zeros();

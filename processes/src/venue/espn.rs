@@ -1,8 +1,9 @@
 //! The scoreboard feed: a league's document into game states.
 //!
 //! The document is nobody's contract: any field may be missing, and some are there only while the
-//! ball is in play. So it is read by paths, and a missing field leaves its neutral value. Only an
-//! event without a number or without its two teams is left out, and said so.
+//! ball is in play. So it is read by paths, and a missing field leaves its neutral value. Where none
+//! is neutral, the event is left out, and said so: one without a number or its two teams, and a live
+//! one without score, period or clock. No time left and a score of nought would make a model certain.
 
 use super::league::League;
 use crate::cold::discovery::Team;
@@ -86,25 +87,33 @@ fn parse_event(sport: Sport, event: &Value, arrival: Arrival) -> Result<ParsedGa
         .or_else(|| competition.get("status"))
         .unwrap_or(&Value::Null);
     let phase = phase(status);
+    let needed = |what: &str, value: Option<u16>| match value {
+        None if phase == Phase::Live => Err(format!("event {game}: live without {what}")),
+        value => Ok(value.unwrap_or(0)),
+    };
     let mut state = GameState {
         ingress_mono_ns: arrival.mono_ns,
         ingress_unix_us: arrival.unix_us,
         game,
         sport: sport as u8,
         phase: phase as u8,
-        home_score: number(home, "/score").unwrap_or(0),
-        away_score: number(away, "/score").unwrap_or(0),
+        home_score: needed("the home team's score", number(home, "/score"))?,
+        away_score: needed("the away team's score", number(away, "/score"))?,
         pregame_home_win_e4: pregame_probability(competition).unwrap_or(NO_PROBABILITY),
         feed_home_win_e4: NO_PROBABILITY,
         ..bytemuck::Zeroable::zeroed()
     };
     if phase == Phase::Live || phase == Phase::Final {
-        state.period = number(status, "/period").unwrap_or(0);
-        state.clock_deciseconds = clock(status).unwrap_or(0);
+        let period = number::<u8>(status, "/period").filter(|period| *period > 0);
+        needed("a period", period.map(u16::from))?;
+        state.period = period.unwrap_or(0);
+        // Baseball has no clock.
+        if sport != Sport::Mlb {
+            state.clock_deciseconds = needed("a clock", clock(status))?;
+        }
     }
     if sport == Sport::Mlb {
         state.half = half(status) as u8;
-        state.clock_deciseconds = 0;
     }
     if let Some(situation) = competition.get("situation") {
         let team_id = |competitor| text(competitor, "/team/id").or_else(|| text(competitor, "/id"));
@@ -125,21 +134,22 @@ fn read_situation(
     home_id: Option<String>,
     away_id: Option<String>,
 ) {
-    let holder = text(situation, "/possession");
-    state.possession = match holder {
-        None => 0,
-        holder if holder == home_id => 1,
-        holder if holder == away_id => 2,
-        _ => 0,
-    };
-    // -1 stands for none.
-    state.down = number(situation, "/down")
-        .filter(|down| (1..=4).contains(down))
-        .unwrap_or(0);
-    state.distance_yards = number(situation, "/distance").unwrap_or(0);
-    state.yard_line = number(situation, "/yardLine")
-        .filter(|yard| *yard <= 100)
-        .unwrap_or(0);
+    // Who has the ball says nothing without where it is: line 0 is the home team's own goal.
+    if let Some(yard_line) = number(situation, "/yardLine").filter(|yard| *yard <= 100) {
+        let holder = text(situation, "/possession");
+        state.possession = match holder {
+            None => 0,
+            holder if holder == home_id => 1,
+            holder if holder == away_id => 2,
+            _ => 0,
+        };
+        // -1 stands for none.
+        state.down = number(situation, "/down")
+            .filter(|down| (1..=4).contains(down))
+            .unwrap_or(0);
+        state.distance_yards = number(situation, "/distance").unwrap_or(0);
+        state.yard_line = yard_line;
+    }
     state.home_timeouts = number(situation, "/homeTimeouts").unwrap_or(0);
     state.away_timeouts = number(situation, "/awayTimeouts").unwrap_or(0);
     state.balls = number(situation, "/balls").unwrap_or(0);

@@ -2,14 +2,15 @@
 
 use super::error::VenueError;
 use super::kalshi_wire::{
-    BalanceRecord, CreateOrder, EventRecord, FillRecord, MarketRecord, OrderResult, OrderState,
-    PositionRecord, SeriesRecord, SettlementRecord, parse_error,
+    BalanceRecord, CreateOrder, EventRecord, FillRecord, OrderResult, OrderState, PositionRecord,
+    SeriesRecord, SettlementRecord, null_is_empty, parse_error,
 };
 use super::signing::Signer;
 use layouts::Side;
 use layouts::units::format_decimal;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use std::time::Duration;
 use url::Url;
 
@@ -23,6 +24,7 @@ const READ_ATTEMPTS: u32 = 4;
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 /// Pages of one list before we hold the venue's cursor to be broken.
 const MAX_PAGES: usize = 1_000;
+const SETTLEMENTS: &str = "/portfolio/settlements";
 
 /// A signed REST client. Clones share the connections.
 #[derive(Debug, Clone)]
@@ -49,44 +51,69 @@ pub struct NewOrder<'a> {
     pub exchange_index: u32,
 }
 
-/// One page of a list.
-trait Page: DeserializeOwned {
-    type Item;
-    fn take(self) -> (Vec<Self::Item>, String);
+/// A list as far as it can be read.
+///
+/// The venue lists things of its own that are nothing to us; one that it writes in a new way must
+/// not hide the others. Of what is ours each record counts: there [`Listing::whole`] makes the first
+/// unreadable record an error, because books that leave a fill out would only seem to agree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing<T> {
+    /// What could be read.
+    pub items: Vec<T>,
+    /// Records that could not be read.
+    pub unreadable: usize,
+    /// Why the first of them could not.
+    pub reason: String,
 }
 
-macro_rules! page {
-    ($name:ident { $list:ident: $item:ty }) => {
-        #[derive(Deserialize)]
-        struct $name {
-            #[serde(default = "Vec::new")]
-            $list: Vec<$item>,
-            #[serde(default)]
-            cursor: Option<String>,
+impl<T> Listing<T> {
+    fn whole(self, path: &str) -> Result<Vec<T>, VenueError> {
+        match self.unreadable {
+            0 => Ok(self.items),
+            count => Err(VenueError::Malformed {
+                request: format!("GET {path}"),
+                reason: format!("{count} records cannot be read: {}", self.reason),
+            }),
         }
-        impl Page for $name {
-            type Item = $item;
-            fn take(self) -> (Vec<$item>, String) {
-                (self.$list, self.cursor.unwrap_or_default())
+    }
+}
+
+impl<T: DeserializeOwned> Listing<T> {
+    /// Reads the records of one page.
+    fn extend(&mut self, records: Vec<Value>) {
+        for record in records {
+            match serde_json::from_value(record) {
+                Ok(item) => self.items.push(item),
+                Err(error) => {
+                    if self.unreadable == 0 {
+                        self.reason = error.to_string();
+                    }
+                    self.unreadable += 1;
+                }
             }
         }
-    };
+    }
 }
 
-page!(Events {
-    events: EventRecord
-});
-page!(Markets {
-    markets: MarketRecord
-});
-page!(Orders { orders: OrderState });
-page!(Fills { fills: FillRecord });
-page!(Positions {
-    market_positions: PositionRecord
-});
-page!(Settlements {
-    settlements: SettlementRecord
-});
+/// One page of a list, its records still unread.
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default, deserialize_with = "null_is_empty")]
+    cursor: String,
+    #[serde(flatten)]
+    lists: Map<String, Value>,
+}
+
+impl Page {
+    /// A list that is absent or null is empty.
+    fn take(&mut self, list: &str) -> Option<Vec<Value>> {
+        match self.lists.remove(list) {
+            None | Some(Value::Null) => Some(Vec::new()),
+            Some(Value::Array(records)) => Some(records),
+            Some(_) => None,
+        }
+    }
+}
 
 #[derive(Deserialize)]
 struct OneSeries {
@@ -139,28 +166,31 @@ impl KalshiRest {
         ticker: &str,
         client_order_id: &str,
     ) -> Result<Option<OrderState>, VenueError> {
-        let orders = self
-            .pages::<Orders>(
-                "/portfolio/orders",
-                &[("ticker", ticker), ("limit", "1000")],
-            )
-            .await?;
-        Ok(orders
-            .into_iter()
-            .find(|order| order.client_order_id == client_order_id))
+        const PATH: &str = "/portfolio/orders";
+        let query = [("ticker", ticker), ("limit", "1000")];
+        let mut orders: Listing<OrderState> = self.pages(PATH, "orders", &query).await?;
+        let ours = |order: &OrderState| order.client_order_id == client_order_id;
+        match orders.items.iter().position(ours) {
+            Some(place) => Ok(Some(orders.items.swap_remove(place))),
+            // It may be among those that cannot be read.
+            None => orders.whole(PATH).map(|_| None),
+        }
     }
 
     /// Our trades, of one order or all.
     pub async fn fills(&self, order_id: Option<&str>) -> Result<Vec<FillRecord>, VenueError> {
+        const PATH: &str = "/portfolio/fills";
         let mut query = vec![("limit", "1000")];
         query.extend(order_id.map(|id| ("order_id", id)));
-        self.pages::<Fills>("/portfolio/fills", &query).await
+        self.pages(PATH, "fills", &query).await?.whole(PATH)
     }
 
     /// What we hold.
     pub async fn positions(&self) -> Result<Vec<PositionRecord>, VenueError> {
-        self.pages::<Positions>("/portfolio/positions", &[("limit", "1000")])
-            .await
+        const PATH: &str = "/portfolio/positions";
+        let query = [("limit", "1000")];
+        let positions = self.pages(PATH, "market_positions", &query).await?;
+        positions.whole(PATH)
     }
 
     /// Our money.
@@ -168,30 +198,31 @@ impl KalshiRest {
         self.get("/portfolio/balance", &[]).await
     }
 
-    /// What decided markets paid us.
+    /// What decided markets paid us, all of it.
     pub async fn settlements(&self) -> Result<Vec<SettlementRecord>, VenueError> {
-        self.pages::<Settlements>("/portfolio/settlements", &[("limit", "1000")])
-            .await
+        self.settlements_since(None).await?.whole(SETTLEMENTS)
     }
 
-    /// The open events of a series, with their markets.
-    pub async fn events(&self, series_ticker: &str) -> Result<Vec<EventRecord>, VenueError> {
+    /// What decided markets paid us, from a Unix time in seconds on, as far as it can be read.
+    pub async fn settlements_since(
+        &self,
+        unix_s: Option<i64>,
+    ) -> Result<Listing<SettlementRecord>, VenueError> {
+        let since = unix_s.map(|unix_s| unix_s.to_string());
+        let mut query = vec![("limit", "1000")];
+        query.extend(since.as_deref().map(|since| ("min_ts", since)));
+        self.pages(SETTLEMENTS, "settlements", &query).await
+    }
+
+    /// The open events of a series, with their markets, as far as they can be read.
+    pub async fn events(&self, series_ticker: &str) -> Result<Listing<EventRecord>, VenueError> {
         let query = [
             ("series_ticker", series_ticker),
             ("status", "open"),
             ("with_nested_markets", "true"),
             ("limit", "200"),
         ];
-        self.pages::<Events>("/events", &query).await
-    }
-
-    /// The markets of one event.
-    pub async fn markets(&self, event_ticker: &str) -> Result<Vec<MarketRecord>, VenueError> {
-        self.pages::<Markets>(
-            "/markets",
-            &[("event_ticker", event_ticker), ("limit", "1000")],
-        )
-        .await
+        self.pages("/events", "events", &query).await
     }
 
     /// A series and its fees.
@@ -202,32 +233,39 @@ impl KalshiRest {
     }
 
     /// Every page of a list.
-    async fn pages<P: Page>(
+    async fn pages<T: DeserializeOwned>(
         &self,
         path: &str,
+        list: &str,
         query: &[(&str, &str)],
-    ) -> Result<Vec<P::Item>, VenueError> {
-        let mut items = Vec::new();
+    ) -> Result<Listing<T>, VenueError> {
+        let malformed = |reason: &str| VenueError::Malformed {
+            request: format!("GET {path}"),
+            reason: reason.to_owned(),
+        };
+        let mut listing = Listing {
+            items: Vec::new(),
+            unreadable: 0,
+            reason: String::new(),
+        };
         let mut cursor = String::new();
         for _ in 0..MAX_PAGES {
             let mut query = query.to_vec();
             if !cursor.is_empty() {
                 query.push(("cursor", &cursor));
             }
-            let (page, next) = self.get::<P>(path, &query).await?.take();
-            items.extend(page);
-            if next.is_empty() {
-                return Ok(items);
+            let mut page = self.get::<Page>(path, &query).await?;
+            let records = page.take(list);
+            listing.extend(records.ok_or_else(|| malformed("it holds no list"))?);
+            if page.cursor.is_empty() {
+                return Ok(listing);
             }
-            if next == cursor {
+            if page.cursor == cursor {
                 break;
             }
-            cursor = next;
+            cursor = page.cursor;
         }
-        Err(VenueError::Malformed {
-            request: format!("GET {path}"),
-            reason: "the cursor does not advance".into(),
-        })
+        Err(malformed("the cursor does not advance"))
     }
 
     /// A read, repeated a few times when refused for too many requests.

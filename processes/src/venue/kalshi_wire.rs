@@ -9,7 +9,7 @@ use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 
 /// `null` where a text or list is expected, as good as absent.
-fn null_is_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+pub(crate) fn null_is_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     from: D,
 ) -> Result<T, D::Error> {
     Option::deserialize(from).map(Option::unwrap_or_default)
@@ -54,15 +54,6 @@ pub(crate) mod units {
     pub(crate) fn micros<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
         let text = text(from)?;
         parse_decimal(&text, 6).ok_or_else(|| wrong("amount", &text))
-    }
-
-    pub(crate) fn optional_micros<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<i64>, D::Error> {
-        let text: Option<String> = Option::deserialize(from)?;
-        text.filter(|text| !text.is_empty())
-            .map(|text| parse_decimal(&text, 6).ok_or_else(|| wrong("amount", &text)))
-            .transpose()
     }
 
     /// Whole cents, one of the few amounts that the venue still writes as a number.
@@ -147,20 +138,6 @@ pub struct OrderResult {
     /// Contracts still resting: 0 for an immediate-or-cancel order.
     #[serde(rename = "remaining_count", deserialize_with = "units::centi")]
     pub remaining_centi: u32,
-    /// Average price of YES, 1e-6 dollar (an average is off the price grid); `None` when nothing traded.
-    #[serde(
-        rename = "average_fill_price",
-        default,
-        deserialize_with = "units::optional_micros"
-    )]
-    pub average_fill_price_micros: Option<i64>,
-    /// Average fee of a contract, 1e-6 dollar; `None` when nothing traded.
-    #[serde(
-        rename = "average_fee_paid",
-        default,
-        deserialize_with = "units::optional_micros"
-    )]
-    pub average_fee_micros: Option<i64>,
     /// The engine's time, Unix milliseconds.
     #[serde(default)]
     pub ts_ms: u64,
@@ -181,29 +158,12 @@ pub struct OrderState {
     pub side: Side,
     /// `resting`, `canceled` or `executed`.
     pub status: String,
-    /// Contracts ordered.
-    #[serde(rename = "initial_count_fp", deserialize_with = "units::centi")]
-    pub initial_centi: u32,
     /// Contracts traded.
     #[serde(rename = "fill_count_fp", deserialize_with = "units::centi")]
     pub filled_centi: u32,
     /// Contracts still resting.
     #[serde(rename = "remaining_count_fp", deserialize_with = "units::centi")]
     pub remaining_centi: u32,
-    /// Fees paid as taker.
-    #[serde(
-        rename = "taker_fees_dollars",
-        default,
-        deserialize_with = "units::micros"
-    )]
-    pub taker_fees_micros: i64,
-    /// Fees paid as maker.
-    #[serde(
-        rename = "maker_fees_dollars",
-        default,
-        deserialize_with = "units::micros"
-    )]
-    pub maker_fees_micros: i64,
 }
 
 /// One trade of ours.
@@ -251,20 +211,6 @@ pub struct PositionRecord {
         deserialize_with = "units::micros"
     )]
     pub fees_paid_micros: i64,
-    /// Profit taken, as the venue counts it.
-    #[serde(
-        rename = "realized_pnl_dollars",
-        default,
-        deserialize_with = "units::micros"
-    )]
-    pub realized_pnl_micros: i64,
-    /// At stake, as the venue counts it.
-    #[serde(
-        rename = "market_exposure_dollars",
-        default,
-        deserialize_with = "units::micros"
-    )]
-    pub exposure_micros: i64,
 }
 
 /// Our money at the venue.
@@ -381,12 +327,6 @@ pub struct MarketRecord {
 /// A range of prices with one step.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct PriceRange {
-    /// From.
-    #[serde(rename = "start", deserialize_with = "units::price_e4")]
-    pub start_e4: u16,
-    /// To.
-    #[serde(rename = "end", deserialize_with = "units::price_e4")]
-    pub end_e4: u16,
     /// Step.
     #[serde(rename = "step", deserialize_with = "units::price_e4")]
     pub step_e4: u16,

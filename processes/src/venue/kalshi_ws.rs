@@ -22,7 +22,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The venue pings every 10 s: after three missed ones the line is dead.
 const DEAD_AFTER: Duration = Duration::from_secs(30);
 /// Market tickers in one command, so that no command grows without bound.
-const TICKERS_PER_COMMAND: usize = 500;
+pub const TICKERS_PER_COMMAND: usize = 500;
 
 /// A connected, signed session.
 #[derive(Debug)]
@@ -88,56 +88,36 @@ impl Session {
         self
     }
 
-    /// Subscribes channels, for all markets or for some. The answer, one `subscribed` for each
+    /// Subscribes channels, for all markets or for some, at most [`TICKERS_PER_COMMAND`]; more are
+    /// added to the subscription once it is confirmed. The answer, one `subscribed` for each
     /// channel, comes as a frame with the returned id.
     pub async fn subscribe(
         &mut self,
         channels: &[&str],
         tickers: Option<&[&str]>,
     ) -> Result<u64, VenueError> {
-        let (now, later) = match tickers {
-            Some(tickers) => {
-                let (now, later) = tickers.split_at(tickers.len().min(TICKERS_PER_COMMAND));
-                (Some(now), later)
-            }
-            None => (None, &[][..]),
+        let parameters = Parameters {
+            channels: Some(channels),
+            market_tickers: tickers,
+            // Stated, because the venue has announced that it will change what its absence means.
+            use_yes_price: channels.contains(&"orderbook_delta").then_some(false),
+            ..Default::default()
         };
-        // Stated, because the venue has announced that it will change what its absence means.
-        let use_yes_price = channels.contains(&"orderbook_delta").then_some(false);
-        let first = self
-            .command(
-                "subscribe",
-                Parameters {
-                    channels: Some(channels),
-                    market_tickers: now,
-                    use_yes_price,
-                    ..Default::default()
-                },
-            )
-            .await?;
-        for tickers in later.chunks(TICKERS_PER_COMMAND) {
-            self.command(
-                "subscribe",
-                Parameters {
-                    channels: Some(channels),
-                    market_tickers: Some(tickers),
-                    use_yes_price,
-                    ..Default::default()
-                },
-            )
-            .await?;
-        }
-        Ok(first)
+        self.command("subscribe", parameters).await
     }
 
-    /// Adds markets to a subscription; their snapshots follow.
-    pub async fn add_markets(&mut self, sid: u32, tickers: &[&str]) -> Result<(), VenueError> {
+    /// Adds markets to a subscription, at most [`TICKERS_PER_COMMAND`]; their snapshots follow. The
+    /// answer carries the returned id.
+    pub async fn add_markets(&mut self, sid: u32, tickers: &[&str]) -> Result<u64, VenueError> {
         self.update(sid, "add_markets", tickers).await
     }
 
     /// Asks for the whole books of markets of a subscription.
     pub async fn get_snapshot(&mut self, sid: u32, tickers: &[&str]) -> Result<(), VenueError> {
-        self.update(sid, "get_snapshot", tickers).await
+        for tickers in tickers.chunks(TICKERS_PER_COMMAND) {
+            self.update(sid, "get_snapshot", tickers).await?;
+        }
+        Ok(())
     }
 
     async fn update(
@@ -145,17 +125,14 @@ impl Session {
         sid: u32,
         action: &'static str,
         tickers: &[&str],
-    ) -> Result<(), VenueError> {
-        for tickers in tickers.chunks(TICKERS_PER_COMMAND) {
-            let parameters = Parameters {
-                sid: Some(sid),
-                market_tickers: Some(tickers),
-                action: Some(action),
-                ..Default::default()
-            };
-            self.command("update_subscription", parameters).await?;
-        }
-        Ok(())
+    ) -> Result<u64, VenueError> {
+        let parameters = Parameters {
+            sid: Some(sid),
+            market_tickers: Some(tickers),
+            action: Some(action),
+            ..Default::default()
+        };
+        self.command("update_subscription", parameters).await
     }
 
     async fn command(

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | league | the events are those of the league's series |
 //! | day | the ticker's date is the start's date in US Eastern time |
-//! | both teams | the two markets' suffixes are the two teams, by code or, in college, by place |
+//! | both teams | the two markets are the two teams: in college by place first, else by the suffix's code |
 //! | ticker | the two suffixes, joined, are the ticker's own end |
 //! | time, where the ticker has one | within [`TIME_TOLERANCE`]: a doubleheader is two games on a day |
 //!
@@ -119,12 +119,32 @@ impl Aliases {
                 || listed.is_some_and(|codes| codes.iter().any(|code| code == exchange)))
     }
 
-    fn same_team(&self, league: League, team: &Team, suffix: &str, market: &MarketRecord) -> bool {
+    /// Which of an event's two markets is whose: home first. By place for both teams, and only where
+    /// that does not tell, by either: college codes change, and one school's may be another's.
+    fn sides<'a>(
+        &self,
+        league: League,
+        game: &Game,
+        markets: [(&str, &'a MarketRecord); 2],
+    ) -> Option<[&'a MarketRecord; 2]> {
         let college = matches!(league.sport, Sport::Ncaaf | Sport::Ncaam);
-        self.same_code(league, &team.code, suffix)
-            || (college
-                && !team.location.is_empty()
-                && place(&team.location) == place(&market.yes_sub_title))
+        let [one, two] = markets;
+        let by_place = |team: &Team, (_, market): (&str, &MarketRecord)| {
+            college && same_place(&team.location, &market.yes_sub_title)
+        };
+        let by_either = |team: &Team, (suffix, market): (&str, &MarketRecord)| {
+            by_place(team, (suffix, market)) || self.same_code(league, &team.code, suffix)
+        };
+        let decide = |same: &dyn Fn(&Team, (&str, &MarketRecord)) -> bool| {
+            let straight = same(&game.home, one) && same(&game.away, two);
+            let crossed = same(&game.home, two) && same(&game.away, one);
+            match (straight, crossed) {
+                (true, false) => Some([one.1, two.1]),
+                (false, true) => Some([two.1, one.1]),
+                _ => None,
+            }
+        };
+        decide(&by_place).or_else(|| decide(&by_either))
     }
 
     /// Finds the game's event among the events of its league's series.
@@ -181,23 +201,8 @@ impl Aliases {
         {
             return None;
         }
-        let straight = self.same_team(league, &game.home, one, first)
-            && self.same_team(league, &game.away, two, second);
-        let crossed = self.same_team(league, &game.home, two, second)
-            && self.same_team(league, &game.away, one, first);
-        match (straight, crossed) {
-            (true, false) => Some(Matched {
-                event,
-                home: first,
-                away: second,
-            }),
-            (false, true) => Some(Matched {
-                event,
-                home: second,
-                away: first,
-            }),
-            _ => None,
-        }
+        let [home, away] = self.sides(league, game, [(one, first), (two, second)])?;
+        Some(Matched { event, home, away })
     }
 }
 
@@ -213,6 +218,10 @@ fn suffix<'a>(event: &EventRecord, market: &'a MarketRecord) -> Option<&'a str> 
 fn eastern(start: &str) -> Option<DateTime> {
     let zone = TimeZone::posix(EASTERN).ok()?;
     Some(zone.to_datetime(start.parse::<Timestamp>().ok()?))
+}
+
+fn same_place(feed: &str, exchange: &str) -> bool {
+    !feed.is_empty() && place(feed) == place(exchange)
 }
 
 /// A place in one spelling: `Jacksonville St.` and `Jacksonville State`, `St. John's` and `Saint Johns`.

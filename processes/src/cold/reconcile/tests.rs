@@ -64,8 +64,6 @@ fn account() -> Account {
         ticker: ticker.into(),
         position_centi,
         fees_paid_micros,
-        realized_pnl_micros: 0,
-        exposure_micros: 0,
     };
     Account {
         fills: vec![

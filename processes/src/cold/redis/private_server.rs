@@ -66,6 +66,17 @@ impl Drop for Server {
     }
 }
 
+impl Cold {
+    /// Reads a value.
+    pub(crate) async fn get(&self, key: &str) -> Result<Option<String>, super::ColdError> {
+        let mut pipe = redis::pipe();
+        pipe.get(self.key(key));
+        self.run::<(Option<String>,)>(pipe)
+            .await
+            .map(|(value,)| value)
+    }
+}
+
 /// Asks until the server answers, as every process does.
 pub(crate) async fn answers(cold: &Cold) {
     while cold.get("anything").await.is_err() {

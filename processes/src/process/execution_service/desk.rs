@@ -106,12 +106,30 @@ impl Desk {
     ) -> Result<std::convert::Infallible, VenueError> {
         let mut session = Session::connect(address, signer).await?;
         session.subscribe(&["fill"], None).await?;
+        let mut subscribed = false;
         loop {
             let received = session.next().await?;
             match received.frame().map(|frame| frame.body) {
-                Ok(Body::Subscribed(_)) => backoff.reset(),
+                Ok(Body::Subscribed(_)) => {
+                    subscribed = true;
+                    backoff.reset();
+                }
                 Ok(Body::Fill(frame)) => self.on_frame(&frame),
+                // Without its subscription the session would stay, and tell nothing.
+                Ok(Body::Error(error)) if !subscribed || error.is_terminal() => {
+                    let reason = format!("error {}: {}", error.code, error.text);
+                    return Err(VenueError::Disconnected { reason });
+                }
+                Ok(Body::Error(error)) => complaints.say("the venue says an error", &error.text),
+                Ok(Body::Unsubscribed) => {
+                    let reason = "the venue has ended the subscription".to_owned();
+                    return Err(VenueError::Disconnected { reason });
+                }
                 Ok(_) => {}
+                Err(error) if !subscribed && error.kind == "subscribed" => {
+                    let reason = error.to_string();
+                    return Err(VenueError::Disconnected { reason });
+                }
                 Err(error) => complaints.say("a frame cannot be read", &error),
             }
         }
@@ -135,10 +153,44 @@ impl Desk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::venue::kalshi_ws::stand_in::{Venue, listen};
+    use crate::venue::signing::test_signer;
     use layouts::Side;
 
     fn some(id: u8, count: u32) -> Trade {
         trade([id; 16], count, 5_000, 100, Side::Bid, true).unwrap()
+    }
+
+    /// A refused subscription left a connection that never tells a fill.
+    #[tokio::test]
+    async fn a_session_ends_when_it_is_refused_or_cut_off() {
+        const SUBSCRIBED: &str = r#"{"type":"subscribed","id":1,"msg":{"channel":"fill","sid":1}}"#;
+        const REFUSED: &str = r#"{"type":"error","id":1,"msg":{"code":9,"msg":"refused"}}"#;
+        const OVERFLOW: &str = r#"{"type":"error","msg":{"code":25,"msg":"refused"}}"#;
+        const UNREADABLE: &str = r#"{"type":"subscribed","id":1,"msg":{"channel":"fill"}}"#;
+        for frames in [
+            vec![REFUSED],
+            vec![UNREADABLE],
+            vec![SUBSCRIBED, OVERFLOW],
+            // An error of another command alone is no reason.
+            vec![SUBSCRIBED, REFUSED, r#"{"type":"unsubscribed","sid":1}"#],
+        ] {
+            let (desk, (listener, address)) = (Desk::default(), listen().await);
+            let (signer, mut complaints) = (test_signer(), Complaints::default());
+            let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
+            let serve = async {
+                let mut venue = Venue::accept(&listener).await;
+                venue.command().await;
+                for frame in &frames {
+                    venue.says(frame).await;
+                }
+                // The connection itself stays: the client is to leave it.
+                venue
+            };
+            let session = desk.session(&address, &signer, &mut backoff, &mut complaints);
+            let (ended, _venue) = tokio::join!(session, serve);
+            assert!(matches!(ended, Err(VenueError::Disconnected { .. })));
+        }
     }
 
     #[tokio::test]

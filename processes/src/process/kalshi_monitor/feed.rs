@@ -1,18 +1,21 @@
 //! The monitor's I/O side: markets from discovery, frames from the venue, events for the books.
 
+mod subscription;
+
 use crate::cold::announcer::heart;
-use crate::cold::discovery::{Discovery, Market};
-use crate::cold::redis::{Cold, Cursor};
+use crate::cold::discovery::Discovery;
+use crate::cold::redis::Cold;
 use crate::process::complaints::Complaints;
+use crate::process::discoveries::followed;
 use crate::runtime::handoff::{IoInbox, ToHot};
 use crate::stages::books::{Event, Facts, Wanted};
 use crate::venue::VenueError;
 use crate::venue::backoff::Backoff;
-use crate::venue::kalshi_frames::{Body, Frame};
-use crate::venue::kalshi_ws::{Received, Session};
+use crate::venue::kalshi_frames::{Body, ErrorFrame, Frame};
+use crate::venue::kalshi_ws::{Received, Session, TICKERS_PER_COMMAND};
 use crate::venue::signing::Signer;
-use std::collections::{HashMap, HashSet};
 use std::time::Duration;
+use subscription::Subscription;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, interval, sleep};
 
@@ -22,12 +25,8 @@ const BOOKS: &str = "orderbook_delta";
 const LIFECYCLE: &str = "market_lifecycle_v2";
 /// First and longest wait before connecting again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
-/// How long a snapshot may take before it is asked for again.
-const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(3);
 /// Between two looks for overdue snapshots, and two reports of counters.
 const HOUSEKEEPING: Duration = Duration::from_millis(250);
-/// One wait for discoveries.
-const DISCOVERY_BLOCK: Duration = Duration::from_secs(5);
 
 /// What the I/O thread tells the hot thread.
 #[derive(Debug)]
@@ -78,14 +77,9 @@ pub struct Feed {
     signer: Signer,
     cold: Cold,
     to_hot: ToHot<Note>,
-    /// Market number by ticker.
-    numbers: HashMap<String, u32>,
-    /// Markets whose snapshot is due, and when it was asked for.
-    awaited: HashMap<u32, Instant>,
-    /// Markets of this session's subscription that the venue was told.
-    subscribed: HashSet<u32>,
-    /// The books' subscription of this session.
-    sid: Option<u32>,
+    subscription: Subscription,
+    /// Whether this session has brought a book that was asked for.
+    healthy: bool,
     counters: FeedCounters,
     complaints: Complaints,
 }
@@ -99,10 +93,8 @@ impl Feed {
             signer,
             cold,
             to_hot,
-            numbers: HashMap::new(),
-            awaited: HashMap::new(),
-            subscribed: HashSet::new(),
-            sid: None,
+            subscription: Subscription::default(),
+            healthy: false,
             counters: FeedCounters::default(),
             complaints: Complaints::default(),
         }
@@ -111,13 +103,15 @@ impl Feed {
     /// Runs until the hot thread is gone.
     pub async fn run(mut self, mut wanted: IoInbox<Wanted>, (name, heartbeat_ms): (String, u64)) {
         let beat = heart(self.cold.clone(), &name, heartbeat_ms);
-        let mut markets = follow_markets(self.cold.clone());
+        let mut discoveries = followed(self.cold.clone());
         // Nothing to subscribe before the first market is known.
-        let Some(first) = markets.recv().await else {
-            return;
-        };
-        if self.add(first).await.is_err() {
-            return;
+        while self.subscription.is_empty() {
+            let Some(discovery) = discoveries.recv().await else {
+                return;
+            };
+            if self.learn(discovery).await.is_err() {
+                return;
+            }
         }
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         loop {
@@ -126,13 +120,13 @@ impl Feed {
                     tracing::info!("connected to the venue");
                     self.complaints.forget("cannot connect to the venue");
                     // All that is known goes into the first subscription.
-                    while let Ok(market) = markets.try_recv() {
-                        if self.add(market).await.is_err() {
+                    while let Ok(discovery) = discoveries.try_recv() {
+                        if self.learn(discovery).await.is_err() {
                             return;
                         }
                     }
                     match self
-                        .serve(session, &mut markets, &mut wanted, &beat, &mut backoff)
+                        .serve(session, &mut discoveries, &mut wanted, &beat, &mut backoff)
                         .await
                     {
                         Ok(error) => tracing::warn!(%error, "connection lost"),
@@ -157,39 +151,39 @@ impl Feed {
     async fn serve(
         &mut self,
         mut session: Session,
-        markets: &mut mpsc::UnboundedReceiver<Market>,
+        discoveries: &mut mpsc::UnboundedReceiver<Discovery>,
         wanted: &mut IoInbox<Wanted>,
         beat: &watch::Sender<serde_json::Value>,
         backoff: &mut Backoff,
     ) -> Result<VenueError, Gone> {
-        self.sid = None;
-        self.awaited.clear();
-        self.subscribed = self.numbers.values().copied().collect();
-        let known: Vec<String> = self.numbers.keys().cloned().collect();
-        let tickers: Vec<&str> = known.iter().map(String::as_str).collect();
-        if let Err(error) = session.subscribe(&[BOOKS], Some(&tickers)).await {
+        self.subscription.begin();
+        self.healthy = false;
+        if let Err(error) = self.ask(&mut session).await {
             return Ok(error);
         }
         if let Err(error) = session.subscribe(&[LIFECYCLE], None).await {
             return Ok(error);
         }
-        self.await_snapshots(self.subscribed.clone());
         let mut housekeeping = interval(HOUSEKEEPING);
         loop {
             let done = tokio::select! {
                 received = session.next() => match received {
                     Ok(received) => {
-                        backoff.reset();
-                        self.on_frame(&received).await?
+                        let done = self.on_frame(&received).await?;
+                        // Frames alone say little: a venue that refuses us sends them too.
+                        if self.healthy {
+                            backoff.reset();
+                        }
+                        done
                     }
                     Err(error) => Err(error),
                 },
-                Some(market) = markets.recv() => {
-                    self.add(market).await?;
+                Some(discovery) = discoveries.recv() => {
+                    self.learn(discovery).await?;
                     Ok(())
                 }
                 request = wanted.recv() => {
-                    self.on_wanted(request.ok_or(Gone)?);
+                    self.subscription.on_wanted(request.ok_or(Gone)?, Instant::now());
                     Ok(())
                 }
                 _ = housekeeping.tick() => {
@@ -210,65 +204,35 @@ impl Feed {
 
     /// Sends what is due: new markets, and snapshots that are wanted or late.
     async fn ask(&mut self, session: &mut Session) -> Result<(), VenueError> {
-        let Some(sid) = self.sid else { return Ok(()) };
         let now = Instant::now();
-        let unknown = |market: &u32| !self.subscribed.contains(market);
-        if self.numbers.values().any(unknown) {
-            let new: Vec<(String, u32)> = self
-                .numbers
-                .iter()
-                .filter(|(_, market)| unknown(market))
-                .map(|(ticker, market)| (ticker.clone(), *market))
-                .collect();
-            let tickers: Vec<&str> = new.iter().map(|(ticker, _)| ticker.as_str()).collect();
-            session.add_markets(sid, &tickers).await?;
-            self.subscribed
-                .extend(new.iter().map(|(_, market)| *market));
-            self.await_snapshots(new.into_iter().map(|(_, market)| market));
+        loop {
+            let tickers = self.subscription.next_tickers(now, TICKERS_PER_COMMAND);
+            if tickers.is_empty() {
+                break;
+            }
+            let borrowed: Vec<&str> = tickers.iter().map(String::as_str).collect();
+            let command = match self.subscription.sid() {
+                Some(sid) => session.add_markets(sid, &borrowed).await?,
+                None => session.subscribe(&[BOOKS], Some(&borrowed)).await?,
+            };
+            self.subscription.on_asked(command, tickers, now);
         }
-        if self.awaited.values().any(|due| *due <= now) {
-            let late: HashSet<u32> = self
-                .awaited
-                .iter()
-                .filter(|(_, due)| **due <= now)
-                .map(|(market, _)| *market)
-                .collect();
-            let tickers: Vec<&str> = self
-                .numbers
-                .iter()
-                .filter(|(_, market)| late.contains(market))
-                .map(|(ticker, _)| ticker.as_str())
-                .collect();
+        if let Some(sid) = self.subscription.sid() {
+            let late = self.subscription.late_tickers(now);
+            let tickers: Vec<&str> = late.iter().map(String::as_str).collect();
             session.get_snapshot(sid, &tickers).await?;
             self.counters.resyncs += late.len() as u64;
-            self.await_snapshots(late);
         }
-        Ok(())
-    }
-
-    fn await_snapshots(&mut self, markets: impl IntoIterator<Item = u32>) {
-        let due = Instant::now() + SNAPSHOT_PATIENCE;
-        self.awaited
-            .extend(markets.into_iter().map(|market| (market, due)));
-    }
-
-    fn on_wanted(&mut self, wanted: Wanted) {
-        let now = Instant::now();
-        match wanted {
-            Wanted::Nothing => {}
-            // The request may be older than the session that is served now.
-            Wanted::All { sid } if self.sid == Some(sid) => {
-                self.awaited
-                    .extend(self.subscribed.iter().map(|market| (*market, now)));
-            }
-            Wanted::One { sid, market } if self.sid == Some(sid) => {
-                self.awaited.insert(market, now);
-            }
-            Wanted::All { .. } | Wanted::One { .. } => {}
+        match self.subscription.fault(now) {
+            Some(reason) => Err(useless(reason)),
+            None => Ok(()),
         }
     }
 
-    async fn add(&mut self, market: Market) -> Result<(), Gone> {
+    async fn learn(&mut self, discovery: Discovery) -> Result<(), Gone> {
+        let Discovery::Market(market) = discovery else {
+            return Ok(());
+        };
         let facts = Facts {
             market: market.market,
             game: market.game,
@@ -276,7 +240,7 @@ impl Feed {
             fee_rate_e4: market.fee_rate_e4,
             tick_e4: market.tick_e4,
         };
-        self.numbers.insert(market.ticker.clone(), market.market);
+        self.subscription.add(market.ticker.clone(), market.market);
         self.send(Note::Market {
             facts,
             shard: market.shard,
@@ -295,18 +259,23 @@ impl Feed {
                 self.counters.malformed += 1;
                 self.complaints
                     .say(&format!("malformed frame `{}`", error.kind), &error);
-                return Ok(Ok(()));
+                // Without its subscription a book cannot be followed at all.
+                let blind = error.kind == "subscribed" && self.subscription.sid().is_none();
+                return Ok(match blind {
+                    true => Err(useless("its confirmation cannot be read")),
+                    false => Ok(()),
+                });
             }
         };
-        if let Body::Error(error) = &frame.body {
-            self.counters.errors += 1;
-            self.complaints
-                .say(&format!("the venue says error {}", error.code), &error.text);
-            if error.is_terminal() {
-                return Ok(Err(VenueError::Disconnected {
-                    reason: format!("error {}: {}", error.code, error.text),
-                }));
+        let ended = match &frame.body {
+            Body::Error(error) => self.on_error(frame.id, error),
+            Body::Unsubscribed if frame.sid.is_some() && frame.sid == self.subscription.sid() => {
+                Some(useless("the venue has ended the subscription"))
             }
+            _ => None,
+        };
+        if let Some(error) = ended {
+            return Ok(Err(error));
         }
         if let Some(event) = self.event_of(frame) {
             self.event(event, received.ingress_mono_ns).await?;
@@ -314,18 +283,30 @@ impl Feed {
         Ok(Ok(()))
     }
 
+    /// The venue refuses something. `Some` ends the session.
+    fn on_error(&mut self, command: Option<u64>, error: &ErrorFrame<'_>) -> Option<VenueError> {
+        self.counters.errors += 1;
+        self.complaints
+            .say(&format!("the venue says error {}", error.code), &error.text);
+        let named = error.ticker.as_deref();
+        let ours = self.subscription.on_refused(command, named, Instant::now());
+        let text = format!("error {}: {}", error.code, error.text);
+        (error.is_terminal() || (ours && error.is_about_the_session())).then(|| useless(&text))
+    }
+
     fn event_of(&mut self, frame: Frame<'_>) -> Option<Event> {
         let (sid, seq) = (frame.sid?, frame.seq);
         match (frame.body, seq) {
             (Body::Subscribed(channel), _) if channel == BOOKS => {
                 // A further answer to the same subscription does not start it anew.
-                (self.sid.replace(sid) != Some(sid)).then_some(Event::Subscribed { sid })
+                let news = self.subscription.on_subscribed(sid);
+                news.then_some(Event::Subscribed { sid })
             }
             (Body::Snapshot(body), Some(seq)) => {
                 let Some(market) = self.number(&body.ticker) else {
                     return Some(Event::Sequenced { sid, seq });
                 };
-                self.awaited.remove(&market);
+                self.healthy |= self.subscription.on_snapshot(sid, market, Instant::now());
                 Some(Event::Snapshot {
                     sid,
                     seq,
@@ -338,6 +319,9 @@ impl Feed {
                 let Some(market) = self.number(&body.ticker) else {
                     return Some(Event::Sequenced { sid, seq });
                 };
+                if self.subscription.sid() != Some(sid) {
+                    self.subscription.want(market, Instant::now());
+                }
                 let (outcome, price_e4, delta_centi) = (body.side, body.price_e4, body.delta_centi);
                 let venue_unix_us = body.ts_ms.saturating_mul(1_000);
                 Some(Event::Delta {
@@ -350,30 +334,40 @@ impl Feed {
                     venue_unix_us,
                 })
             }
-            (Body::Lifecycle(body), _) => {
-                let open = match &*body.event_type {
-                    "activated" => true,
-                    "deactivated" | "determined" | "settled" => false,
-                    _ => return None,
-                };
-                // The channel tells of every market of the venue; most are not ours.
-                let market = *self.numbers.get(&*body.ticker)?;
-                if !open {
-                    self.awaited.remove(&market);
-                }
-                Some(Event::Trading { market, open })
-            }
+            (Body::Lifecycle(body), _) => self.trading(&body.ticker, &body.event_type),
             (Body::Unknown(kind), seq) => {
                 self.counters.unknown += 1;
                 self.complaints.say("unknown frame type", &kind);
                 seq.map(|seq| Event::Sequenced { sid, seq })
             }
-            (_, seq) => seq.map(|seq| Event::Sequenced { sid, seq }),
+            (body, seq) => {
+                if body == Body::Ok {
+                    self.subscription.on_done(frame.id);
+                }
+                seq.map(|seq| Event::Sequenced { sid, seq })
+            }
         }
     }
 
+    /// What a step of a market's life means for trading it.
+    fn trading(&mut self, ticker: &str, step: &str) -> Option<Event> {
+        // The channel tells of every market of the venue; most are not ours.
+        let market = self.subscription.number(ticker)?;
+        let open = match step {
+            "activated" => true,
+            "deactivated" | "determined" | "settled" => false,
+            _ => return None,
+        };
+        if step == "deactivated" {
+            self.subscription.stop_awaiting(market);
+        } else {
+            self.subscription.set_over(market, !open);
+        }
+        Some(Event::Trading { market, open })
+    }
+
     fn number(&mut self, ticker: &str) -> Option<u32> {
-        let number = self.numbers.get(ticker).copied();
+        let number = self.subscription.number(ticker);
         if number.is_none() {
             self.counters.unknown += 1;
             self.complaints
@@ -395,32 +389,11 @@ impl Feed {
     }
 }
 
-/// Follows the discovery stream for markets, on a task of its own; the task ends with the receiver.
-fn follow_markets(cold: Cold) -> mpsc::UnboundedReceiver<Market> {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        let (mut cursor, mut complaints) = (Cursor::default(), Complaints::default());
-        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
-        while !sender.is_closed() {
-            match cold.discoveries(&mut cursor, DISCOVERY_BLOCK).await {
-                Ok(found) => {
-                    backoff.reset();
-                    complaints.forget("discovery is away");
-                    for discovery in found {
-                        if let Discovery::Market(market) = discovery {
-                            // A closed receiver ends the loop above.
-                            let _ = sender.send(market);
-                        }
-                    }
-                }
-                Err(error) => {
-                    complaints.say("discovery is away", &error);
-                    sleep(backoff.delay()).await;
-                }
-            }
-        }
-    });
-    receiver
+/// The session cannot go on.
+fn useless(reason: &str) -> VenueError {
+    VenueError::Disconnected {
+        reason: reason.to_owned(),
+    }
 }
 
 #[cfg(test)]

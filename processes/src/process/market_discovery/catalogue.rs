@@ -1,7 +1,7 @@
 //! What the venue lists, kept for some seconds: many games of one league are looked for at once.
 
 use crate::venue::VenueError;
-use crate::venue::kalshi_rest::KalshiRest;
+use crate::venue::kalshi_rest::{KalshiRest, Listing};
 use crate::venue::kalshi_wire::{EventRecord, MarketRecord, SeriesRecord};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -28,8 +28,8 @@ pub struct Catalogue {
 pub struct Listed {
     /// The series and its fees.
     pub series: SeriesRecord,
-    /// Its open events.
-    pub events: Vec<EventRecord>,
+    /// Its open events, as far as they can be read.
+    pub events: Listing<EventRecord>,
 }
 
 impl Catalogue {
@@ -107,7 +107,11 @@ mod tests {
         (
             Listed {
                 series,
-                events: vec![],
+                events: Listing {
+                    items: vec![],
+                    unreadable: 0,
+                    reason: String::new(),
+                },
             },
             event,
         )

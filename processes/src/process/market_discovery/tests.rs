@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cold::discovery::Team;
+use crate::cold::redis::Cursor;
 use crate::cold::redis::private_server::Server;
 use crate::venue::signing::test_signer;
 use axum::http::Uri;
@@ -28,6 +29,7 @@ async fn venue() -> String {
             event("KXMLBGAME-26JUN281305AZCWS", "AZ", "CWS"),
             event("KXMLBGAME-26JUN281405AZCWS", "CWS", "AZ"),
             {"event_ticker": "KXMLBGAME-NEW"},
+            {"event_ticker": 7},
         ]}))
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
@@ -64,7 +66,8 @@ fn finder(cold: &Cold, base: &str, slots: u32) -> Finder {
         catalogue: Catalogue::new(KalshiRest::new(base, test_signer()).expect("a client")),
         aliases: Aliases::built_in().expect("reads"),
         slots,
-        seen: HashMap::new(),
+        told: HashMap::new(),
+        looked: HashMap::new(),
         waiting: HashMap::new(),
         counters: Counters::default(),
         complaints: Complaints::default(),
@@ -126,10 +129,94 @@ async fn a_game_gets_its_two_markets_and_an_ambiguous_one_none() {
         (counters.games, counters.markets, counters.refused),
         (3, 2, 1)
     );
+    assert_eq!(counters.unreadable, 1, "and hides nothing");
     assert!(
         counters.failed >= 1 && counters.retries >= 1,
         "one question failed, one game is not listed"
     );
+}
+
+/// A Redis of our own keeps the stream of earlier runs, with other shards and other fees.
+#[tokio::test]
+async fn markets_of_an_earlier_run_are_announced_anew_as_they_are_now() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let (cold, base) = (server.cold().await, venue().await);
+    let mut old = Vec::new();
+    for (suffix, team) in [("PIT", 0), ("CIN", 1)] {
+        let ticker = format!("KXMLBGAME-26JUN281335CINPIT-{suffix}");
+        let market = Market {
+            market: cold.market_number(&ticker).await.expect("numbers"),
+            ticker,
+            event_ticker: "KXMLBGAME-26JUN281335CINPIT".into(),
+            game: 7,
+            // The first differs in its shard, the second in its fee.
+            shard: 1 + (1 - team),
+            team,
+            fee_rate_e4: 350 + 350 * u16::from(team),
+            tick_e4: 100,
+            exchange_index: 3,
+        };
+        let found = Discovery::Market(market.clone());
+        cold.announce(&found).await.expect("announces");
+        old.push(market);
+    }
+    let wanted = game(7, "CIN", "PIT");
+    cold.announce(&wanted).await.expect("announces");
+    let stop = Arc::new(AtomicBool::new(false));
+    let finding = tokio::spawn(
+        finder(&cold, &base, 64).run(Arc::clone(&stop), ("market_discovery".into(), 1_000)),
+    );
+    let mut cursor = Cursor::default();
+    assert_eq!(two_markets(&cold, &mut cursor).await, old);
+    for market in two_markets(&cold, &mut cursor).await {
+        assert_eq!((market.shard, market.fee_rate_e4), (1, 350), "{market:?}");
+    }
+    stop.store(true, Relaxed);
+    assert_eq!(finding.await.expect("stops when told").markets, 2);
+}
+
+/// Every game was asked for in turn, each for the whole time-out, and a stop waited for all.
+#[tokio::test]
+async fn a_venue_that_hangs_is_asked_for_one_game_and_holds_up_no_stop() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("binds");
+    let address = listener.local_addr().expect("bound");
+    let (asked, mut questions) = tokio::sync::mpsc::unbounded_channel();
+    let handler = move || {
+        let asked = asked.clone();
+        async move {
+            asked.send(()).expect("listens");
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
+    let cold = server.cold().await;
+    for number in 0..9 {
+        let wanted = game(number, "CIN", "PIT");
+        cold.announce(&wanted).await.expect("announces");
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let base = format!("http://{address}/trade-api/v2");
+    let finding = tokio::spawn(
+        finder(&cold, &base, 64).run(Arc::clone(&stop), ("market_discovery".into(), 1_000)),
+    );
+    questions.recv().await.expect("a question");
+    stop.store(true, Relaxed);
+    let counters = finding.await.expect("stops when told");
+    assert_eq!(counters.failed, 0, "it did not wait for the time-out");
+    // And where the venue refuses at once, the round ends with the first game.
+    let mut finder = finder(&cold, "http://127.0.0.1:1/trade-api/v2", 64);
+    for number in 0..9 {
+        finder.learn(game(number, "CIN", "PIT"));
+    }
+    finder.look_for_due(&Announcer::start(cold.clone())).await;
+    assert_eq!((finder.counters.failed, finder.waiting.len()), (1, 9));
 }
 
 #[tokio::test]

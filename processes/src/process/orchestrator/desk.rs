@@ -5,7 +5,7 @@ use crate::venue::espn::{Arrival, ParsedGame};
 use crate::venue::league::League;
 use layouts::game::NO_PROBABILITY;
 use layouts::{GameState, Phase};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// How often a live game that does not change is sent, so that its readers know it to be fresh.
 pub const REFRESH_NS: u64 = 1_000_000_000;
@@ -17,6 +17,8 @@ pub struct GameDesk {
     next_shard: u8,
     assigned: HashMap<u32, u8>,
     games: HashMap<u32, Known>,
+    /// The games of each league's last scoreboard, by the league's path.
+    shown: HashMap<&'static str, HashSet<u32>>,
 }
 
 #[derive(Debug)]
@@ -49,6 +51,7 @@ impl GameDesk {
             next_shard,
             assigned,
             games: HashMap::new(),
+            shown: HashMap::new(),
         }
     }
 
@@ -67,20 +70,22 @@ impl GameDesk {
     /// Takes the games of a fresh scoreboard.
     pub fn on_scoreboard(&mut self, league: League, games: Vec<ParsedGame>) -> Outcome {
         let mut outcome = Outcome::default();
+        let shown = games.iter().map(|game| game.state.game).collect();
+        self.shown.insert(league.path, shown);
         for game in games {
             self.on_game(league, game, &mut outcome);
         }
         outcome
     }
 
-    /// Takes the news that a league's scoreboard is what it was.
+    /// Takes the news that a league's scoreboard is what it was. It says so of the games on it only:
+    /// one that has left it must grow old.
     pub fn on_unchanged(&mut self, league: League, arrival: Arrival) -> Outcome {
         let mut outcome = Outcome::default();
-        for known in self
-            .games
-            .values_mut()
-            .filter(|known| known.last.sport == league.sport as u8)
-        {
+        for number in self.shown.get(league.path).into_iter().flatten() {
+            let Some(known) = self.games.get_mut(number) else {
+                continue;
+            };
             let mut state = known.last;
             state.ingress_mono_ns = arrival.mono_ns;
             state.ingress_unix_us = arrival.unix_us;
@@ -266,6 +271,22 @@ mod tests {
             Outcome::default(),
             "another league"
         );
+    }
+
+    #[test]
+    fn a_live_game_that_left_the_board_is_not_kept_fresh() {
+        let mut desk = GameDesk::new(1, []);
+        let live = |number| game(number, Phase::Live, 0, 0);
+        desk.on_scoreboard(NFL, vec![live(1), live(2)]);
+        desk.on_scoreboard(NFL, vec![live(2)]);
+        let later = Arrival {
+            mono_ns: 5 * REFRESH_NS,
+            unix_us: 9,
+        };
+        let fresh = |outcome: Outcome| -> Vec<u32> {
+            outcome.states.iter().map(|(_, state)| state.game).collect()
+        };
+        assert_eq!(fresh(desk.on_unchanged(NFL, later)), [2]);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The books against a model that knows everything, and against a recorded session.
 
+mod recorded_session;
+
 use super::*;
-use crate::venue::kalshi_frames::{Body, parse};
-use crate::venue::recorded;
-use layouts::units::{parse_decimal, parse_price_e4};
+use crate::venue::kalshi_frames::{Level, Outcome};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
@@ -129,6 +129,62 @@ fn a_gap_makes_every_book_of_the_subscription_suspect_until_its_snapshot() {
     );
     assert_eq!(statuses(&out), [(2, Some(MarketStatus::Active))]);
     assert_eq!((books.counters().gaps, books.counters().skipped), (1, 1));
+}
+
+/// Without the start of a subscription its numbers mean nothing, so its frames were taken unchecked.
+#[test]
+fn frames_of_a_subscription_that_nobody_began_are_not_applied() {
+    let (mut books, mut out) = two_in_step();
+    out.clear();
+    let foreign = Event::Delta {
+        sid: 9,
+        seq: 3,
+        market: 1,
+        outcome: Outcome::Yes,
+        price_e4: 4_500,
+        delta_centi: 100,
+        venue_unix_us: 0,
+    };
+    let wanted = apply(&mut books, &foreign, &mut out);
+    assert_eq!(wanted, Wanted::One { sid: 9, market: 1 });
+    let suspect = [(1, Some(MarketStatus::Suspect))];
+    assert_eq!(
+        (statuses(&out).as_slice(), out[0].bid_price_e4),
+        (&suspect[..], 4_000)
+    );
+    // A flood of them asks once.
+    assert_eq!(apply(&mut books, &foreign, &mut out), Wanted::Nothing);
+    let whole = Event::Snapshot {
+        sid: 9,
+        seq: 1,
+        market: 1,
+        yes: vec![Level(4_500, 1)],
+        no: Vec::new(),
+    };
+    apply(&mut books, &whole, &mut out);
+    assert_eq!(statuses(&out), suspect, "neither heals it");
+    apply(
+        &mut books,
+        &snapshot(3, 1, &[Level(4_100, 100)], &[]),
+        &mut out,
+    );
+    assert_eq!(out.last().map(|last| last.bid_price_e4), Some(4_100));
+}
+
+#[test]
+fn new_facts_and_new_readers_are_told_at_once() {
+    let (mut books, mut out) = two_in_step();
+    out.clear();
+    let dearer = Facts {
+        fee_rate_e4: 1_400,
+        ..facts(1)
+    };
+    apply(&mut books, &Event::Market(dearer), &mut out);
+    apply(&mut books, &Event::Market(dearer), &mut out);
+    assert_eq!((out.len(), out[0].fee_rate_e4), (1, 1_400), "once");
+    books.retell(1);
+    apply(&mut books, &Event::Market(dearer), &mut out);
+    assert_eq!(out.len(), 2, "to its new readers");
 }
 
 #[test]
@@ -258,141 +314,4 @@ proptest! {
         }
         prop_assert_eq!(books.counters().contradictions, 0, "gaps are found before they contradict");
     }
-}
-
-/// The books of a session as a few lines of untyped JSON see them.
-fn naive_books(session: &str) -> BTreeMap<(String, String), BTreeMap<u16, i64>> {
-    let mut books: BTreeMap<(String, String), BTreeMap<u16, i64>> = BTreeMap::new();
-    for line in session.lines().filter(|line| !line.is_empty()) {
-        let frame: serde_json::Value = serde_json::from_str(line).expect("JSON");
-        let (message, text) = (&frame["msg"], |value: &serde_json::Value| {
-            value.as_str().expect("text").to_owned()
-        });
-        let price = |value: &serde_json::Value| parse_price_e4(&text(value)).expect("price");
-        let count = |value: &serde_json::Value| parse_decimal(&text(value), 2).expect("count");
-        match frame["type"].as_str() {
-            Some("orderbook_snapshot") => {
-                for side in ["yes", "no"] {
-                    let levels = message[format!("{side}_dollars_fp")]
-                        .as_array()
-                        .cloned()
-                        .unwrap_or_default();
-                    let levels = levels
-                        .iter()
-                        .map(|level| (price(&level[0]), count(&level[1])))
-                        .collect();
-                    books.insert((text(&message["market_ticker"]), side.into()), levels);
-                }
-            }
-            Some("orderbook_delta") => {
-                let key = (text(&message["market_ticker"]), text(&message["side"]));
-                let book = books.get_mut(&key).expect("a snapshot first");
-                *book.entry(price(&message["price_dollars"])).or_default() +=
-                    count(&message["delta_fp"]);
-                book.retain(|_, count| *count != 0);
-            }
-            _ => {}
-        }
-    }
-    books
-}
-
-/// The recorded session as events; markets are numbered as they appear.
-fn events(session: &str) -> (Vec<Event>, Vec<String>) {
-    let (mut events, mut tickers) = (Vec::new(), Vec::<String>::new());
-    for line in session.lines().filter(|line| !line.is_empty()) {
-        let frame = parse(line).expect("every recorded frame parses");
-        let mut number = |ticker: &str, events: &mut Vec<Event>| {
-            let known = tickers
-                .iter()
-                .position(|known| known == ticker)
-                .unwrap_or_else(|| {
-                    tickers.push(ticker.to_owned());
-                    tickers.len() - 1
-                });
-            let market = u32::try_from(known).expect("few");
-            if known + 1 == tickers.len() {
-                events.push(Event::Market(facts(market)));
-            }
-            market
-        };
-        let (sid, seq) = (frame.sid.expect("every frame has a sid"), frame.seq);
-        match (frame.body, seq) {
-            (Body::Subscribed(_), _) => events.push(Event::Subscribed { sid }),
-            (Body::Snapshot(body), Some(seq)) => {
-                let market = number(&body.ticker, &mut events);
-                events.push(Event::Snapshot {
-                    sid,
-                    seq,
-                    market,
-                    yes: body.yes,
-                    no: body.no,
-                });
-            }
-            (Body::Delta(body), Some(seq)) => {
-                let market = number(&body.ticker, &mut events);
-                let (outcome, price_e4, delta_centi) = (body.side, body.price_e4, body.delta_centi);
-                events.push(Event::Delta {
-                    sid,
-                    seq,
-                    market,
-                    outcome,
-                    price_e4,
-                    delta_centi,
-                    venue_unix_us: 0,
-                });
-            }
-            (_, Some(seq)) => events.push(Event::Sequenced { sid, seq }),
-            (Body::Fill(_), None) => {}
-            (body, None) => panic!("{body:?} without a number"),
-        }
-    }
-    (events, tickers)
-}
-
-#[test]
-fn the_recorded_session_gives_the_books_that_a_naive_reading_gives() {
-    let Some(session) = recorded::text("kalshi_ws/jfreun123_demo_session_2026-07-01.raw.jsonl")
-    else {
-        return;
-    };
-    let (events, tickers) = events(&session);
-    let (mut books, mut out) = (Books::default(), Vec::new());
-    for event in &events {
-        assert_eq!(
-            apply(&mut books, event, &mut out),
-            Wanted::Nothing,
-            "{event:?}"
-        );
-    }
-    let counters = books.counters();
-    assert_eq!(
-        (
-            counters.deltas,
-            counters.snapshots,
-            counters.gaps,
-            counters.contradictions
-        ),
-        (2_885, 5, 0, 0)
-    );
-    let naive = naive_books(&session);
-    let mut compared = 0;
-    for (market, book, in_step) in books.iter() {
-        assert!(in_step);
-        let ticker = &tickers[market as usize];
-        for (outcome, side) in [(Outcome::Yes, "yes"), (Outcome::No, "no")] {
-            let ours: BTreeMap<u16, i64> = book
-                .levels(outcome)
-                .iter()
-                .map(|level| (level.0, level.1))
-                .collect();
-            assert_eq!(
-                Some(&ours),
-                naive.get(&(ticker.clone(), side.into())),
-                "{ticker} {side}"
-            );
-            compared += 1;
-        }
-    }
-    assert_eq!(compared, 10);
 }

@@ -251,6 +251,28 @@ fn a_fresh_state_can_cause_a_signal_too() {
     );
 }
 
+/// Rows of the board share the identity of the message that had them read: no signal may.
+#[test]
+fn a_price_of_the_board_is_judged_with_the_next_input_only() {
+    let mut shard = live_shard();
+    assert!(shard.learn(&quote(TeamSide::Home, 4_000, 4_200)));
+    let signals = shard.on_state(&even_state(MS), at(1, MS));
+    assert_eq!(
+        signals[0].map(|signal| signal.signal),
+        Some(signal_id(3, true, 1, 0))
+    );
+}
+
+#[test]
+fn a_distrusted_price_is_not_traded_until_told_again() {
+    let mut shard = live_shard();
+    let good = quote(TeamSide::Home, 4_000, 4_200);
+    assert!(shard.learn(&good));
+    shard.distrust();
+    assert_eq!(shard.on_state(&even_state(MS), at(1, MS)), NOTHING);
+    assert_ne!(shard.on_price(&good, at(1, MS)), NOTHING);
+}
+
 #[test]
 fn malformed_bytes_and_foreign_markets_are_counted_and_skipped() {
     let mut shard = live_shard();

@@ -220,6 +220,13 @@ fn bare(status: Value) -> Value {
         { "homeAway": "away", "team": {} }, { "homeAway": "home", "score": 7 } ] }] })
 }
 
+/// As [`bare`], with both scores.
+fn scored(status: Value) -> Value {
+    let mut event = bare(status);
+    event["competitions"][0]["competitors"][0]["score"] = json!("3");
+    event
+}
+
 #[test]
 fn missing_fields_are_neutral_and_missing_teams_are_told() {
     let scoreboard = one(bare(json!(null)));
@@ -265,7 +272,8 @@ fn status_names_tell_what_must_not_be_traded() {
         ("STATUS_RAIN_DELAY", "in", Phase::Off),
         ("STATUS_SOMETHING_NEW", "limbo", Phase::Off),
     ] {
-        let scoreboard = one(bare(json!({ "type": { "name": name, "state": state } })));
+        let status = json!({ "clock": 60, "period": 2, "type": { "name": name, "state": state } });
+        let scoreboard = one(scored(status));
         assert_eq!(scoreboard.games[0].state.phase(), Some(phase), "{name}");
     }
 }
@@ -289,5 +297,64 @@ fn clocks_read_in_every_form() {
     }
     let status =
         json!({ "clock": null, "displayClock": "54.9", "period": 4, "type": { "state": "in" } });
-    assert_eq!(one(bare(status)).games[0].state.clock_deciseconds, 549);
+    assert_eq!(one(scored(status)).games[0].state.clock_deciseconds, 549);
+}
+
+/// VENUE 8.6: a clock that could not be read became no time left, and the model was certain.
+#[test]
+fn lesson_6_a_live_game_without_score_or_clock_is_left_out() {
+    let live =
+        json!({ "clock": 60, "displayClock": "1:00", "period": 2, "type": { "state": "in" } });
+    assert_eq!(one(scored(live.clone())).games.len(), 1);
+    let without = |field: &str| {
+        let mut status = live.clone();
+        status[field] = json!("soon");
+        status
+    };
+    let mut no_clock = without("clock");
+    no_clock["displayClock"] = json!(null);
+    for event in [
+        bare(live.clone()),
+        scored(no_clock),
+        scored(without("period")),
+    ] {
+        let scoreboard = one(event);
+        assert_eq!((scoreboard.games.len(), scoreboard.left_out.len()), (0, 1));
+        let said = &scoreboard.left_out[0];
+        assert!(said.contains("event 12: live without"), "{said}");
+    }
+    // One of the two forms of the clock is enough, and baseball has neither.
+    assert_eq!(
+        one(scored(without("clock"))).games[0]
+            .state
+            .clock_deciseconds,
+        600
+    );
+    let document = json!({ "events": [scored(json!({ "period": 9, "type": { "state": "in" } }))] });
+    let league = League::at("baseball/mlb").expect("a league");
+    let scoreboard = parse_scoreboard(league, document.to_string().as_bytes(), Arrival::default());
+    assert_eq!(scoreboard.expect("a scoreboard").games.len(), 1);
+}
+
+/// Line 0 is the home team's own goal line: the ball must not be put there for want of a line.
+#[test]
+fn a_ball_without_its_yard_line_is_nobodys() {
+    let mut event = scored(json!({ "clock": 60, "period": 2, "type": { "state": "in" } }));
+    let situation = json!({ "possession": "30", "down": 3, "distance": 8, "yardLine": 40 });
+    event["competitions"][0]["competitors"][1]["team"] = json!({ "id": "30" });
+    event["competitions"][0]["situation"] = situation;
+    let ball = |event: &Value| {
+        let state = one(event.clone()).games[0].state;
+        (
+            state.possession,
+            state.down,
+            state.distance_yards,
+            state.yard_line,
+        )
+    };
+    assert_eq!(ball(&event), (HOME, 3, 8, 40));
+    for line in [json!(null), json!(101), json!(-1)] {
+        event["competitions"][0]["situation"]["yardLine"] = line;
+        assert_eq!(ball(&event), (NOBODY, 0, 0, 0));
+    }
 }

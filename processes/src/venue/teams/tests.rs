@@ -247,6 +247,26 @@ fn college_teams_are_matched_by_their_place() {
 }
 
 /// Every recorded NBA game finds its own two markets among all of the season, by the feed's codes.
+/// Codes of colleges are nobody's for good: here each school has the code that the feed gives the other.
+#[test]
+fn a_place_goes_before_a_code() {
+    let events = [event(
+        "KXNCAAFGAME-25NOV28MIAMOH",
+        &[("MIA", "Miami (OH)"), ("MOH", "Miami")],
+    )];
+    let both = game(
+        "2025-11-29T00:30:00Z",
+        ("MIA", "Miami"),
+        ("MOH", "Miami (OH)"),
+    );
+    let (home, away) = tickers(NCAAF, &both, &events).expect("by place");
+    assert!(home.ends_with("-MIA") && away.ends_with("-MOH"), "{home}");
+    // Where the places do not tell, the codes do.
+    let unplaced = game("2025-11-29T00:30:00Z", ("MIA", ""), ("MOH", ""));
+    let (home, _) = tickers(NCAAF, &unplaced, &events).expect("by code");
+    assert!(home.ends_with("-MOH"), "{home}");
+}
+
 #[test]
 fn a_whole_recorded_season_matches() {
     let Some(table) = recorded::text("maps/predictengine_nba_kalshi_markets_2025_26.csv") else {

@@ -1,6 +1,7 @@
 //! The monitor's I/O side between a real Redis, a real WebSocket, and the books.
 
 use super::*;
+use crate::cold::discovery::Market;
 use crate::cold::redis::private_server::Server;
 use crate::runtime::handoff::{self, Inbox, ToIo};
 use crate::runtime::io_thread;
@@ -8,6 +9,7 @@ use crate::stages::books::Books;
 use crate::venue::kalshi_ws::stand_in::{Venue, listen};
 use crate::venue::recorded;
 use crate::venue::signing::test_signer;
+use futures_util::StreamExt as _;
 use layouts::{MarketStatus, PriceUpdate};
 use serde_json::json;
 use std::convert::Infallible;
@@ -218,6 +220,56 @@ async fn a_lost_connection_is_made_anew_with_every_market() {
     hot.until("the counters", |hot| hot.counters.reconnects == 2)
         .await;
     assert_eq!(hot.counters.errors, 1);
+}
+
+/// A refused or unreadable subscription left a healthy connection over which no book came.
+#[tokio::test]
+async fn a_session_without_its_subscription_is_ended() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let cold = server.cold().await;
+    cold.announce(&market(1, "E-A")).await.expect("announces");
+    let (listener, address) = listen().await;
+    let mut hot = Hot::start(&server, address);
+    for answer in [
+        r#"{"type":"error","id":1,"msg":{"code":9,"msg":"Authentication required"}}"#,
+        r#"{"type":"error","id":1,"msg":{"code":11,"msg":"Invalid parameter"}}"#,
+        r#"{"type":"subscribed","id":1,"msg":{"channel":"orderbook_delta"}}"#,
+    ] {
+        let mut venue = Venue::accept(&listener).await;
+        venue.command().await;
+        venue.command().await;
+        venue.says(answer).await;
+        // Whatever comes up to then, the session ends.
+        while let Some(Ok(_)) = venue.socket.next().await {}
+    }
+    let mut venue = Venue::accept(&listener).await;
+    welcome(&mut venue).await;
+    venue.says(&snapshot(1, "0.4000")).await;
+    hot.until_last_is(MarketStatus::Active).await;
+}
+
+#[tokio::test]
+async fn markets_beside_a_refused_one_are_followed() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let (mut hot, cold, _listener, mut venue) = in_step(&server).await;
+    cold.announce(&market(2, "E-X")).await.expect("announces");
+    let asked = venue.command().await;
+    assert_eq!(asked["params"]["market_tickers"], json!(["E-X"]));
+    let refusal =
+        json!({"type":"error","id":asked["id"],"msg":{"code":11,"msg":"Invalid parameter"}});
+    venue.says(&refusal.to_string()).await;
+    cold.announce(&market(3, "E-B")).await.expect("announces");
+    let asked = venue.command().await;
+    assert_eq!(asked["params"]["market_tickers"], json!(["E-B"]));
+    venue.says(&snapshot(2, "0.4300")).await;
+    hot.until("the next price", |hot| {
+        hot.published.last().map(|last| last.bid_price_e4) == Some(4_300)
+    })
+    .await;
 }
 
 #[tokio::test]

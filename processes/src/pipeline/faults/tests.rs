@@ -1,0 +1,104 @@
+//! Pipeline files with one fault, and those that come with the program.
+
+use super::*;
+use std::path::Path;
+
+fn shipped(name: &str) -> Pipeline {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("pipelines")
+        .join(name);
+    Pipeline::load(&path).unwrap()
+}
+
+#[test]
+fn the_shipped_demo_has_no_fault() {
+    assert_eq!(shipped("demo.toml").faults(), Vec::<String>::new());
+}
+
+#[test]
+fn the_shipped_replay_lacks_its_file_only() {
+    let mut replay = shipped("replay.toml");
+    assert_eq!(replay.faults().len(), 1, "{:?}", replay.faults());
+    replay.simulator.as_mut().unwrap().from = Some("games.csv.gz".into());
+    assert_eq!(replay.faults(), Vec::<String>::new());
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let mut pipeline = shipped("demo.toml");
+    pipeline.links[0].depth = 1000;
+    pipeline.links[0].to = "game_shard.7".into();
+    pipeline.links[6].kind = LinkKind::LatestWins;
+    pipeline.processes[1].name = "orchestra".into();
+    pipeline.model.weight_percent = 101;
+    let faults = pipeline.faults().join("\n");
+    for part in [
+        "depth 1000",
+        "`to = \"game_shard.7\"`".trim_matches('`'),
+        "a lost Order is lost money",
+        "no known program",
+        "weight_percent = 101",
+    ] {
+        assert!(faults.contains(part), "{part} is missing in:\n{faults}");
+    }
+}
+
+fn faults_after(change: impl FnOnce(&mut Pipeline)) -> String {
+    let mut pipeline = shipped("demo.toml");
+    change(&mut pipeline);
+    pipeline.faults().join("\n")
+}
+
+#[test]
+fn more_open_orders_than_the_rings_hold_are_a_fault() {
+    let faults = faults_after(|pipeline| pipeline.limits.max_open_orders = 1_025);
+    for link in ["`orders`", "`acks`"] {
+        assert!(
+            faults.contains(&format!("link {link}: depth 1024")),
+            "{faults}"
+        );
+    }
+    let faults = faults_after(|pipeline| {
+        pipeline.limits.max_open_orders = MOST_OPEN_ORDERS + 1;
+        for link in &mut pipeline.links {
+            link.depth = 1 << 20;
+        }
+    });
+    assert_eq!(faults, "limits.max_open_orders = 65537, at most 65536");
+    let fits = |pipeline: &mut Pipeline| pipeline.limits.max_open_orders = 1_024;
+    assert_eq!(faults_after(fits), "");
+}
+
+#[test]
+fn processes_out_of_the_datas_order_are_a_fault() {
+    let faults = faults_after(|pipeline| pipeline.processes.swap(5, 6));
+    assert!(
+        faults.contains("`signal_processor` stands after `execution_service`"),
+        "{faults}"
+    );
+    let faults = faults_after(|pipeline| pipeline.processes.rotate_right(1));
+    assert!(faults.contains("`simulator` must stand last"), "{faults}");
+}
+
+/// Market numbers from a server that forgets would be other markets' in the database.
+#[test]
+fn a_real_venue_needs_a_redis_that_remembers() {
+    let faults = faults_after(|pipeline| pipeline.simulator = None);
+    for name in ["venue.rest", "feed.url", "redis.url"] {
+        let needed = format!("without a [simulator], {name} must be given");
+        assert!(faults.contains(&needed), "{faults}");
+    }
+    assert_eq!(faults_after(|pipeline| pipeline.redis.url.clear()), "");
+}
+
+#[test]
+fn names_cannot_escape_their_directory() {
+    let mut pipeline = shipped("demo.toml");
+    pipeline.name = "../demo".into();
+    assert!(
+        pipeline
+            .faults()
+            .iter()
+            .any(|fault| fault.contains("`../demo`"))
+    );
+}
