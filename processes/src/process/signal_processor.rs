@@ -2,6 +2,13 @@
 //!
 //! Asked to stop, it takes the signals that are left and then waits for the final answer to every
 //! order, so that whoever comes after it in the data flow finds nothing unfinished.
+//!
+//! An order is pushed before its signal is committed. A successor of one that died is told first
+//! what was left behind (`recovery`), so that it neither makes an order twice nor forgets what is
+//! at stake; signals that came meanwhile are judged by their own time, and the execution service
+//! does not send what has expired.
+
+mod recovery;
 
 use super::discoveries::follow;
 use super::pulse::Pulse;
@@ -40,6 +47,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let mut acks = context.input::<OrderAck>()?;
     let mut orders = context.output::<Order>()?;
     let mut risk = Risk::new(context.pipeline.limits);
+    recovery::recall(context, &mut risk, &acks, &orders)?;
     let mut games_over = follow_games(context)?;
     let mut pulse = Pulse::start(context)?;
     context.pin()?;

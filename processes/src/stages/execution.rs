@@ -13,6 +13,7 @@
 //! The client order id is unique for ever at the venue, so a repeated Post cannot trade twice. But a
 //! Post whose predecessor never arrived *is* the order, so an expired order is never posted again,
 //! only looked up. The venue's reads lag its writes by some 0.4 s: one miss is not yet an absence.
+//! An order that a predecessor may have sent before it died starts with LookUp for the same reason.
 //!
 //! Nothing here waits or reads a clock: steps say how long to wait first, and `now` is passed in.
 
@@ -111,7 +112,7 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// An order to be placed before `expires_mono_ns`. The first step is to [`Step::Post`] at once.
+    /// An order to be placed before `expires_mono_ns`.
     #[must_use]
     pub fn new(expires_mono_ns: u64) -> Self {
         Self {
@@ -122,6 +123,27 @@ impl Placement {
             look_ups: 0,
             looking_since: None,
             misses: 0,
+        }
+    }
+
+    /// As [`Placement::new`], of an order that a process which died may have posted: its fate is
+    /// looked up first, whether or not it has expired.
+    #[must_use]
+    pub fn resumed(expires_mono_ns: u64) -> Self {
+        Self {
+            maybe_there: true,
+            ..Self::new(expires_mono_ns)
+        }
+    }
+
+    /// What to do first.
+    #[must_use]
+    pub fn first_step(&self) -> Step {
+        let after = Duration::ZERO;
+        if self.maybe_there {
+            Step::LookUp { after }
+        } else {
+            Step::Post { after }
         }
     }
 

@@ -139,15 +139,17 @@ impl KalshiRest {
         ticker: &str,
         client_order_id: &str,
     ) -> Result<Option<OrderState>, VenueError> {
-        let orders = self
-            .pages::<Orders>(
-                "/portfolio/orders",
-                &[("ticker", ticker), ("limit", "1000")],
-            )
-            .await?;
+        let orders = self.orders(Some(ticker)).await?;
         Ok(orders
             .into_iter()
             .find(|order| order.client_order_id == client_order_id))
+    }
+
+    /// Our orders, of one market or all.
+    pub async fn orders(&self, ticker: Option<&str>) -> Result<Vec<OrderState>, VenueError> {
+        let mut query = vec![("limit", "1000")];
+        query.extend(ticker.map(|ticker| ("ticker", ticker)));
+        self.pages::<Orders>("/portfolio/orders", &query).await
     }
 
     /// Our trades, of one order or all.
