@@ -14,7 +14,7 @@
 
 use crate::cold::database::{self, Database};
 use crate::pipeline::Link;
-use crate::runtime::{Context, Failure, Input, Output};
+use crate::runtime::{Context, Failure, Input};
 use crate::stages::positions::PositionBook;
 use crate::stages::risk::{Fate, Listing, Risk};
 use ipc::{BoardReader, Message, Observer};
@@ -27,9 +27,8 @@ pub(super) fn recall(
     context: &Context,
     risk: &mut Risk,
     acks: &Input<OrderAck>,
-    orders: &Output<Order>,
+    sent: &Observer,
 ) -> Result<(), Failure> {
-    let sent = Observer::open(&context.pipeline.ring_path(orders.name()))?;
     let (published, done) = (sent.statistics().published, sent.statistics().position);
     if published == 0 {
         return Ok(());
@@ -37,7 +36,7 @@ pub(super) fn recall(
     let board = board(context)?;
     let answers = Answers::read(context, acks)?;
     let (mut recalled, mut open) = (0_usize, HashSet::new());
-    for sequence in kept(&sent, published) {
+    for sequence in kept(sent, published) {
         let Some(order) = sent.read::<Order>(sequence)? else {
             continue;
         };
