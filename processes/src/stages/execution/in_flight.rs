@@ -46,3 +46,28 @@ impl InFlight {
         self.done.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The ring is committed exactly up to the first order that is not done.
+        #[test]
+        fn commits_never_pass_an_order_in_flight(first in 0_u64..1_000, order in Just((0_usize..24).collect::<Vec<_>>()).prop_shuffle()) {
+            let mut in_flight = InFlight::default();
+            (0..24).for_each(|index| in_flight.take(first + index));
+            let mut done = [false; 24];
+            for index in order {
+                done[index] = true;
+                let prefix = done.iter().take_while(|done| **done).count() as u64;
+                let before = in_flight.first;
+                let moved = in_flight.finish(first + index as u64);
+                prop_assert_eq!(moved, (first + prefix > before).then_some(first + prefix));
+            }
+            prop_assert!(in_flight.is_empty());
+            prop_assert_eq!(in_flight.finish(first), None);
+        }
+    }
+}
