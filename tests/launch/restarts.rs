@@ -71,7 +71,10 @@ fn at_the_venue(scratch: &Scratch) -> Vec<OrderState> {
         .enable_all()
         .build()
         .unwrap();
-    runtime.block_on(rest.orders(None)).unwrap()
+    // The venue may refuse for a moment: successors ask it for what was on its way.
+    await_some("the venue's word", || {
+        runtime.block_on(rest.orders(None)).ok()
+    })
 }
 
 fn left_by(scratch: &Scratch, process: &str) -> Value {
