@@ -7,13 +7,15 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use processes::pipeline::PROGRAMS;
 use serde_json::Value;
 use std::{
     fs,
     sync::{Mutex, MutexGuard},
 };
 use tests::scratch::{Scratch, await_some};
+
+#[path = "launch/restarts.rs"]
+mod restarts;
 
 /// One pipeline at a time: ten processes are enough for a small machine.
 static MACHINE: Mutex<()> = Mutex::new(());
@@ -65,44 +67,6 @@ fn the_demo_trades_loses_nothing_and_reconciles() {
     );
     assert!(!scratch.pipeline.rings.exists(), "the rings are gone");
     scratch.await_nobody();
-}
-
-#[test]
-fn the_death_of_any_one_process_ends_in_a_clear_report() {
-    let _alone = alone();
-    for victim in PROGRAMS.map(|program| {
-        if program == "game_shard" {
-            "game_shard.1"
-        } else {
-            program
-        }
-    }) {
-        let scratch = Scratch::of("demo.toml");
-        let launched = scratch.launch(&[]);
-        scratch.await_trading();
-        let pid = scratch.await_ready(victim);
-        signal(pid, Signal::SIGKILL);
-        let outcome = launched.finish();
-        assert_eq!(
-            outcome.status.code(),
-            Some(1),
-            "{victim}: {}\n{}",
-            outcome.errors,
-            outcome.output
-        );
-        let report = scratch.report();
-        let told = report["stopped_because"].as_str().unwrap_or_default();
-        assert_eq!(
-            told,
-            format!("`{victim}` ended with signal 9"),
-            "{report:#}"
-        );
-        scratch.await_nobody();
-        assert!(
-            !scratch.pipeline.rings.exists(),
-            "{victim}: the rings are gone"
-        );
-    }
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! An order and what became of it. `signal_processor` -> `execution_service` -> `signal_processor`.
 
-use crate::units::{Side, checked};
+use crate::{
+    SignalKind,
+    units::{Side, checked},
+};
 use bytemuck::CheckedBitPattern;
 
 ipc::message! {
@@ -22,7 +25,7 @@ ipc::message! {
         price_e4: u16 = "1/10000 dollar",
         /// A [`Side`].
         side: u8 = "0 bid, 1 ask",
-        /// A [`SignalKind`](crate::SignalKind).
+        /// A [`SignalKind`].
         kind: u8 = "0 model edge, 1 arbitrage",
         /// Always zero.
         padding: [u8; 8] = "zero",
@@ -35,6 +38,12 @@ impl Order {
     #[must_use]
     pub fn side(&self) -> Option<Side> {
         Side::from_byte(self.side)
+    }
+
+    /// Why its signal was raised, or `None` for a byte that means nothing.
+    #[must_use]
+    pub fn kind(&self) -> Option<SignalKind> {
+        checked(self.kind)
     }
 }
 

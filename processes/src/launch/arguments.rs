@@ -7,7 +7,7 @@ use std::{path::PathBuf, time::Duration};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Exit {
-    /// Ran, stopped in order, nothing lost, reconciled.
+    /// Ran, stopped in order, nothing lost, reconciled; restarts on the way are no failure.
     Clean = 0,
     /// Ran, but a process failed, a message was lost, or the books do not agree with the venue's.
     Failed = 1,

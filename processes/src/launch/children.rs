@@ -1,6 +1,6 @@
 //! The processes of a pipeline as children of the launcher: started, watched, stopped.
 
-use super::events::Events;
+use super::{events::Events, report::ProcessReport};
 use crate::runtime::{Failure, LAUNCHER_VARIABLE};
 use nix::{
     sys::signal::{Signal, kill},
@@ -8,7 +8,7 @@ use nix::{
 };
 use std::{
     ffi::OsStr,
-    fs::{self, File},
+    fs::{self, OpenOptions},
     os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
@@ -51,8 +51,8 @@ impl std::fmt::Display for End {
 }
 
 impl Child {
-    /// Starts a program whose output goes to `<logs>/<name>.log`, in a process group of its own so
-    /// that Ctrl-C reaches the launcher alone.
+    /// Starts a program whose output is added to `<logs>/<name>.log`, in a process group of its own
+    /// so that Ctrl-C reaches the launcher alone.
     pub(super) fn start<S: AsRef<OsStr>>(
         name: &str,
         core: Option<usize>,
@@ -61,8 +61,11 @@ impl Child {
         logs: &Path,
     ) -> Result<Self, Failure> {
         let log = logs.join(format!("{name}.log"));
-        let output = File::create(&log)
-            .map_err(|error| Failure::io(format!("create `{}`", log.display()), error))?;
+        let output = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&log)
+            .map_err(|error| Failure::io(format!("open `{}`", log.display()), error))?;
         let errors = output
             .try_clone()
             .map_err(|error| Failure::io("duplicate a descriptor", error))?;
@@ -120,6 +123,23 @@ impl Child {
             // Both fail only for a child that is gone.
             let _ = self.process.kill();
             let _ = self.process.wait();
+        }
+    }
+
+    /// How it ended, after so many restarts.
+    pub(super) fn report(&mut self, restarts: u32) -> ProcessReport {
+        let end = self.end().unwrap_or(End::Killed);
+        let last_words = if end == End::Code(0) {
+            String::new()
+        } else {
+            self.last_words()
+        };
+        ProcessReport {
+            name: self.name.clone(),
+            core: self.core,
+            restarts,
+            exit: end.to_string(),
+            last_words,
         }
     }
 

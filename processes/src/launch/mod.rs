@@ -1,6 +1,7 @@
 //! Starts, watches and stops a pipeline, and tells how it went.
 //!
-//! `arguments` -> `plan` -> `preflight` -> `session` (rings, redis, simulator, processes) -> `report`.
+//! `arguments` -> `plan` -> `preflight` -> `session` (rings, redis, and the processes under their
+//! `supervisor`) -> `report`.
 
 mod arguments;
 mod books;
@@ -17,6 +18,7 @@ mod run_directory;
 mod segments;
 mod session;
 mod status;
+mod supervisor;
 
 use crate::{
     pipeline::{Pipeline, Source},

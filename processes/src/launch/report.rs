@@ -29,7 +29,8 @@ pub struct Report {
     pub orders: u64,
     /// Trades at the venue.
     pub fills: u64,
-    /// Orders refused by the venue; `None` when the execution service left no figures.
+    /// Orders refused by the venue, as far as the last incarnation of the execution service knows;
+    /// `None` when it left no figures.
     pub rejected: Option<u64>,
     /// From the arrival of the frame to the hand-over of the order to the socket.
     pub tick_to_order_ns: Option<Percentiles>,
@@ -54,7 +55,7 @@ pub struct ProcessReport {
     pub core: Option<usize>,
     /// Times that it was started again.
     pub restarts: u32,
-    /// Exit code, or `signal N`.
+    /// Exit code, or `signal N`, of its last incarnation.
     pub exit: String,
     /// The end of its log, when it failed.
     #[serde(skip_serializing_if = "String::is_empty")]

@@ -4,7 +4,7 @@ use crate::{pipeline::Pipeline, runtime::Failure};
 use nix::fcntl::{Flock, FlockArg};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
@@ -47,6 +47,17 @@ impl RunDirectory {
         serde_json::from_str(&text).ok()
     }
 
+    /// Removes the ready file of a process that has ended, before its successor writes its own.
+    pub(super) fn forget_ready(&self, name: &str) -> Result<(), Failure> {
+        let path = self.path.join(format!("{name}.ready"));
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Failure::io(format!("remove `{}`", path.display()), error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Writes the resolved pipeline file, and returns where.
     pub(super) fn write_pipeline(&self, pipeline: &Pipeline) -> Result<PathBuf, Failure> {
         let path = self.path.join("pipeline.toml");
@@ -65,14 +76,15 @@ impl RunDirectory {
                 error,
             )
         };
-        for entry in fs::read_dir(&self.path).map_err(failed)? {
+        let ours = fs::read_dir(&self.path).map_err(failed)?;
+        for entry in ours.chain(fs::read_dir(self.logs()).map_err(failed)?) {
             let path = entry.map_err(failed)?.path();
             let name = path
                 .file_name()
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            let of_one_run = [".ready", ".report.json", ".partial", ".sock"]
+            let of_one_run = [".ready", ".report.json", ".partial", ".sock", ".log"]
                 .iter()
                 .any(|suffix| name.ends_with(suffix));
             let old_books =

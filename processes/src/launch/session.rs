@@ -3,14 +3,15 @@
 use super::{
     arguments::{Exit, RunArguments},
     books::{Auditor, Books},
-    children::{Child, End},
+    children::Child,
     events::Events,
     identity, plan, preflight, private_redis, registry,
-    report::{ProcessReport, Report},
+    report::Report,
     rings::Rings,
     run_directory::RunDirectory,
     segments,
     status::Status,
+    supervisor::{START_PATIENCE, Supervisor},
 };
 use crate::{pipeline::Pipeline, runtime::Failure};
 use std::{
@@ -19,8 +20,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long all processes together may take to be ready.
-const START_PATIENCE: Duration = Duration::from_secs(30);
 /// How long a process may take to finish its work when asked to stop.
 const STOP_PATIENCE: Duration = Duration::from_secs(15);
 /// The same once a process has failed and the others may be waiting for it in vain.
@@ -34,8 +33,7 @@ struct Session {
     placement: String,
     directory: RunDirectory,
     events: Events,
-    /// In the order of the file; stopped first to last.
-    children: Vec<Child>,
+    processes: Supervisor,
     redis: Option<Child>,
     /// There once the venue's address is known.
     auditor: Option<Auditor>,
@@ -137,11 +135,11 @@ impl Session {
             placement,
             directory,
             events,
-            children: Vec::new(),
+            processes: Supervisor::new(programs),
             redis,
             auditor: None,
         };
-        session.start_processes(programs)?;
+        session.start_processes()?;
         if let Err(failure) = registry::publish(&session.pipeline) {
             eprintln!("warning: the registry is not in Redis: {failure}");
         }
@@ -150,92 +148,31 @@ impl Session {
 
     /// Starts the processes from the end of the data flow to its beginning: who reads is there
     /// before who writes. The simulator comes first, because its addresses go to all others.
-    fn start_processes(&mut self, programs: &Path) -> Result<(), Failure> {
+    fn start_processes(&mut self) -> Result<(), Failure> {
         let due = Instant::now() + START_PATIENCE;
         if self.pipeline.simulator.is_some() {
             let file = self.directory.write_pipeline(&self.pipeline)?;
-            self.start_one("simulator", None, programs, &file)?;
-            self.await_ready(due)?;
+            self.start_those(|program| program == "simulator", &file, due)?;
             self.learn_addresses()?;
         }
         self.auditor = Some(Auditor::prepare(&self.pipeline)?);
         let file = self.directory.write_pipeline(&self.pipeline)?;
-        let others: Vec<(String, Option<usize>)> = self
-            .pipeline
-            .processes
-            .iter()
-            .rev()
-            .filter(|process| process.program() != "simulator")
-            .map(|process| (process.name.clone(), process.core))
-            .collect();
-        for (name, core) in others {
-            self.start_one(&name, core, programs, &file)?;
-        }
-        self.await_ready(due)
+        self.start_those(|program| program != "simulator", &file, due)
     }
 
-    fn start_one(
+    fn start_those(
         &mut self,
-        name: &str,
-        core: Option<usize>,
-        programs: &Path,
+        chosen: impl Fn(&str) -> bool,
         file: &Path,
+        due: Instant,
     ) -> Result<(), Failure> {
-        let program = programs.join(name.split('.').next().unwrap_or(name));
-        let arguments = [
-            Path::new("--pipeline"),
-            file,
-            Path::new("--name"),
-            Path::new(name),
-        ];
-        let child = Child::start(name, core, &program, arguments, &self.directory.logs())?;
-        let order = |child: &Child| {
-            self.pipeline
-                .processes
-                .iter()
-                .position(|process| process.name == child.name)
-        };
-        let place = self
-            .children
-            .partition_point(|other| order(other) < order(&child));
-        self.children.insert(place, child);
-        Ok(())
-    }
-
-    fn await_ready(&mut self, due: Instant) -> Result<(), Failure> {
-        loop {
-            let waiting: Vec<&str> = self
-                .children
-                .iter()
-                .map(|child| child.name.as_str())
-                .filter(|name| self.directory.read(name, "ready").is_none())
-                .collect();
-            if waiting.is_empty() {
-                return Ok(());
-            }
-            if Instant::now() >= due {
-                return Err(Failure::other(format!(
-                    "not ready after {} s: {}",
-                    START_PATIENCE.as_secs(),
-                    waiting.join(", ")
-                )));
-            }
-            if self.events.stop_requested() {
-                return Err(Failure::other("interrupted"));
-            }
-            if let Some((child, end)) = self
-                .children
-                .iter_mut()
-                .find_map(|child| child.end().map(|end| (child, end)))
-            {
-                return Err(Failure::other(format!(
-                    "`{}` ended with {end} before it was ready:\n{}",
-                    child.name,
-                    child.last_words()
-                )));
-            }
-            self.events.wait_until(due);
+        let last_first = self.pipeline.processes.iter().rev();
+        for process in last_first.filter(|process| chosen(process.program())) {
+            self.processes
+                .start(&self.pipeline, process, file, &self.directory)?;
         }
+        self.processes
+            .await_ready(&self.directory, &mut self.events, due)
     }
 
     /// Takes over the addresses that the simulator has bound.
@@ -276,20 +213,13 @@ impl Session {
         } else {
             STOP_PATIENCE
         };
-        for child in self
-            .children
-            .iter_mut()
-            .filter(|child| child.name != "simulator")
-        {
-            child.stop(patience, &mut self.events);
-        }
+        self.processes
+            .stop(|name| name != "simulator", patience, &mut self.events);
         let books = self
             .auditor
             .as_ref()
             .map_or_else(no_books, |auditor| auditor.compare(&self.pipeline));
-        for child in &mut self.children {
-            child.stop(patience, &mut self.events);
-        }
+        self.processes.stop(|_| true, patience, &mut self.events);
         // A registry that outlives its pipeline would send people to rings that are gone.
         let _ = registry::withdraw(&self.pipeline);
         if let Some(redis) = &mut self.redis {
@@ -308,41 +238,49 @@ impl Session {
         let end = limit.map(|limit| Instant::now() + limit);
         let mut question_due = Instant::now() + STATUS_PERIOD;
         loop {
-            if self.events.stop_requested() {
-                return ("it was asked to".into(), false);
+            if let Err(reason) = self.processes.tend(&self.directory) {
+                return (reason, true);
             }
-            if let Some(child) = self
-                .redis
-                .as_mut()
-                .and_then(|redis| redis.end().map(|end| (redis, end)))
-            {
-                // The hot path does not need it; say so and go on.
-                eprintln!(
-                    "\nwarning: redis-server ended with {}; the hot path goes on without the cold one",
-                    child.1
-                );
-                self.redis = None;
-            }
-            if let Some((child, end)) = self
-                .children
-                .iter_mut()
-                .find_map(|child| child.end().map(|end| (child, end)))
-            {
-                return (format!("`{}` ended with {end}", child.name), true);
-            }
+            self.look_after_redis();
             let now = Instant::now();
-            if end.is_some_and(|end| now >= end) {
-                return ("its time was up".into(), false);
-            }
-            if now >= question_due {
-                if self.auditor.as_ref().is_some_and(Auditor::games_are_over) {
-                    return ("all games are settled".into(), false);
+            // Nobody is stopped while somebody is away: what waits in his rings would be left behind.
+            if self.processes.is_complete() {
+                if self.events.stop_requested() {
+                    return ("it was asked to".into(), false);
                 }
-                question_due = Instant::now() + STATUS_PERIOD;
+                if end.is_some_and(|end| now >= end) {
+                    return ("its time was up".into(), false);
+                }
+                if now >= question_due {
+                    if self.auditor.as_ref().is_some_and(Auditor::games_are_over) {
+                        return ("all games are settled".into(), false);
+                    }
+                    question_due = Instant::now() + STATUS_PERIOD;
+                    // Somebody may have ended during the question.
+                    continue;
+                }
             }
             status.update(rings);
-            let due = status.due().min(question_due);
-            self.events.wait_until(end.map_or(due, |end| end.min(due)));
+            let mut due = self
+                .processes
+                .due()
+                .unwrap_or(status.due())
+                .min(status.due());
+            if self.processes.is_complete() {
+                due = end.map_or(due, |end| end.min(due)).min(question_due);
+            }
+            self.events.wait_until(due);
+        }
+    }
+
+    /// The hot path does not need it; says so once when it is gone, and goes on.
+    fn look_after_redis(&mut self) {
+        let ended = self.redis.as_mut().and_then(Child::end);
+        if let Some(end) = ended {
+            eprintln!(
+                "\nwarning: redis-server ended with {end}; the hot path goes on without the cold one"
+            );
+            self.redis = None;
         }
     }
 
@@ -358,31 +296,14 @@ impl Session {
             .directory
             .read("execution_service", "report.json")
             .unwrap_or_default();
-        let processes = self
-            .children
-            .iter_mut()
-            .chain(&mut self.redis)
-            .map(|child| {
-                let end = child.end().unwrap_or(End::Killed);
-                let last_words = if end == End::Code(0) {
-                    String::new()
-                } else {
-                    child.last_words()
-                };
-                ProcessReport {
-                    name: child.name.clone(),
-                    core: child.core,
-                    restarts: 0,
-                    exit: end.to_string(),
-                    last_words,
-                }
-            });
+        let mut processes = self.processes.report();
+        processes.extend(self.redis.as_mut().map(|redis| redis.report(0)));
         Report {
             pipeline: self.pipeline.name.clone(),
             seconds,
             stopped_because: reason,
             placement: self.placement.clone(),
-            processes: processes.collect(),
+            processes,
             rings: rings.map(Rings::report).unwrap_or_default(),
             ticks: totals.ticks,
             signals: totals.signals,
@@ -406,7 +327,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         // The processes first: a ring is not pulled from under a live one.
-        self.children.clear();
+        self.processes.kill();
         self.redis = None;
         segments::remove(&self.pipeline);
     }

@@ -4,9 +4,12 @@
 //! to an I/O thread that has several on their way at once (`placing`). Every order taken ends in
 //! exactly one acknowledgement, after its fills. The ring is committed up to the first order that
 //! is not done: a successor takes up the tail again, and because client order ids derive from the
-//! order, the venue recognises what it already has.
+//! order, the venue recognises what it already has. What a predecessor may have sent (`legacy`) is
+//! looked up at the venue first, even when it has expired; its fills and its acknowledgement may
+//! then be published for the second time, which their readers recognise.
 
 mod desk;
+mod legacy;
 mod listings;
 mod placing;
 
@@ -20,6 +23,7 @@ use crate::venue::kalshi_rest::KalshiRest;
 use crate::venue::signing::Signer;
 use desk::Desk;
 use layouts::{Fill, Order, OrderAck, OrderStatus, RejectReason};
+use legacy::Legacy;
 use listings::Listings;
 use placing::{Done, Placing, Taken, Tally};
 use serde_json::{Value, json};
@@ -104,8 +108,10 @@ struct Hall {
     orders: Input<Order>,
     acks: Output<OrderAck>,
     fills: Output<Fill>,
+    legacy: Legacy,
     in_flight: InFlight,
     taken: u64,
+    resumed: u64,
     filled: u64,
     by_status: [u64; 6],
     by_reason: [u64; 8],
@@ -113,12 +119,15 @@ struct Hall {
 
 impl Hall {
     fn attach(context: &Context) -> Result<Self, Failure> {
+        let orders = context.input()?;
         Ok(Self {
-            orders: context.input()?,
+            legacy: Legacy::of(context, &orders)?,
+            orders,
             acks: context.output()?,
             fills: context.output()?,
             in_flight: InFlight::default(),
             taken: 0,
+            resumed: 0,
             filled: 0,
             by_status: [0; 6],
             by_reason: [0; 8],
@@ -133,15 +142,22 @@ impl Hall {
         let (sequence, order) = (received.sequence, received.message);
         self.taken += 1;
         self.in_flight.take(sequence);
+        let maybe_sent = self.legacy.may_have_sent(sequence, &order);
+        self.resumed += u64::from(maybe_sent);
         let now = ipc::clock::mono_ns();
         let refusal = if order.side().is_none() {
             Some((OrderStatus::Rejected, RejectReason::Other))
-        } else if now > order.expires_mono_ns {
+        } else if now > order.expires_mono_ns && !maybe_sent {
             Some((OrderStatus::Expired, RejectReason::None))
-        } else if desk.push(Taken { sequence, order }).is_err() {
-            // The queue holds a window, so it is full only when nobody takes from it any more.
-            Some((OrderStatus::Rejected, RejectReason::Other))
         } else {
+            let taken = Taken {
+                sequence,
+                order,
+                maybe_sent,
+            };
+            // The queue holds a window, so it is full only when nobody takes from it any more.
+            desk.push(taken)
+                .map_err(|_| Failure::other("the venue's thread has ended"))?;
             None
         };
         if let Some((status, reason)) = refusal {
@@ -194,6 +210,7 @@ impl Hall {
         let took = &tally.tick_to_order;
         json!({
             "orders": self.taken,
+            "resumed": self.resumed,
             "fills": self.filled,
             "acked": {
                 "filled": filled, "partly_filled": partly_filled, "unfilled": unfilled,

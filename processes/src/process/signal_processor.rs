@@ -1,7 +1,15 @@
 //! `signal_processor`: signals into orders, within limits. The loop around [`Risk`].
 //!
-//! Asked to stop, it takes the signals that are left and then waits for the final answer to every
-//! order, so that whoever comes after it in the data flow finds nothing unfinished.
+//! Asked to stop, it takes the signals that are left and then waits until the execution service is
+//! done with every order, so that whoever comes after it in the data flow finds nothing unfinished.
+//! To have an answer to each order is not enough: one that was started again may answer once more.
+//!
+//! An order is pushed before its signal is committed. A successor of one that died is told first
+//! what was left behind (`recovery`), so that it neither makes an order twice nor forgets what is
+//! at stake; signals that came meanwhile are judged by their own time, and the execution service
+//! does not send what has expired.
+
+mod recovery;
 
 use super::discoveries::follow;
 use super::pulse::Pulse;
@@ -9,7 +17,7 @@ use crate::cold::discovery::Discovery;
 use crate::cold::redis::Cold;
 use crate::runtime::{Context, Failure, Idle, Input, handoff, io_thread};
 use crate::stages::risk::{Counters, Risk};
-use ipc::WakeSource;
+use ipc::{Observer, WakeSource};
 use layouts::{Order, OrderAck, Signal};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -40,6 +48,8 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let mut acks = context.input::<OrderAck>()?;
     let mut orders = context.output::<Order>()?;
     let mut risk = Risk::new(context.pipeline.limits);
+    let sent = Observer::open(&context.pipeline.ring_path(orders.name()))?;
+    recovery::recall(context, &mut risk, &acks, &sent)?;
     let mut games_over = follow_games(context)?;
     let mut pulse = Pulse::start(context)?;
     context.pin()?;
@@ -74,13 +84,20 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
             idle.progress();
             continue;
         }
-        let open = risk.open_orders();
-        if context.stopping() && signals.iter().all(Input::drained) && (open == 0 || acks.drained())
+        if context.stopping()
+            && signals.iter().all(Input::drained)
+            && (is_done(&sent) && !acks.is_ready() || acks.drained())
         {
-            return Ok(json!(figures(&risk, open)));
+            return Ok(json!(figures(&risk, risk.open_orders())));
         }
         wait(&mut idle, &mut signals, &mut acks, &mut games_over);
     }
+}
+
+/// Whether the execution service is done with every order: it has published all that it will.
+fn is_done(orders: &Observer) -> bool {
+    let statistics = orders.statistics();
+    statistics.position == statistics.published
 }
 
 /// Waits for any of the rings. The usual numbers of shards need no list on the heap.

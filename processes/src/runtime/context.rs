@@ -145,7 +145,7 @@ impl Context {
     /// When a ring is missing, taken, or carries another layout.
     pub fn inputs<T: ipc::Message>(&self) -> Result<Vec<Input<T>>, Failure> {
         self.links::<T>(|link| &link.to)
-            .map(|link| Input::attach(&self.ring_path(&link.name)))
+            .map(|link| Input::attach(link, &self.ring_path(&link.name)))
             .collect()
     }
 

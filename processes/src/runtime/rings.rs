@@ -7,17 +7,31 @@ use ipc::{
 };
 use std::path::Path;
 
-/// Rounds of waiting for room between two looks at whether the reader still lives.
-const ROUNDS_BETWEEN_LOOKS: u32 = 1024;
+/// Rounds of waiting for room between two looks at whether the reader still lives; a round may sleep.
+const ROUNDS_BETWEEN_LOOKS: u32 = 32;
 
 /// The reading end of a ring.
 pub struct Input<T: Message> {
+    name: String,
     consumer: Consumer<T>,
 }
 
 impl<T: Message> Input<T> {
-    pub(super) fn attach(path: &Path) -> Result<Self, Failure> {
+    /// Name of the ring.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Sequence of the next message that will be popped.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.consumer.next_sequence()
+    }
+
+    pub(super) fn attach(link: &Link, path: &Path) -> Result<Self, Failure> {
         Ok(Self {
+            name: link.name.clone(),
             consumer: Consumer::attach(path)?,
         })
     }
@@ -73,6 +87,12 @@ pub struct Output<T: Message> {
 }
 
 impl<T: Message> Output<T> {
+    /// Name of the ring.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(super) fn attach(link: &Link, path: &Path, ladder: Ladder) -> Result<Self, Failure> {
         let to_index = link
             .to

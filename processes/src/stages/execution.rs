@@ -13,13 +13,17 @@
 //! The client order id is unique for ever at the venue, so a repeated Post cannot trade twice. But a
 //! Post whose predecessor never arrived *is* the order, so an expired order is never posted again,
 //! only looked up. The venue's reads lag its writes by some 0.4 s: one miss is not yet an absence.
+//! An order that a predecessor may have sent before it died starts with LookUp for the same reason.
 //!
 //! Nothing here waits or reads a clock: steps say how long to wait first, and `now` is passed in.
 
 use layouts::units::cost_micros;
 use layouts::{Fill, Order, OrderAck, OrderStatus, RejectReason, Side};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+mod in_flight;
+pub use in_flight::InFlight;
 
 /// Wait before a Post is repeated after a 429; doubles up to the greatest.
 const FIRST_RETRY: Duration = Duration::from_millis(25);
@@ -111,7 +115,7 @@ pub struct Placement {
 }
 
 impl Placement {
-    /// An order to be placed before `expires_mono_ns`. The first step is to [`Step::Post`] at once.
+    /// An order to be placed before `expires_mono_ns`.
     #[must_use]
     pub fn new(expires_mono_ns: u64) -> Self {
         Self {
@@ -122,6 +126,27 @@ impl Placement {
             look_ups: 0,
             looking_since: None,
             misses: 0,
+        }
+    }
+
+    /// As [`Placement::new`], of an order that a process which died may have posted: its fate is
+    /// looked up first, whether or not it has expired.
+    #[must_use]
+    pub fn resumed(expires_mono_ns: u64) -> Self {
+        Self {
+            maybe_there: true,
+            ..Self::new(expires_mono_ns)
+        }
+    }
+
+    /// What to do first.
+    #[must_use]
+    pub fn first_step(&self) -> Step {
+        let after = Duration::ZERO;
+        if self.maybe_there {
+            Step::LookUp { after }
+        } else {
+            Step::Post { after }
         }
     }
 
@@ -346,51 +371,6 @@ pub fn ack(order: &Order, status: OrderStatus, reason: RejectReason, now_mono_ns
 #[must_use]
 pub fn client_order_id(run_id: &str, order: u64) -> String {
     format!("arb-{run_id}-{order:016x}")
-}
-
-/// Orders taken from the ring and not done yet, in ring order.
-///
-/// They finish in any order; the ring may forget only those before the first that is not done, so
-/// that a successor takes up every other again.
-#[derive(Debug, Clone, Default)]
-pub struct InFlight {
-    /// Sequence of the front.
-    first: u64,
-    done: VecDeque<bool>,
-}
-
-impl InFlight {
-    /// An order was taken. Sequences are taken in order, without a gap.
-    pub fn take(&mut self, sequence: u64) {
-        if self.done.is_empty() {
-            self.first = sequence;
-        }
-        self.done.push_back(false);
-    }
-
-    /// An order is done. The position to which the ring may be committed, if that moved.
-    pub fn finish(&mut self, sequence: u64) -> Option<u64> {
-        let index = usize::try_from(sequence.checked_sub(self.first)?).ok()?;
-        *self.done.get_mut(index)? = true;
-        let before = self.first;
-        while self.done.front() == Some(&true) {
-            self.done.pop_front();
-            self.first += 1;
-        }
-        (self.first > before).then_some(self.first)
-    }
-
-    /// Orders from the first that is not done on.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.done.len()
-    }
-
-    /// Whether every order taken is done.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.done.is_empty()
-    }
 }
 
 #[cfg(test)]

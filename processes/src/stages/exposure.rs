@@ -54,6 +54,15 @@ struct Market {
     last_order: [[Option<u64>; 2]; 2],
 }
 
+/// What an order's market adds to it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) side: Side,
+    pub(super) kind: SignalKind,
+    pub(super) team: u8,
+    pub(super) fee_rate_e4: u16,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct OpenOrder {
     game: u32,
@@ -131,18 +140,17 @@ impl Exposure {
     }
 
     /// Books an order that goes out.
-    pub(super) fn open(
-        &mut self,
-        order: &Order,
-        side: Side,
-        kind: SignalKind,
-        signal: &Signal,
-        now: u64,
-    ) {
-        let stake = stake_micros(side, order.price_e4, signal.fee_rate_e4, order.count_centi);
+    pub(super) fn open(&mut self, order: &Order, terms: Terms, now: u64) {
+        let Terms {
+            side,
+            team,
+            fee_rate_e4,
+            ..
+        } = terms;
+        let stake = stake_micros(side, order.price_e4, fee_rate_e4, order.count_centi);
         let open = OpenOrder {
             game: order.game,
-            team: signal.team,
+            team,
             side,
             count_centi: order.count_centi,
             stake_micros: stake,
@@ -151,9 +159,28 @@ impl Exposure {
         self.change(order.game, |game| {
             game.over = false;
             game.orders_micros += stake;
-            if let Some(market) = game.markets.get_mut(usize::from(signal.team)) {
+            if let Some(market) = game.markets.get_mut(usize::from(team)) {
                 market.open_centi[side as usize] += i64::from(order.count_centi);
-                market.last_order[side as usize][kind as usize] = Some(now);
+            }
+        });
+        self.remember(order, terms, now);
+    }
+
+    /// Remembers that an order was made, to space out those after it.
+    pub(super) fn remember(&mut self, order: &Order, terms: Terms, now: u64) {
+        self.change(order.game, |game| {
+            if let Some(market) = game.markets.get_mut(usize::from(terms.team)) {
+                market.last_order[terms.side as usize][terms.kind as usize] = Some(now);
+            }
+        });
+    }
+
+    /// Books what is held of a market, paid for with its fees.
+    pub(super) fn hold(&mut self, game: u32, team: u8, position_centi: i64, paid_micros: i64) {
+        self.change(game, |game| {
+            if let Some(market) = game.markets.get_mut(usize::from(team)) {
+                market.position_centi += position_centi;
+                market.paid_micros += paid_micros;
             }
         });
     }

@@ -8,5 +8,6 @@ pub mod opportunity;
 pub mod positions;
 pub mod risk;
 pub mod shard;
+pub mod sources;
 pub mod table;
 pub mod win_probability;

@@ -10,24 +10,25 @@
 //! | room among the open orders | `open_orders` |
 //! | room in order, market, game and total for one whole contract | `too_small`, `market_limit`, `game_limit`, `total_limit` |
 //!
-//! Sources are rings, read in order, and ids grow with the ring position, so one number a source
-//! recognises every repetition for ever, without a table of ids.
+//! Repetitions are recognised by [`Sources`]. A stage that follows another one that died is told
+//! first what that one left behind: positions, the orders it sent, which of them are open.
 //!
 //! Sizing: a quarter of the Kelly stake on the total limit as bankroll. With edge e at price p that
 //! is `bankroll x e / (4 p (1 - p))` contracts for a buy and a sell alike. An arbitrage has no risk
 //! to weigh: it takes what is shown. Both are cut to the limits, then to whole contracts; both legs
 //! of an arbitrage get the same count or neither is sent.
 
-use super::exposure::{Exposure, Room, stake_micros};
+use super::exposure::{Exposure, Room, Terms, stake_micros};
+use super::sources::Sources;
 use crate::pipeline::Limits;
 use layouts::units::E4_PER_DOLLAR;
 use layouts::{CENTICONTRACTS_PER_CONTRACT, Order, OrderAck, Side, Signal, SignalKind};
 use serde::Serialize;
 
+mod recall;
+pub use recall::{Fate, Listing};
+
 const NS_PER_MS: u64 = 1_000_000;
-/// Sources of signals: 8 bits of shard and 1 bit of input, the top of a signal's id.
-const SOURCES: usize = 1 << 9;
-const SOURCE_SHIFT: u32 = 55;
 const SHARDS: usize = 1 << 8;
 /// The share of the Kelly stake that is taken: one in this many.
 const KELLY_PARTS: u64 = 4;
@@ -94,10 +95,11 @@ struct Checked {
 pub struct Risk {
     limits: Limits,
     exposure: Exposure,
-    /// Greatest id taken of each source, plus one.
-    next_id: Box<[u64; SOURCES]>,
+    taken: Sources,
     /// First leg of an arbitrage whose second is due next from the same shard.
     first_leg: Box<[Option<Checked>; SHARDS]>,
+    /// The first leg of an arbitrage that a predecessor sent before it died, without the second.
+    half_pair: Option<Order>,
     counters: Counters,
 }
 
@@ -108,8 +110,9 @@ impl Risk {
         Self {
             limits,
             exposure: Exposure::new(limits.max_open_orders as usize),
-            next_id: Box::new([0; SOURCES]),
+            taken: Sources::default(),
             first_leg: Box::new([None; SHARDS]),
+            half_pair: None,
             counters: Counters::default(),
         }
     }
@@ -139,7 +142,7 @@ impl Risk {
             self.counters.malformed += 1;
             return NOTHING;
         };
-        if !self.is_new(signal.signal) {
+        if !self.taken.take(signal.signal) {
             self.counters.duplicate += 1;
             return NOTHING;
         }
@@ -153,7 +156,13 @@ impl Risk {
                 self.counters.orphan_leg += u64::from(waiting.is_some());
                 match kind {
                     SignalKind::ModelEdge => self.send(&[checked], now),
-                    SignalKind::Arbitrage => self.hold(shard, checked),
+                    SignalKind::Arbitrage => match self.half_pair {
+                        Some(first) if is_other_half(&first, signal) => {
+                            self.half_pair = None;
+                            self.complete(&first, &checked, now)
+                        }
+                        _ => self.hold(shard, checked),
+                    },
                 }
             }
         }
@@ -177,18 +186,6 @@ impl Risk {
         self.exposure.release(game);
     }
 
-    fn is_new(&mut self, id: u64) -> bool {
-        let source = usize::try_from(id >> SOURCE_SHIFT).unwrap_or(0);
-        let within = (id & ((1 << SOURCE_SHIFT) - 1)) + 1;
-        match self.next_id.get_mut(source) {
-            Some(last) if within > *last => {
-                *last = within;
-                true
-            }
-            _ => false,
-        }
-    }
-
     /// Keeps the first leg of a pair. A second leg whose first never came is of no use.
     fn hold(&mut self, shard: usize, leg: Checked) -> Orders {
         match self.first_leg.get_mut(shard) {
@@ -210,14 +207,25 @@ impl Risk {
                 let mut orders = NOTHING;
                 for (slot, leg) in orders.iter_mut().zip(legs) {
                     let order = order(&leg.signal, count_centi);
-                    self.exposure
-                        .open(&order, leg.side, leg.kind, &leg.signal, now);
+                    self.exposure.open(&order, leg.terms(), now);
                     self.counters.orders += 1;
                     *slot = Some(order);
                 }
                 orders
             }
         }
+    }
+
+    /// Sends the second leg of a pair whose first is out already: admitted with it, of its size.
+    fn complete(&mut self, first: &Order, second: &Checked, now: u64) -> Orders {
+        if now > second.signal.expires_mono_ns {
+            self.counters.expired += 1;
+            return NOTHING;
+        }
+        let order = order(&second.signal, first.count_centi);
+        self.exposure.open(&order, second.terms(), now);
+        self.counters.orders += 1;
+        [Some(order), None]
     }
 
     /// Whole contracts that every leg may have.
@@ -288,6 +296,17 @@ impl Risk {
     }
 }
 
+impl Checked {
+    fn terms(&self) -> Terms {
+        Terms {
+            side: self.side,
+            kind: self.kind,
+            team: self.signal.team,
+            fee_rate_e4: self.signal.fee_rate_e4,
+        }
+    }
+}
+
 fn check(signal: &Signal) -> Option<Checked> {
     let (side, kind) = (signal.side()?, signal.kind()?);
     let sane = (1..E4_PER_DOLLAR).contains(&signal.price_e4) && signal.team <= 1;
@@ -304,6 +323,15 @@ fn is_pair(first: &Signal, second: &Signal) -> bool {
         && first.game == second.game
         && first.market != second.market
         && first.team != second.team
+        && first.side == second.side
+}
+
+/// The signal for the second leg of an arbitrage of which only the first became an order.
+fn is_other_half(first: &Order, second: &Signal) -> bool {
+    second.signal == first.order | 1
+        && first.kind == second.kind
+        && first.game == second.game
+        && first.market != second.market
         && first.side == second.side
 }
 

@@ -20,6 +20,7 @@ use super::opportunity::{Arbitrage, Edge, arbitrage, blend, model_edge, shown};
 use super::table::Table;
 use super::win_probability::{WinProbability, to_e4};
 use crate::pipeline::Model;
+use layouts::game::NO_PROBABILITY;
 use layouts::signal::signal_id;
 use layouts::{
     E4_PER_DOLLAR, GameState, MarketStatus, Phase, PriceUpdate, Side, Signal, SignalKind, TeamSide,
@@ -191,8 +192,15 @@ impl Shard {
             self.counters.no_room += 1;
             return NOTHING;
         };
-        game.home_e4 = self.models.home_win(state).map(to_e4);
-        game.state = Some(*state);
+        let mut state = *state;
+        // The line is shown until the game starts; a feed that was started again no longer knows it.
+        if state.pregame_home_win_e4 == NO_PROBABILITY
+            && let Some(known) = game.state
+        {
+            state.pregame_home_win_e4 = known.pregame_home_win_e4;
+        }
+        game.home_e4 = self.models.home_win(&state).map(to_e4);
+        game.state = Some(state);
         self.judge(state.game, self.cause(true, state.ingress_mono_ns, stamp))
     }
 

@@ -120,6 +120,9 @@ struct OneSeries {
     series: SeriesRecord,
 }
 
+/// Where orders are listed.
+const ORDERS_PATH: &str = "/portfolio/orders";
+
 impl KalshiRest {
     /// A client of the interface at `rest_base`, such as `https://.../trade-api/v2`.
     pub fn new(rest_base: &str, signer: Signer) -> Result<Self, VenueError> {
@@ -166,15 +169,24 @@ impl KalshiRest {
         ticker: &str,
         client_order_id: &str,
     ) -> Result<Option<OrderState>, VenueError> {
-        const PATH: &str = "/portfolio/orders";
-        let query = [("ticker", ticker), ("limit", "1000")];
-        let mut orders: Listing<OrderState> = self.pages(PATH, "orders", &query).await?;
+        let mut orders = self.order_listing(Some(ticker)).await?;
         let ours = |order: &OrderState| order.client_order_id == client_order_id;
         match orders.items.iter().position(ours) {
             Some(place) => Ok(Some(orders.items.swap_remove(place))),
             // It may be among those that cannot be read.
-            None => orders.whole(PATH).map(|_| None),
+            None => orders.whole(ORDERS_PATH).map(|_| None),
         }
+    }
+
+    /// Our orders, of one market or all.
+    pub async fn orders(&self, ticker: Option<&str>) -> Result<Vec<OrderState>, VenueError> {
+        self.order_listing(ticker).await?.whole(ORDERS_PATH)
+    }
+
+    async fn order_listing(&self, ticker: Option<&str>) -> Result<Listing<OrderState>, VenueError> {
+        let mut query = vec![("limit", "1000")];
+        query.extend(ticker.map(|ticker| ("ticker", ticker)));
+        self.pages(ORDERS_PATH, "orders", &query).await
     }
 
     /// Our trades, of one order or all.

@@ -18,6 +18,8 @@ const CHANNEL_PATIENCE: Duration = Duration::from_millis(300);
 const READ_EVERY: Duration = Duration::from_millis(250);
 /// Time of reading before the fills are declared unknown.
 const READ_FOR: Duration = Duration::from_secs(15);
+/// Longest wait for the market of an order that may be at the venue already.
+const RESUME_PATIENCE: Duration = Duration::from_secs(15);
 /// Tick to order is recorded up to this; a minute is beyond any expiry.
 const SLOWEST_NS: u64 = 60_000_000_000;
 
@@ -26,6 +28,8 @@ const SLOWEST_NS: u64 = 60_000_000_000;
 pub(super) struct Taken {
     pub(super) sequence: u64,
     pub(super) order: Order,
+    /// By a predecessor that died, or by ourselves under the same id.
+    pub(super) maybe_sent: bool,
 }
 
 /// What became of it.
@@ -80,10 +84,12 @@ pub(super) struct Placing {
 impl Placing {
     /// Places an order and gathers its fills. Always ends, and with exactly one acknowledgement.
     pub(super) async fn place(&self, taken: Taken) -> Done {
-        let Taken { sequence, order } = taken;
+        let Taken {
+            sequence, order, ..
+        } = taken;
         let id = client_order_id(&self.run_id, order.order);
         self.desk.expect(&id);
-        let (fills, ack) = self.carry_out(&order, &id).await;
+        let (fills, ack) = self.carry_out(&taken, &id).await;
         self.desk.forget(&id);
         Done {
             sequence,
@@ -92,7 +98,8 @@ impl Placing {
         }
     }
 
-    async fn carry_out(&self, order: &Order, id: &str) -> (Vec<Fill>, OrderAck) {
+    async fn carry_out(&self, taken: &Taken, id: &str) -> (Vec<Fill>, OrderAck) {
+        let order = &taken.order;
         let done = |status, reason| {
             (
                 Vec::new(),
@@ -102,20 +109,20 @@ impl Placing {
         let Some(side) = order.side() else {
             return done(OrderStatus::Rejected, RejectReason::Other);
         };
-        let patience = order.expires_mono_ns.saturating_sub(ipc::clock::mono_ns());
-        let mut listings = self.listings.clone();
-        let Some(listing) = listings
-            .of(order.market, Duration::from_nanos(patience))
-            .await
-        else {
+        let Some(listing) = self.listing(taken).await else {
             self.count(|tally| tally.unknown_markets += 1);
-            return done(OrderStatus::Rejected, RejectReason::UnknownMarket);
+            return if taken.maybe_sent {
+                done(OrderStatus::Unknown, RejectReason::UnknownMarket)
+            } else {
+                done(OrderStatus::Rejected, RejectReason::UnknownMarket)
+            };
         };
-        let mut placement = Placement::new(order.expires_mono_ns);
-        let mut order_id = None;
-        let mut step = Step::Post {
-            after: Duration::ZERO,
+        let mut placement = if taken.maybe_sent {
+            Placement::resumed(order.expires_mono_ns)
+        } else {
+            Placement::new(order.expires_mono_ns)
         };
+        let (mut order_id, mut step) = (None, placement.first_step());
         loop {
             step = match step {
                 Step::Post { after } => {
@@ -144,6 +151,17 @@ impl Placing {
                 Step::Finish { status, reason } => return done(status, reason),
             };
         }
+    }
+
+    /// The order's market, as soon as it is discovered: a new process reads of it again.
+    async fn listing(&self, taken: &Taken) -> Option<Arc<Listing>> {
+        let expires = taken.order.expires_mono_ns;
+        let patience = if taken.maybe_sent {
+            RESUME_PATIENCE
+        } else {
+            Duration::from_nanos(expires.saturating_sub(ipc::clock::mono_ns()))
+        };
+        self.listings.clone().of(taken.order.market, patience).await
     }
 
     async fn post(

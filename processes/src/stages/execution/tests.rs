@@ -74,6 +74,38 @@ fn an_order_without_an_answer_is_posted_again_and_looked_up_once_expired() {
 }
 
 #[test]
+fn an_order_that_a_dead_predecessor_may_have_sent_is_looked_up_before_anything_else() {
+    let resumed = || Placement::resumed(EXPIRES);
+    assert_eq!(resumed().first_step(), LOOK_UP);
+    assert_eq!(
+        Placement::new(EXPIRES).first_step(),
+        Step::Post {
+            after: Duration::ZERO
+        }
+    );
+    let late = EXPIRES + 1;
+    assert_eq!(
+        resumed().on_found(Found::Done { filled_centi: 700 }, late),
+        Step::Collect { filled_centi: 700 },
+        "expired or not"
+    );
+    let absent = |now| {
+        let mut placement = resumed();
+        let steps = (0..MISSES_TO_BELIEVE).map(|_| placement.on_found(Found::Absent, now));
+        steps.last().unwrap()
+    };
+    let post = Step::Post {
+        after: Duration::ZERO,
+    };
+    assert_eq!(absent(EXPIRES), post, "the venue never had it");
+    let expired = Step::Finish {
+        status: OrderStatus::Expired,
+        reason: RejectReason::None,
+    };
+    assert_eq!(absent(late), expired);
+}
+
+#[test]
 fn a_duplicate_is_looked_up_and_the_lag_of_reads_is_waited_out() {
     let mut placement = posted();
     assert_eq!(placement.on_answer(Answer::AlreadyExists), LOOK_UP);
@@ -218,23 +250,6 @@ proptest! {
                 }
             };
         }
-    }
-
-    /// The ring is committed exactly up to the first order that is not done.
-    #[test]
-    fn commits_never_pass_an_order_in_flight(first in 0_u64..1_000, order in Just((0_usize..24).collect::<Vec<_>>()).prop_shuffle()) {
-        let mut in_flight = InFlight::default();
-        (0..24).for_each(|index| in_flight.take(first + index));
-        let mut done = [false; 24];
-        for index in order {
-            done[index] = true;
-            let prefix = done.iter().take_while(|done| **done).count() as u64;
-            let before = in_flight.first;
-            let moved = in_flight.finish(first + index as u64);
-            prop_assert_eq!(moved, (first + prefix > before).then_some(first + prefix));
-        }
-        prop_assert!(in_flight.is_empty());
-        prop_assert_eq!(in_flight.finish(first), None);
     }
 }
 

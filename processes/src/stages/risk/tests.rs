@@ -6,9 +6,9 @@ use layouts::signal::signal_id;
 use layouts::{OrderStatus, RejectReason};
 use proptest::prelude::*;
 
-const MS: u64 = NS_PER_MS;
+pub(super) const MS: u64 = NS_PER_MS;
 
-fn limits() -> Limits {
+pub(super) fn limits() -> Limits {
     Limits {
         max_order_contracts: 50,
         max_market_contracts: 100,
@@ -20,7 +20,7 @@ fn limits() -> Limits {
 }
 
 /// A strong model edge of game 1: it wants more than any limit gives.
-fn signal(sequence: u64, team: u8) -> Signal {
+pub(super) fn signal(sequence: u64, team: u8) -> Signal {
     Signal {
         ingress_mono_ns: 5,
         expires_mono_ns: 10_000 * MS,
@@ -39,7 +39,7 @@ fn signal(sequence: u64, team: u8) -> Signal {
     }
 }
 
-fn leg(sequence: u64, team: u8) -> Signal {
+pub(super) fn leg(sequence: u64, team: u8) -> Signal {
     Signal {
         kind: SignalKind::Arbitrage as u8,
         price_e4: 4_500,
@@ -47,7 +47,7 @@ fn leg(sequence: u64, team: u8) -> Signal {
     }
 }
 
-fn ack(order: &Order, filled_centi: u32, fee_micros: u32) -> OrderAck {
+pub(super) fn ack(order: &Order, filled_centi: u32, fee_micros: u32) -> OrderAck {
     let sign = Side::from_byte(order.side).map_or(0, Side::sign);
     let status = match filled_centi {
         0 => OrderStatus::Unfilled,

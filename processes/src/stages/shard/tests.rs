@@ -70,6 +70,28 @@ fn live_shard() -> Shard {
     shard
 }
 
+/// The feed shows the line until the game starts, and whoever reads it may be started again then.
+#[test]
+fn the_line_before_the_game_is_kept_when_it_is_shown_no_more() {
+    let line = |pregame_home_win_e4| GameState {
+        pregame_home_win_e4,
+        ..even_state(0)
+    };
+    let priced = |states: [u16; 2]| {
+        let mut shard = shard();
+        for state in states.map(line) {
+            shard.on_state(&state, at(0, 0));
+        }
+        let [Some(signal), None] = shard.on_price(&quote(TeamSide::Home, 100, 200), at(1, MS))
+        else {
+            panic!("one signal")
+        };
+        signal.fair_e4
+    };
+    assert_eq!(priced([9_000, NO_PROBABILITY]), priced([9_000, 9_000]));
+    assert_ne!(priced([9_000, NO_PROBABILITY]), priced([NO_PROBABILITY; 2]));
+}
+
 /// VENUE 8.4: an arbitrage sent one leg only, and its edge was compared with the wrong unit.
 #[test]
 fn lesson_4_an_arbitrage_is_two_legs_of_one_size() {

@@ -76,7 +76,7 @@ async fn on_orders(State(script): State<Shared>) -> Json<Value> {
     script.order_reads += 1;
     let shown = script.placed && script.order_reads > 1;
     let order = json!({
-        "order_id": "venue-1", "client_order_id": script.posts[0]["client_order_id"], "ticker": "A-B",
+        "order_id": "venue-1", "client_order_id": client_order_id("00ff", 77), "ticker": "A-B",
         "book_side": "bid", "status": "executed", "initial_count_fp": "6.00",
         "fill_count_fp": contracts(script.trades.iter().sum()), "remaining_count_fp": "0.00"
     });
@@ -114,6 +114,16 @@ fn contracts(centi: u32) -> String {
 
 /// Places one order of six contracts that expires `ttl_ms` from now.
 async fn place(script: Script, ttl_ms: u64, known: bool) -> (Done, Shared, Arc<Mutex<Tally>>) {
+    place_again(script, ttl_ms, known, false).await
+}
+
+/// The same, of an order that a predecessor may have sent.
+async fn place_again(
+    script: Script,
+    ttl_ms: u64,
+    known: bool,
+    maybe_sent: bool,
+) -> (Done, Shared, Arc<Mutex<Tally>>) {
     let script = Arc::new(Mutex::new(script));
     let router = Router::new()
         .route("/trade-api/v2/portfolio/events/orders", post(on_post))
@@ -149,7 +159,12 @@ async fn place(script: Script, ttl_ms: u64, known: bool) -> (Done, Shared, Arc<M
         price_e4: 5_200,
         ..Order::zeroed()
     };
-    let done = placing.place(Taken { sequence: 9, order }).await;
+    let taken = Taken {
+        sequence: 9,
+        order,
+        maybe_sent,
+    };
+    let done = placing.place(taken).await;
     assert_eq!(done.sequence, 9);
     (done, script, tally)
 }
@@ -252,6 +267,31 @@ async fn lesson_9_a_late_order_is_not_sent() {
     let (done, script, _) = place(Script::default(), 0, true).await;
     assert_eq!(done.ack.status(), Some(OrderStatus::Expired));
     assert!(posts(&script).is_empty());
+}
+
+/// The predecessor sent it, traded and died: nothing is sent again, and every trade is told.
+#[tokio::test]
+async fn what_a_dead_predecessor_sent_is_found_and_not_sent_again() {
+    let script = Script {
+        placed: true,
+        trades: [552, 48],
+        ..Script::default()
+    };
+    let (done, script, _) = place_again(script, 0, true, true).await;
+    assert_eq!(done.ack.status(), Some(OrderStatus::Filled));
+    assert_eq!((done.ack.filled_centi, done.fills.len()), (600, 2));
+    assert!(posts(&script).is_empty());
+}
+
+#[tokio::test]
+async fn what_a_dead_predecessor_never_sent_is_sent_only_if_alive() {
+    let late = place_again(Script::default(), 0, true, true);
+    let alive = place_again(Script::default(), 60_000, true, true);
+    let ((late, unsent, _), (alive, sent, _)) = tokio::join!(late, alive);
+    assert_eq!(late.ack.status(), Some(OrderStatus::Expired));
+    assert!(posts(&unsent).is_empty());
+    assert_eq!(alive.ack.status(), Some(OrderStatus::Unfilled));
+    assert_eq!(posts(&sent).len(), 1);
 }
 
 fn refused(status: u16, code: &str) -> VenueError {

@@ -1,0 +1,325 @@
+//! The processes of a pipeline under watch: started, and started again when they end unexpectedly.
+//!
+//! ```text
+//! Starting --ready file--> Running --ended--> Down --back-off over--> Starting
+//!     '-------- ended -------------------------^
+//! ```
+//!
+//! The first death in a row is answered at once, each further one after twice the wait. A process
+//! that keeps dying before it has run steadily cannot be helped: then the pipeline is stopped.
+
+use super::{
+    children::{Child, End},
+    events::Events,
+    report::ProcessReport,
+    run_directory::RunDirectory,
+};
+use crate::{
+    pipeline::{Pipeline, Process},
+    runtime::Failure,
+};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+/// How long a process may take to be ready.
+pub(super) const START_PATIENCE: Duration = Duration::from_secs(30);
+/// Who has been ready for so long was started well: a later death is a new matter.
+const STEADY: Duration = Duration::from_secs(10);
+/// Deaths in a row that are answered by a restart.
+const MOST_IN_A_ROW: u32 = 5;
+/// Wait before the restart after the second death in a row; doubles with each further one.
+const BACKOFF: Duration = Duration::from_millis(100);
+/// Whom nobody starts again: all that the venue knew dies with it.
+const IRREPLACEABLE: &str = "simulator";
+
+/// All processes of a pipeline. Dropping it kills them.
+pub(super) struct Supervisor {
+    /// Where the programs are.
+    programs: PathBuf,
+    /// In the order of the file; stopped first to last.
+    wards: Vec<Ward>,
+}
+
+/// One process, through all its incarnations.
+struct Ward {
+    /// Its place in the pipeline file.
+    place: usize,
+    program: PathBuf,
+    /// The resolved pipeline file.
+    file: PathBuf,
+    child: Child,
+    phase: Phase,
+    restarts: u32,
+    deaths_in_a_row: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    /// Its ready file is awaited.
+    Starting {
+        due: Instant,
+        /// When its predecessor ended.
+        died: Option<Instant>,
+    },
+    Running {
+        since: Instant,
+    },
+    /// It ended, and is to be started again.
+    Down {
+        died: Instant,
+        until: Instant,
+        end: End,
+    },
+}
+
+impl Supervisor {
+    /// A supervisor of nobody yet.
+    pub(super) fn new(programs: &Path) -> Self {
+        Self {
+            programs: programs.to_owned(),
+            wards: Vec::new(),
+        }
+    }
+
+    /// Starts a process of the pipeline on the resolved file.
+    pub(super) fn start(
+        &mut self,
+        pipeline: &Pipeline,
+        process: &Process,
+        file: &Path,
+        directory: &RunDirectory,
+    ) -> Result<(), Failure> {
+        let program = self.programs.join(process.program());
+        let name = &process.name;
+        let child = Child::start(
+            name,
+            process.core,
+            &program,
+            arguments(file, name),
+            &directory.logs(),
+        )?;
+        let in_file = pipeline.processes.iter();
+        let place = in_file.take_while(|other| other.name != *name).count();
+        let at = self.wards.partition_point(|ward| ward.place < place);
+        let ward = Ward {
+            place,
+            program,
+            file: file.to_owned(),
+            child,
+            phase: Phase::Starting {
+                due: Instant::now() + START_PATIENCE,
+                died: None,
+            },
+            restarts: 0,
+            deaths_in_a_row: 0,
+        };
+        self.wards.insert(at, ward);
+        Ok(())
+    }
+
+    /// Waits until all are ready for the first time. Whoever ends before that ends the start.
+    pub(super) fn await_ready(
+        &mut self,
+        directory: &RunDirectory,
+        events: &mut Events,
+        due: Instant,
+    ) -> Result<(), Failure> {
+        loop {
+            for ward in &mut self.wards {
+                if let Some(end) = ward.child.end() {
+                    return Err(Failure::other(format!(
+                        "`{}` ended with {end} before it was ready:\n{}",
+                        ward.child.name,
+                        ward.child.last_words()
+                    )));
+                }
+                ward.look_for_ready(directory);
+            }
+            let waiting = self.wards.iter().filter(|ward| !ward.is_running());
+            let waiting: Vec<&str> = waiting.map(|ward| ward.child.name.as_str()).collect();
+            if waiting.is_empty() {
+                return Ok(());
+            }
+            if Instant::now() >= due {
+                return Err(Failure::other(format!(
+                    "not ready after {} s: {}",
+                    START_PATIENCE.as_secs(),
+                    waiting.join(", ")
+                )));
+            }
+            if events.stop_requested() {
+                return Err(Failure::other("interrupted"));
+            }
+            events.wait_until(due);
+        }
+    }
+
+    /// Looks after everybody once, without waiting for anybody.
+    ///
+    /// # Errors
+    ///
+    /// Why the pipeline must be stopped, in words.
+    pub(super) fn tend(&mut self, directory: &RunDirectory) -> Result<(), String> {
+        self.wards
+            .iter_mut()
+            .try_for_each(|ward| ward.tend(directory))
+    }
+
+    /// Whether everybody is there and ready.
+    pub(super) fn is_complete(&self) -> bool {
+        self.wards.iter().all(Ward::is_running)
+    }
+
+    /// When somebody must be looked after at the latest, even if nothing happens.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let due = |ward: &Ward| match ward.phase {
+            Phase::Running { .. } => None,
+            Phase::Starting { due, .. } => Some(due),
+            Phase::Down { until, .. } => Some(until),
+        };
+        self.wards.iter().filter_map(due).min()
+    }
+
+    /// Stops those whom `chosen` names, in the order of the file. From now on nobody is restarted.
+    pub(super) fn stop(
+        &mut self,
+        chosen: impl Fn(&str) -> bool,
+        patience: Duration,
+        events: &mut Events,
+    ) {
+        for ward in &mut self.wards {
+            if chosen(&ward.child.name) {
+                ward.child.stop(patience, events);
+            }
+        }
+    }
+
+    /// Ends everybody without ceremony.
+    pub(super) fn kill(&mut self) {
+        self.wards.clear();
+    }
+
+    /// How everybody ended.
+    pub(super) fn report(&mut self) -> Vec<ProcessReport> {
+        self.wards
+            .iter_mut()
+            .map(|ward| ward.child.report(ward.restarts))
+            .collect()
+    }
+}
+
+impl Ward {
+    fn is_running(&self) -> bool {
+        matches!(self.phase, Phase::Running { .. })
+    }
+
+    fn tend(&mut self, directory: &RunDirectory) -> Result<(), String> {
+        if let Phase::Down { died, until, end } = self.phase {
+            if Instant::now() >= until {
+                self.start_again(died, end, directory)?;
+            }
+            return Ok(());
+        }
+        if let Some(end) = self.child.end() {
+            let died = Instant::now();
+            let until = died + self.wait_after(end, died)?;
+            self.phase = Phase::Down { died, until, end };
+            return if until <= died {
+                self.start_again(died, end, directory)
+            } else {
+                Ok(())
+            };
+        }
+        self.look_for_ready(directory);
+        match self.phase {
+            Phase::Starting { due, .. } if Instant::now() >= due => Err(format!(
+                "`{}` was started again and is not ready after {} s",
+                self.child.name,
+                START_PATIENCE.as_secs()
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// How long to wait before the restart, if there is to be one.
+    fn wait_after(&mut self, end: End, now: Instant) -> Result<Duration, String> {
+        let name = &self.child.name;
+        if name == IRREPLACEABLE {
+            return Err(format!("`{name}` ended with {end}"));
+        }
+        let was_steady =
+            matches!(self.phase, Phase::Running { since } if now.duration_since(since) >= STEADY);
+        self.deaths_in_a_row = if was_steady {
+            1
+        } else {
+            self.deaths_in_a_row + 1
+        };
+        match self.deaths_in_a_row {
+            0 | 1 => Ok(Duration::ZERO),
+            deaths @ 2..=MOST_IN_A_ROW => Ok(BACKOFF * (1 << (deaths - 2))),
+            deaths => Err(format!(
+                "`{name}` cannot be kept alive: it ended {deaths} times in a row, at last with {end}"
+            )),
+        }
+    }
+
+    fn start_again(
+        &mut self,
+        died: Instant,
+        end: End,
+        directory: &RunDirectory,
+    ) -> Result<(), String> {
+        let name = self.child.name.clone();
+        let failed =
+            |failure: Failure| format!("`{name}` ended with {end} and stays down: {failure}");
+        directory.forget_ready(&name).map_err(failed)?;
+        let (core, logs) = (self.child.core, directory.logs());
+        self.child = Child::start(
+            &name,
+            core,
+            &self.program,
+            arguments(&self.file, &name),
+            &logs,
+        )
+        .map_err(failed)?;
+        self.restarts += 1;
+        self.phase = Phase::Starting {
+            due: Instant::now() + START_PATIENCE,
+            died: Some(died),
+        };
+        eprintln!(
+            "\n`{name}` ended with {end}; started again (restart {})",
+            self.restarts
+        );
+        Ok(())
+    }
+
+    fn look_for_ready(&mut self, directory: &RunDirectory) {
+        let Phase::Starting { died, .. } = self.phase else {
+            return;
+        };
+        if directory.read(&self.child.name, "ready").is_none() {
+            return;
+        }
+        let since = Instant::now();
+        self.phase = Phase::Running { since };
+        if let Some(died) = died {
+            eprintln!(
+                "`{}` is ready again, {} ms after its end",
+                self.child.name,
+                since.duration_since(died).as_millis()
+            );
+        }
+    }
+}
+
+fn arguments<'a>(file: &'a Path, name: &'a str) -> [&'a Path; 4] {
+    [
+        Path::new("--pipeline"),
+        file,
+        Path::new("--name"),
+        Path::new(name),
+    ]
+}

@@ -1,0 +1,166 @@
+//! What a predecessor left behind, put together again before the first order of its successor.
+//!
+//! | what | from |
+//! |---|---|
+//! | orders sent | the last ones in the ring of orders, which outlive their reader's commit |
+//! | which are open | no acknowledgement that was committed, and: not committed by the execution service yet, or an acknowledgement still waits for us |
+//! | positions | the position database and what still waits for it in the ring of fills, less the fills of open orders, which come with their acknowledgements |
+//! | game, team and fee of a market | the price board |
+//!
+//! All of it is shared memory and one file: Redis is not needed. Everybody else goes on meanwhile,
+//! so the order of the looks matters. The execution service pushes the fills of an order, then its
+//! acknowledgement, then commits it; the position tracker books a fill, then commits it. So each is
+//! asked after the one that is ahead of it.
+
+use crate::cold::database::{self, Database};
+use crate::pipeline::Link;
+use crate::runtime::{Context, Failure, Input};
+use crate::stages::positions::PositionBook;
+use crate::stages::risk::{Fate, Listing, Risk};
+use ipc::{BoardReader, Message, Observer};
+use layouts::{Fill, Order, OrderAck, OrderStatus, PriceUpdate};
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+/// Tells the stage what its predecessor left behind; nothing when it sent no order.
+pub(super) fn recall(
+    context: &Context,
+    risk: &mut Risk,
+    acks: &Input<OrderAck>,
+    sent: &Observer,
+) -> Result<(), Failure> {
+    let (published, done) = (sent.statistics().published, sent.statistics().position);
+    if published == 0 {
+        return Ok(());
+    }
+    let board = board(context)?;
+    let answers = Answers::read(context, acks)?;
+    let (mut recalled, mut open) = (0_usize, HashSet::new());
+    for sequence in kept(sent, published) {
+        let Some(order) = sent.read::<Order>(sequence)? else {
+            continue;
+        };
+        let fate = answers.fate(&order, sequence >= done);
+        let listing = listing(&board, order.market).ok_or_else(|| {
+            Failure::other(format!("market {} is not on the price board", order.market))
+        })?;
+        if fate != Fate::Closed {
+            open.insert((order.order, order.ingress_mono_ns));
+        }
+        risk.recall_order(&order, listing, fate);
+        recalled += 1;
+    }
+    let book = positions(context, &open)?;
+    for (market, position) in book.markets() {
+        match listing(&board, market) {
+            Some(listing) if position.settled_e4.is_none() => {
+                risk.recall_position(listing, position.position_centi, -position.cash_micros);
+            }
+            // Decided, or of an earlier launch: nothing of it is at stake in this one.
+            _ => {}
+        }
+    }
+    tracing::info!(
+        orders = recalled,
+        open = risk.open_orders(),
+        at_stake_micros = risk.at_stake_micros(),
+        "took over from a predecessor"
+    );
+    Ok(())
+}
+
+/// The acknowledgements that the ring still holds.
+struct Answers {
+    /// The predecessor is done with them.
+    taken: HashMap<u64, OrderAck>,
+    /// They will be read by us.
+    waiting: HashSet<u64>,
+}
+
+impl Answers {
+    fn read(context: &Context, acks: &Input<OrderAck>) -> Result<Self, Failure> {
+        let ring = Observer::open(&context.pipeline.ring_path(acks.name()))?;
+        let (mut taken, mut waiting) = (HashMap::new(), HashSet::new());
+        for sequence in kept(&ring, ring.statistics().published) {
+            match ring.read::<OrderAck>(sequence)? {
+                // The first word counts; repetitions are ignored, as the predecessor did.
+                Some(ack) if sequence < acks.next_sequence() => {
+                    taken.entry(ack.order).or_insert(ack);
+                }
+                Some(ack) => drop(waiting.insert(ack.order)),
+                None => {}
+            }
+        }
+        Ok(Self { taken, waiting })
+    }
+
+    /// `in_flight`: the execution service has not committed the order.
+    fn fate(&self, order: &Order, in_flight: bool) -> Fate {
+        match self.taken.get(&order.order) {
+            Some(ack) if ack.status() == Some(OrderStatus::Unknown) => Fate::Unknown(*ack),
+            Some(_) => Fate::Closed,
+            None if in_flight || self.waiting.contains(&order.order) => Fate::Open,
+            None => Fate::Closed,
+        }
+    }
+}
+
+/// What all fills but those of the orders `without` have made.
+fn positions(context: &Context, without: &HashSet<(u64, u64)>) -> Result<PositionBook, Failure> {
+    let mut fills = waiting_fills(context)?;
+    let path = database::path(&context.pipeline);
+    let mut book = PositionBook::default();
+    // Before the first fill is booked there may be none.
+    if path.exists() {
+        let database = Database::open_read_only(&path).map_err(Failure::other)?;
+        fills.extend(database.fills().map_err(Failure::other)?);
+        for (market, value_e4) in database.settlements().map_err(Failure::other)? {
+            book.settle(market, value_e4);
+        }
+    }
+    // The ids of orders begin anew at each launch; their time tells launches apart.
+    fills.retain(|fill| !without.contains(&(fill.order, fill.ingress_mono_ns)));
+    for fill in &fills {
+        book.fill(fill);
+    }
+    Ok(book)
+}
+
+/// The fills that the position tracker has not committed; what it commits meanwhile it has booked.
+fn waiting_fills(context: &Context) -> Result<Vec<Fill>, Failure> {
+    let links = context.pipeline.links.iter();
+    let carriers = links.filter(|link| link.message == Fill::NAME);
+    let mut fills = Vec::new();
+    for Link { name, .. } in carriers {
+        let ring = Observer::open(&context.pipeline.ring_path(name))?;
+        for sequence in ring.statistics().position..ring.statistics().published {
+            fills.extend(ring.read::<Fill>(sequence)?);
+        }
+    }
+    Ok(fills)
+}
+
+/// The sequences whose slots are not overwritten yet.
+fn kept(ring: &Observer, published: u64) -> Range<u64> {
+    published.saturating_sub(u64::from(ring.info().capacity))..published
+}
+
+fn board(context: &Context) -> Result<BoardReader<PriceUpdate>, Failure> {
+    let mut boards = context.pipeline.boards.iter();
+    let board = boards.find(|board| board.message == PriceUpdate::NAME);
+    let board = board.ok_or_else(|| {
+        Failure::Configuration("a successor needs a board of prices to recall positions".into())
+    })?;
+    Ok(BoardReader::open(
+        &context.pipeline.board_path(&board.name),
+    )?)
+}
+
+fn listing(board: &BoardReader<PriceUpdate>, market: u32) -> Option<Listing> {
+    let row = board.read(market).ok()??;
+    Some(Listing {
+        game: row.value.game,
+        team: row.value.team,
+        fee_rate_e4: row.value.fee_rate_e4,
+    })
+}
