@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Its name in the report.
+pub(super) const NAME: &str = "redis-server";
 /// Longest path of a Unix socket, with its final zero.
 const SOCKET_PATH_LIMIT: usize = 108;
 /// How long the server may take to answer its first question.
@@ -52,7 +54,7 @@ pub(super) fn start(
         "--daemonize",
         "no",
     ];
-    let mut server = Child::start("redis-server", None, launcher, arguments, logs)?;
+    let mut server = Child::start(NAME, None, launcher, arguments, logs)?;
     pipeline.redis.url = format!("redis+unix://{path}");
     await_answer(&mut server, &pipeline.redis.url, &socket, events)?;
     Ok(server)

@@ -1,11 +1,14 @@
 //! The run directory: one launcher at a time, nothing stale in it.
 
 use crate::{pipeline::Pipeline, runtime::Failure};
-use nix::fcntl::{Flock, FlockArg};
+use nix::{
+    fcntl::{Flock, FlockArg},
+    unistd::geteuid,
+};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{ErrorKind, Read, Write},
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
@@ -30,6 +33,7 @@ impl RunDirectory {
             .map_err(|error| {
                 Failure::io(format!("create run directory `{}`", path.display()), error)
             })?;
+        check_owner(&path)?;
         let lock = lock(&path, &pipeline.name)?;
         let directory = Self { path, _lock: lock };
         directory.clear(pipeline.simulator.is_some())?;
@@ -95,6 +99,23 @@ impl RunDirectory {
         }
         Ok(())
     }
+}
+
+/// A directory of somebody else's, or one that others may write to, could be given another pipeline
+/// file or socket at any moment.
+fn check_owner(path: &Path) -> Result<(), Failure> {
+    let examined = fs::metadata(path).map_err(|error| {
+        Failure::io(format!("examine run directory `{}`", path.display()), error)
+    })?;
+    if examined.uid() == geteuid().as_raw() && examined.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    Err(Failure::Other(format!(
+        "run directory `{}` belongs to user {} with mode {:o}, it must be ours alone to write\n  fix: remove it, or set run_dir in the pipeline file",
+        path.display(),
+        examined.uid(),
+        examined.mode() & 0o777
+    )))
 }
 
 fn lock(path: &Path, name: &str) -> Result<Flock<File>, Failure> {

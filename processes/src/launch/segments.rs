@@ -6,61 +6,98 @@ use crate::{
 };
 use ipc::{Kind, Message, RingOptions, create_board, create_ring, remove_abandoned};
 use layouts::{Fill, GameState, Order, OrderAck, PriceUpdate, Signal};
+use nix::fcntl::{Flock, FlockArg};
 use std::{
-    fs::{self, DirBuilder},
+    fs::{self, DirBuilder, File},
     os::unix::fs::DirBuilderExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-/// Creates the ring directory and everything in it; what a killed run left behind is replaced.
-///
-/// Returns how many leftovers were removed.
-///
-/// # Errors
-///
-/// When a live process still holds a ring, or the file system has no room.
-pub(super) fn lay_out(pipeline: &Pipeline) -> Result<usize, Failure> {
-    let directory = pipeline.ring_dir();
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&directory)
-        .map_err(|error| {
-            Failure::io(
-                format!("create ring directory `{}`", directory.display()),
-                error,
-            )
-        })?;
-    let leftovers = remove_leftovers(&directory)?;
+/// The ring directory of a running pipeline, locked. Dropping it removes it with everything in it,
+/// and its parent when it was the last.
+pub(super) struct Segments {
+    directory: PathBuf,
+    parent: PathBuf,
+    /// How many files of a killed run were replaced.
+    pub(super) leftovers: usize,
+    _lock: Flock<File>,
+}
+
+impl Segments {
+    /// Creates the ring directory and everything in it; what a killed run left behind is replaced.
+    ///
+    /// # Errors
+    ///
+    /// When another launcher or a live process holds it, or the file system has no room; then nothing
+    /// of ours is left behind.
+    pub(super) fn lay_out(pipeline: &Pipeline) -> Result<Self, Failure> {
+        let directory = pipeline.ring_dir();
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&directory)
+            .map_err(|error| {
+                Failure::io(
+                    format!("create ring directory `{}`", directory.display()),
+                    error,
+                )
+            })?;
+        let lock = lock(&directory)?;
+        let leftovers = remove_leftovers(&directory)?;
+        // From here on, dropping it cleans up.
+        let segments = Self {
+            directory,
+            parent: pipeline.rings.clone(),
+            leftovers,
+            _lock: lock,
+        };
+        create_all(pipeline)?;
+        Ok(segments)
+    }
+}
+
+impl Drop for Segments {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.directory) {
+            eprintln!(
+                "warning: cannot remove `{}`: {error}",
+                self.directory.display()
+            );
+        }
+        // Other pipelines may have theirs there.
+        let _ = fs::remove_dir(&self.parent);
+    }
+}
+
+/// Two launchers whose run directories differ may still mean the same rings.
+fn lock(directory: &Path) -> Result<Flock<File>, Failure> {
+    let file = File::open(directory)
+        .map_err(|error| Failure::io(format!("open `{}`", directory.display()), error))?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
+        Failure::Other(format!(
+            "another launcher uses the ring directory `{}`\n  fix: stop that one, or give this pipeline another name",
+            directory.display()
+        ))
+    })
+}
+
+fn create_all(pipeline: &Pipeline) -> Result<(), Failure> {
     for link in &pipeline.links {
         let kind = match link.kind {
             LinkKind::Lossless => Kind::Lossless,
             LinkKind::LatestWins => Kind::LatestWins,
         };
-        create_link(
-            &link.message,
-            &pipeline.ring_path(&link.name),
-            RingOptions {
-                kind,
-                capacity: link.depth,
-                ..RingOptions::default()
-            },
-        )?;
+        let options = RingOptions {
+            kind,
+            capacity: link.depth,
+            ..RingOptions::default()
+        };
+        create_link(&link.message, &pipeline.ring_path(&link.name), options)?;
     }
     for board in &pipeline.boards {
         create_board::<PriceUpdate>(&pipeline.board_path(&board.name), board.slots, 0o600)?;
     }
-    Ok(leftovers)
-}
-
-/// Removes the ring directory with everything in it, and its parent when it was the last.
-pub(super) fn remove(pipeline: &Pipeline) {
-    let directory = pipeline.ring_dir();
-    if let Err(error) = fs::remove_dir_all(&directory) {
-        eprintln!("warning: cannot remove `{}`: {error}", directory.display());
-    }
-    // Other pipelines may have theirs there.
-    let _ = fs::remove_dir(&pipeline.rings);
+    Ok(())
 }
 
 fn create_link(message: &str, path: &Path, options: RingOptions) -> Result<(), Failure> {

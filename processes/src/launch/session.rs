@@ -9,7 +9,7 @@ use super::{
     report::Report,
     rings::Rings,
     run_directory::RunDirectory,
-    segments,
+    segments::Segments,
     status::Status,
     supervisor::{START_PATIENCE, Supervisor},
 };
@@ -27,7 +27,8 @@ const FAILED_PATIENCE: Duration = Duration::from_secs(3);
 /// Time between two questions to the simulator whether its games are over.
 const STATUS_PERIOD: Duration = Duration::from_secs(1);
 
-/// A pipeline whose processes run. Dropping it kills them and removes the rings.
+/// A pipeline whose processes run. Dropping it kills them and then, last in the order of the fields,
+/// removes the rings: a ring is not pulled from under a live process.
 struct Session {
     pipeline: Pipeline,
     placement: String,
@@ -35,8 +36,11 @@ struct Session {
     events: Events,
     processes: Supervisor,
     redis: Option<Child>,
+    /// Its end has been told.
+    redis_told: bool,
     /// There once the venue's address is known.
     auditor: Option<Auditor>,
+    _segments: Segments,
 }
 
 /// Runs a pipeline to its end and says how it went.
@@ -112,21 +116,20 @@ impl Session {
         let directory = RunDirectory::take(&pipeline)?;
         let mut events = Events::watch(&pipeline.run_dir)?;
         identity::assume(&mut pipeline)?;
-        let leftovers = segments::lay_out(&pipeline)?;
-        if leftovers > 0 {
+        let segments = Segments::lay_out(&pipeline)?;
+        if segments.leftovers > 0 {
             eprintln!(
-                "{}: replaced {leftovers} rings that a killed run left behind",
-                pipeline.name
+                "{}: replaced {} rings that a killed run left behind",
+                pipeline.name, segments.leftovers
             );
         }
-        // From here on, dropping the session cleans up.
         let redis = if pipeline.redis.url.is_empty() {
             let launcher = std::env::current_exe()
                 .map_err(|error| Failure::io("find the launcher's own path", error));
             let started = launcher.and_then(|path| {
                 private_redis::start(&mut pipeline, &path, &directory.logs(), &mut events)
             });
-            Some(started.inspect_err(|_| segments::remove(&pipeline))?)
+            Some(started?)
         } else {
             None
         };
@@ -137,7 +140,9 @@ impl Session {
             events,
             processes: Supervisor::new(programs),
             redis,
+            redis_told: false,
             auditor: None,
+            _segments: segments,
         };
         session.start_processes()?;
         if let Err(failure) = registry::publish(&session.pipeline) {
@@ -276,11 +281,12 @@ impl Session {
     /// The hot path does not need it; says so once when it is gone, and goes on.
     fn look_after_redis(&mut self) {
         let ended = self.redis.as_mut().and_then(Child::end);
-        if let Some(end) = ended {
+        if let Some(end) = ended
+            && !std::mem::replace(&mut self.redis_told, true)
+        {
             eprintln!(
                 "\nwarning: redis-server ended with {end}; the hot path goes on without the cold one"
             );
-            self.redis = None;
         }
     }
 
@@ -314,6 +320,7 @@ impl Session {
                 .and_then(serde_json::Value::as_u64),
             tick_to_order_ns: figures
                 .get("tick_to_order_ns")
+                .filter(|figures| figures["count"] != 0)
                 .and_then(|value| serde_json::from_value(value.clone()).ok()),
             cash: books.cash,
             positions: books.positions,
@@ -321,15 +328,6 @@ impl Session {
             reconciled: books.differences.is_empty(),
             differences: books.differences,
         }
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        // The processes first: a ring is not pulled from under a live one.
-        self.processes.kill();
-        self.redis = None;
-        segments::remove(&self.pipeline);
     }
 }
 

@@ -196,11 +196,6 @@ impl Supervisor {
         }
     }
 
-    /// Ends everybody without ceremony.
-    pub(super) fn kill(&mut self) {
-        self.wards.clear();
-    }
-
     /// How everybody ended.
     pub(super) fn report(&mut self) -> Vec<ProcessReport> {
         self.wards

@@ -106,6 +106,8 @@ pub struct Placement {
     expires_mono_ns: u64,
     /// A Post went out whose answer is missing.
     maybe_there: bool,
+    /// The venue has said that it has the order: no number of misses makes it absent.
+    surely_there: bool,
     refusal: Option<RejectReason>,
     posts: u32,
     look_ups: u32,
@@ -121,6 +123,7 @@ impl Placement {
         Self {
             expires_mono_ns,
             maybe_there: false,
+            surely_there: false,
             refusal: None,
             posts: 0,
             look_ups: 0,
@@ -174,7 +177,7 @@ impl Placement {
         match answer {
             Answer::Placed { filled_centi } => collect(filled_centi),
             Answer::AlreadyExists => {
-                self.maybe_there = true;
+                (self.maybe_there, self.surely_there) = (true, true);
                 Step::LookUp {
                     after: Duration::ZERO,
                 }
@@ -205,11 +208,11 @@ impl Placement {
         match found {
             Found::Done { filled_centi } => return collect(filled_centi),
             Found::Absent => self.misses += 1,
-            // It was seen: misses before that were the lag.
-            Found::Working => self.misses = 0,
+            // It was seen: misses are the lag.
+            Found::Working => self.surely_there = true,
             Found::Missing => {}
         }
-        if self.misses >= MISSES_TO_BELIEVE {
+        if self.misses >= MISSES_TO_BELIEVE && !self.surely_there {
             self.maybe_there = false;
             self.misses = 0;
             let final_refusal = self

@@ -38,6 +38,8 @@ struct Game {
     markets: [Market; 2],
     /// Worst case of the open orders, and of those whose fate the venue never told.
     orders_micros: i64,
+    /// Of that, what belongs to orders whose fate nobody knows.
+    unknown_micros: i64,
     /// Decided: what is filled now is won or lost already.
     over: bool,
 }
@@ -191,14 +193,18 @@ impl Exposure {
             return false;
         };
         let filled = i64::from(ack.filled_centi);
+        // Nobody knows what the rest of an `Unknown` order did: its worst case stays counted.
+        let told = match status {
+            OrderStatus::Unknown => filled.min(i64::from(order.count_centi)),
+            _ => i64::from(order.count_centi),
+        };
+        let freed = order.stake_micros * told / i64::from(order.count_centi).max(1);
         self.change(order.game, |game| {
-            // Nobody knows what an `Unknown` order did: its worst case stays counted.
-            if status != OrderStatus::Unknown {
-                game.orders_micros -= order.stake_micros;
-            }
+            game.orders_micros -= freed;
+            game.unknown_micros += order.stake_micros - freed;
             let over = game.over;
             if let Some(market) = game.markets.get_mut(usize::from(order.team)) {
-                market.open_centi[order.side as usize] -= i64::from(order.count_centi);
+                market.open_centi[order.side as usize] -= told;
                 if over {
                     return;
                 }
@@ -213,6 +219,8 @@ impl Exposure {
     pub(super) fn release(&mut self, game: u32) {
         self.change_known(game, |game| {
             game.over = true;
+            // Whatever an order of unknown fate did, the game's settlement has decided it.
+            game.orders_micros -= std::mem::take(&mut game.unknown_micros);
             for market in &mut game.markets {
                 (market.position_centi, market.paid_micros) = (0, 0);
             }

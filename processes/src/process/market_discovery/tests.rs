@@ -90,6 +90,28 @@ async fn two_markets(cold: &Cold, cursor: &mut Cursor) -> Vec<Market> {
     markets
 }
 
+/// Waits until the heartbeat tells that the ambiguous game was refused and the unlisted one looked for.
+async fn every_game_looked_at(cold: &Cold) {
+    let looked = async {
+        loop {
+            let beat = cold
+                .get("heartbeat:market_discovery")
+                .await
+                .expect("reads")
+                .unwrap_or_default();
+            let beat: serde_json::Value = serde_json::from_str(&beat).unwrap_or_default();
+            let count = |name: &str| beat[name].as_u64().unwrap_or(0);
+            if count("refused") >= 1 && count("retries") >= 1 && count("failed") >= 1 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), looked)
+        .await
+        .expect("within half a minute");
+}
+
 #[tokio::test]
 async fn a_game_gets_its_two_markets_and_an_ambiguous_one_none() {
     let Some(server) = Server::start() else {
@@ -105,9 +127,10 @@ async fn a_game_gets_its_two_markets_and_an_ambiguous_one_none() {
     }
     let stop = Arc::new(AtomicBool::new(false));
     let finding = tokio::spawn(
-        finder(&cold, &base, 64).run(Arc::clone(&stop), ("market_discovery".into(), 1_000)),
+        finder(&cold, &base, 64).run(Arc::clone(&stop), ("market_discovery".into(), 50)),
     );
     let markets = two_markets(&cold, &mut Cursor::default()).await;
+    every_game_looked_at(&cold).await;
     stop.store(true, Relaxed);
     let counters = finding.await.expect("stops when told");
     for (market, (suffix, team)) in markets.iter().zip([("PIT", 0), ("CIN", 1)]) {

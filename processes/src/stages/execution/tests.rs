@@ -219,11 +219,13 @@ fn answers() -> impl Strategy<Value = (Answer, Found)> {
 
 proptest! {
     /// Whatever the venue says, the order ends within bounds, is never posted after its expiry,
-    /// and never ends as `Expired` or `Rejected` while a Post without an answer is not cleared up.
+    /// never ends as `Expired` or `Rejected` while a Post without an answer is not cleared up, nor at
+    /// all once the venue has said that it has the order.
     #[test]
     fn every_order_ends(script in prop::collection::vec(answers(), 1..20), tick in 1_u64..400) {
         let mut placement = Placement::new(EXPIRES);
         let (mut step, mut now, mut in_doubt) = (Step::Post { after: Duration::ZERO }, 0, false);
+        let mut known = false;
         let mut talk = script.iter().cycle();
         for round in 0.. {
             prop_assert!(round < 4 * (MOST_POSTS + MOST_LOOK_UPS), "no end");
@@ -235,6 +237,7 @@ proptest! {
                     Ok(()) => {
                         prop_assert!(now <= EXPIRES);
                         in_doubt |= matches!(answer, Answer::Missing | Answer::AlreadyExists);
+                        known |= *answer == Answer::AlreadyExists;
                         placement.on_answer(*answer)
                     }
                 },
@@ -246,6 +249,7 @@ proptest! {
                 Step::Collect { .. } => break,
                 Step::Finish { status, .. } => {
                     prop_assert!(!in_doubt || status == OrderStatus::Unknown, "{:?}", status);
+                    prop_assert!(!known || matches!(status, OrderStatus::Unknown | OrderStatus::Unfilled), "{:?}", status);
                     break;
                 }
             };
