@@ -47,7 +47,7 @@ pub struct Cell {
 pub enum Rounds {
     /// So many rounds.
     Count(u32),
-    /// As many as fit, at least [`FEWEST`].
+    /// As many as fit, at least `FEWEST`.
     For(Duration),
 }
 

@@ -90,7 +90,7 @@ impl Tally {
     /// This contender's windows by the other's windows of the same rounds.
     ///
     /// Rounds in which a side lost its core compare the scheduler, so they are left out, by that cause
-    /// and never by their value; but where fewer than [`FEWEST_PAIRS`] remain, all are taken.
+    /// and never by their value; but where fewer than `FEWEST_PAIRS` remain, all are taken.
     #[must_use]
     pub fn ratios_to(&self, other: &Self) -> Ratios {
         let pairs = self.levels.iter().zip(&other.levels);

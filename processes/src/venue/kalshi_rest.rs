@@ -54,7 +54,7 @@ pub struct NewOrder<'a> {
 /// A list as far as it can be read.
 ///
 /// The venue lists things of its own that are nothing to us; one that it writes in a new way must
-/// not hide the others. Of what is ours each record counts: there [`Listing::whole`] makes the first
+/// not hide the others. Of what is ours each record counts: there `whole` makes the first
 /// unreadable record an error, because books that leave a fill out would only seem to agree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing<T> {

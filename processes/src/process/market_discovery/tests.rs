@@ -100,7 +100,7 @@ async fn every_game_looked_at(cold: &Cold) {
                 .expect("reads")
                 .unwrap_or_default();
             let beat: serde_json::Value = serde_json::from_str(&beat).unwrap_or_default();
-            let count = |name: &str| beat[name].as_u64().unwrap_or(0);
+            let count = |name: &str| beat["figures"][name].as_u64().unwrap_or(0);
             if count("refused") >= 1 && count("retries") >= 1 && count("failed") >= 1 {
                 return;
             }
