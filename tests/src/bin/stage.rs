@@ -2,6 +2,7 @@
 //!
 //! `stage push RING COUNT` pushes the numbers of the sequence until COUNT are published.
 //! `stage pop RING COUNT LOG COMMIT_EVERY` appends each number to LOG, then commits now and then.
+//! `stage spin RING COUNT` does both ends itself, between the marks `begin` and `end`.
 
 #![forbid(unsafe_code)]
 
@@ -20,7 +21,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             Path::new(log),
             commit_every.parse()?,
         ),
-        _ => Err("usage: stage push RING COUNT | stage pop RING COUNT LOG COMMIT_EVERY".into()),
+        ["spin", ring, count] => spin(Path::new(ring), count.parse()?),
+        _ => Err("usage: stage push RING COUNT | stage pop RING COUNT LOG COMMIT_EVERY | stage spin RING COUNT".into()),
     }
 }
 
@@ -58,5 +60,23 @@ fn pop(ring: &Path, count: u64, log: &Path, commit_every: u64) -> Result<(), Box
         }
     }
     consumer.commit();
+    Ok(())
+}
+
+fn spin(ring: &Path, count: u64) -> Result<(), Box<dyn Error>> {
+    let mut producer = Producer::<Count>::attach(ring)?;
+    let mut consumer = Consumer::<Count>::attach(ring)?;
+    println!("begin");
+    for number in 0..count {
+        producer.push(&Count::new(number))?;
+        let received = consumer
+            .pop()
+            .ok_or("a message that was pushed is not there")?;
+        if received.message.number() != Some(number) {
+            return Err("a message is torn".into());
+        }
+        consumer.commit();
+    }
+    println!("end");
     Ok(())
 }
