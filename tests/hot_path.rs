@@ -134,7 +134,7 @@ fn state(step: u64, now: u64) -> GameState {
 }
 
 fn price(step: u64, now: u64) -> PriceUpdate {
-    let team = u8::from(step % 2 == 0);
+    let team = u8::from(step.is_multiple_of(2));
     let bid_price_e4 = 3_000 + u16::try_from(step % 40).unwrap() * 100;
     PriceUpdate {
         ingress_mono_ns: now,

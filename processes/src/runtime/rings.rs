@@ -14,6 +14,7 @@ const ROUNDS_BETWEEN_LOOKS: u32 = 32;
 pub struct Input<T: Message> {
     name: String,
     consumer: Consumer<T>,
+    damage_said: bool,
 }
 
 impl<T: Message> Input<T> {
@@ -33,13 +34,29 @@ impl<T: Message> Input<T> {
         Ok(Self {
             name: link.name.clone(),
             consumer: Consumer::attach(path)?,
+            damage_said: false,
         })
     }
 
     /// The next message, if there is one.
     #[inline]
     pub fn pop(&mut self) -> Option<Received<T>> {
-        self.consumer.pop()
+        let received = self.consumer.pop();
+        if received.is_none() && self.consumer.is_damaged() {
+            self.say_damaged();
+        }
+        received
+    }
+
+    /// Nothing more will come of this ring; what is in it is missing in the report as lost.
+    #[cold]
+    fn say_damaged(&mut self) {
+        if !std::mem::replace(&mut self.damage_said, true) {
+            tracing::error!(
+                ring = self.name,
+                "damaged: no producer of ours leaves it like this; nothing more is read from it"
+            );
+        }
     }
 
     /// Everything popped so far is done with.
