@@ -12,10 +12,15 @@ use crate::{
     memory::heap::Heap,
     pages::{Cursor, CursorLine},
     reader::Reader,
+    sync::AtomicU32,
+    wait::Doorbell,
     writer::Writer,
 };
 use loom::thread;
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::Ordering::{Acquire, Relaxed},
+};
 
 /// Two words that must always agree.
 #[repr(C)]
@@ -145,7 +150,7 @@ fn a_sleeping_consumer_is_woken() {
         if !reader.has_message() {
             // SAFETY: the word lives in the heap that the reader keeps.
             let word = unsafe { &*word };
-            while word.load(std::sync::atomic::Ordering::Acquire) == seen {
+            while word.load(Acquire) == seen {
                 thread::yield_now();
             }
         }
@@ -171,13 +176,38 @@ fn a_producer_waiting_for_room_is_woken() {
         if !writer.has_room() {
             // SAFETY: the word lives in the heap that the writer keeps.
             let word = unsafe { &*word };
-            while word.load(std::sync::atomic::Ordering::Acquire) == seen {
+            while word.load(Acquire) == seen {
                 thread::yield_now();
             }
         }
         writer.disarm();
         reading.join().unwrap();
         writer.push(&Pair::new(1)).unwrap();
+    });
+}
+
+/// Within a process: a sleeper that announces itself sees the work, or its doorbell is rung.
+#[test]
+fn a_doorbell_wakes_its_sleeper() {
+    model(|| {
+        let (bell, work) = (Doorbell::new(), Arc::new(AtomicU32::new(0)));
+        let ringing = thread::spawn({
+            let (bell, work) = (Arc::clone(&bell), Arc::clone(&work));
+            move || {
+                work.store(1, Relaxed);
+                bell.ring();
+            }
+        });
+        let seen = bell.arm().0;
+        before_looking_for_work();
+        if work.load(Relaxed) == 0 {
+            while seen.word.load(Acquire) == seen.value {
+                thread::yield_now();
+            }
+        }
+        bell.disarm();
+        ringing.join().unwrap();
+        assert_eq!(work.load(Relaxed), 1);
     });
 }
 

@@ -26,7 +26,11 @@ const SOURCES: [&str; 7] = [
 ];
 
 /// Weakenings that no model can notice, by a piece of their line, and why.
-const EXPLAINED: [(&str, &str); 8] = [
+const EXPLAINED: [(&str, &str); 9] = [
+    (
+        "word.load(Acquire);",
+        "keeps the epoch's store behind it: load buffering, which loom, running in program order, cannot show",
+    ),
     (
         "self.committed.load(Acquire) / 2",
         "keeps the producer's overwriting behind the consumer's reading: load buffering, which loom, running in program order, cannot show",
@@ -141,10 +145,16 @@ impl Scratch {
         let repository = repository.canonicalize()?;
         let root = repository.join("target/orderings");
         let sources = root.join("ipc/src");
-        fs::create_dir_all(&sources)?;
-        for entry in fs::read_dir(repository.join("ipc/src"))? {
-            let path = entry?.path();
-            fs::copy(&path, sources.join(path.file_name().unwrap_or_default()))?;
+        // The manifest names a test, so the tests come along.
+        for folder in ["ipc/src", "ipc/tests"] {
+            fs::create_dir_all(root.join(folder))?;
+            for entry in fs::read_dir(repository.join(folder))? {
+                let path = entry?.path();
+                fs::copy(
+                    &path,
+                    root.join(folder).join(path.file_name().unwrap_or_default()),
+                )?;
+            }
         }
         fs::copy(
             repository.join("ipc/Cargo.toml"),
