@@ -93,6 +93,16 @@ impl Memory {
         self.message_size == size_of::<T>()
     }
 
+    /// Words from slot to slot.
+    #[inline(always)]
+    fn stride<T: Message>(&self) -> usize {
+        if self.stamped {
+            Geometry::<T>::STAMPED
+        } else {
+            Geometry::<T>::BARE
+        }
+    }
+
     /// The slot of message `n`, or of row `n` of a board.
     ///
     /// # Safety
@@ -100,11 +110,7 @@ impl Memory {
     /// [`Memory::carries`] holds for `T`.
     #[inline(always)]
     pub(crate) unsafe fn slot<T: Message>(&self, n: u64) -> Slot<'_, T> {
-        let stride = if self.stamped {
-            Geometry::<T>::STAMPED
-        } else {
-            Geometry::<T>::BARE
-        };
+        let stride = self.stride::<T>();
         #[expect(clippy::cast_possible_truncation, reason = "masked below MAX_CAPACITY")]
         let index = (n & (self.capacity - 1)) as usize;
         Slot {
@@ -127,7 +133,7 @@ impl Memory {
         // SAFETY: as the caller has promised.
         let slot = unsafe { self.slot::<T>(n) };
         #[cfg(all(target_arch = "x86_64", not(loom)))]
-        for line in 0..Geometry::<T>::STAMPED * 8 / LINE {
+        for line in 0..self.stride::<T>() * 8 / LINE {
             // SAFETY: a hint: it faults on no address and changes nothing but caches; processors
             // without it take it for a no-op.
             unsafe {
