@@ -38,6 +38,8 @@ pub fn round_trips<T: Numbered>(
     trips: u64,
     number: &mut u64,
 ) -> Result<Outcome, Failure> {
+    there.next_window();
+    back.next_window();
     for _ in 0..LEAD_TRIPS {
         round_trip(there, back, number)?;
     }
@@ -59,7 +61,7 @@ pub fn round_trips<T: Numbered>(
     })
 }
 
-#[inline]
+#[inline(always)]
 fn round_trip<T: Numbered>(
     there: &mut impl Sender<T>,
     back: &mut impl Receiver<T>,
@@ -69,8 +71,9 @@ fn round_trip<T: Numbered>(
     if !there.send(&message)? {
         return Err("an empty ring says that it is full".into());
     }
-    let answer = receive(back)?;
+    // As a stage does it: what caused a message is committed once the message is sent.
     back.commit();
+    let answer = receive(back)?;
     if answer.sum() != message.sum() {
         return Err(format!("message {number} came back as another").into());
     }
@@ -88,17 +91,19 @@ pub fn echo<T: Numbered>(
     back: &mut impl Sender<T>,
     trips: u64,
 ) -> Result<Outcome, Failure> {
+    there.next_window();
+    back.next_window();
     for _ in 0..trips {
         let message = receive(there)?;
-        there.commit();
         if !back.send(&message)? {
             return Err("an empty ring says that it is full".into());
         }
+        there.commit();
     }
     Ok(Outcome::default())
 }
 
-#[inline]
+#[inline(always)]
 fn receive<T>(from: &mut impl Receiver<T>) -> Result<T, Failure> {
     let mut patience = Patience::default();
     loop {
@@ -117,10 +122,18 @@ fn receive<T>(from: &mut impl Receiver<T>) -> Result<T, Failure> {
 pub fn produce<T: Numbered>(to: &mut impl Sender<T>, count: u64) -> Result<(), Failure> {
     for number in 0..count {
         let message = T::numbered(number);
-        let mut patience = Patience::default();
-        while !to.send(&message)? {
-            patience.spin()?;
+        if !to.send(&message)? {
+            send_when_there_is_room(to, &message)?;
         }
+    }
+    Ok(())
+}
+
+#[cold]
+fn send_when_there_is_room<T>(to: &mut impl Sender<T>, message: &T) -> Result<(), Failure> {
+    let mut patience = Patience::default();
+    while !to.send(message)? {
+        patience.spin()?;
     }
     Ok(())
 }
@@ -140,7 +153,6 @@ pub fn consume<T: Numbered>(from: &mut impl Receiver<T>, meter: &mut Meter) -> R
             if uncommitted == COMMIT_EVERY {
                 from.commit();
                 uncommitted = 0;
-                patience = Patience::default();
             }
             continue;
         }

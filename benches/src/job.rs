@@ -7,7 +7,7 @@ use crate::{
     meter::{Meter, Plan},
     partner::{Work, serve},
     payload::{Numbered, Payload, Size},
-    transport::{Receiver, Sender, Shared, ringfire},
+    transport::{Receiver, Sender, Shared, ours, ringfire},
     with_payload,
 };
 use ipc::{Consumer, Producer};
@@ -87,7 +87,9 @@ pub const ECHO_SLOTS: u32 = 4096;
 
 fn echo_work<T: Payload>(transport: Shared, there: &Path, back: &Path) -> Result<Work, Failure> {
     Ok(match transport {
-        Shared::Ours => echoing(Consumer::<T>::attach(there)?, Producer::<T>::attach(back)?),
+        Shared::Ours | Shared::OursBatches => {
+            echoing(Consumer::<T>::attach(there)?, Producer::<T>::attach(back)?)
+        }
         Shared::Ringfire => echoing(
             ringfire::attach::<T>(there)?,
             ringfire::create::<T>(back, ECHO_SLOTS)?,
@@ -105,6 +107,14 @@ fn echoing<T: Numbered>(
 fn drain_work<T: Payload>(transport: Shared, path: &Path, plan: Plan) -> Result<Work, Failure> {
     Ok(match transport {
         Shared::Ours => draining(Consumer::<T>::attach(path)?, plan),
+        Shared::OursBatches => {
+            let mut consumer = Consumer::<T>::attach(path)?;
+            Box::new(move |_| {
+                let mut meter = Meter::new(plan);
+                ours::consume_batches(&mut consumer, &mut meter)?;
+                meter.finish(T::WORDS)
+            })
+        }
         Shared::Ringfire => draining(ringfire::attach::<T>(path)?, plan),
     })
 }

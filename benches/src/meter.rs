@@ -44,6 +44,7 @@ impl Plan {
 /// Counts, adds up and times the messages of one window.
 pub struct Meter {
     plan: Plan,
+    total: u64,
     seen: u64,
     sum: u64,
     next_look: u64,
@@ -60,6 +61,7 @@ impl Meter {
         let blocks = usize::try_from(plan.timed / BLOCK + 2).unwrap_or(0);
         Self {
             plan,
+            total: plan.total(),
             seen: 0,
             sum: 0,
             next_look: plan.lead,
@@ -84,7 +86,7 @@ impl Meter {
     #[inline]
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.seen >= self.plan.total()
+        self.seen >= self.total
     }
 
     #[cold]
@@ -111,12 +113,12 @@ impl Meter {
     /// When the messages were not the ones that were sent.
     pub fn finish(self, words: u64) -> Result<Outcome, Failure> {
         let expected = expected_sum(words, self.seen);
-        if self.seen != self.plan.total() || self.sum != expected {
+        if self.seen != self.total || self.sum != expected {
             return Err(format!(
                 "a transport damaged its stream: {} messages adding up to {}, not {} and {expected}",
                 self.seen,
                 self.sum,
-                self.plan.total()
+                self.total
             )
             .into());
         }

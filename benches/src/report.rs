@@ -3,7 +3,7 @@
 use crate::{
     Failure,
     conditions::Conditions,
-    rounds::{OURS, Row},
+    rounds::{OURS, OURS_BATCHES, Row},
 };
 use serde::Serialize;
 use std::{fs, path::Path};
@@ -160,10 +160,7 @@ fn optional(value: Option<f64>, decimals: usize) -> String {
 fn targets(rows: &[Row]) -> Vec<Target> {
     let trip = |row: &&Row| row.experiment == "round trip" && row.name == OURS;
     let stream = |row: &&Row| {
-        row.experiment == "streaming"
-            && row.name == OURS
-            && row.message_bytes == Some(56)
-            && row.slots == Some(65_536)
+        row.experiment == "streaming" && row.message_bytes == Some(56) && row.slots == Some(65_536)
     };
     let judge = |name, at_most, value: Option<f64>| {
         value.map(|value| Target {
@@ -174,7 +171,8 @@ fn targets(rows: &[Row]) -> Vec<Target> {
         })
     };
     let trip = rows.iter().find(trip);
-    let stream = rows.iter().find(stream);
+    let stream_of = |name| rows.iter().find(|row| stream(row) && row.name == name);
+    let (stream, batches) = (stream_of(OURS), stream_of(OURS_BATCHES));
     [
         judge(
             "round trip by the bare ping-pong",
@@ -195,6 +193,11 @@ fn targets(rows: &[Row]) -> Vec<Target> {
             "the same, hoped for",
             1.25,
             stream.map(|row| row.ratio_to_floor),
+        ),
+        judge(
+            "the same by batches of 64, hoped for",
+            1.25,
+            batches.map(|row| row.ratio_to_floor),
         ),
     ]
     .into_iter()

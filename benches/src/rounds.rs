@@ -96,6 +96,8 @@ pub struct Row {
 
 /// The name of our ring without time stamps.
 pub const OURS: &str = "ours";
+/// The name of our ring without time stamps, used by batches.
+pub const OURS_BATCHES: &str = "ours, batches of 64";
 /// The name of `rtrb`, used message by message.
 pub const RTRB: &str = "rtrb";
 

@@ -178,6 +178,6 @@ impl<T: Message> Rows<T> {
             });
         }
         // SAFETY: both callers of `map` have compared the layouts, size included.
-        Ok(unsafe { self.memory.slot(u64::from(index)) })
+        Ok(unsafe { self.memory.slots() }.slot(u64::from(index)))
     }
 }

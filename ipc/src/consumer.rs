@@ -72,6 +72,14 @@ impl<T: Message> Consumer<T> {
         self.reader.pop()
     }
 
+    /// Pops messages into `work` until there are none, or `most` have been popped; returns how many.
+    ///
+    /// As [`Consumer::pop`] in a loop: what was popped is not committed.
+    #[inline(always)]
+    pub fn drain(&mut self, most: usize, work: impl FnMut(Received<T>)) -> usize {
+        self.reader.drain(most, work)
+    }
+
     /// Says that the work on everything popped so far is done.
     #[inline(always)]
     pub fn commit(&mut self) {

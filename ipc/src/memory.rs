@@ -93,30 +93,41 @@ impl Memory {
         self.message_size == size_of::<T>()
     }
 
-    /// Words from slot to slot.
-    #[inline(always)]
-    fn stride<T: Message>(&self) -> usize {
-        if self.stamped {
-            Geometry::<T>::STAMPED
-        } else {
-            Geometry::<T>::BARE
-        }
-    }
-
-    /// The slot of message `n`, or of row `n` of a board.
+    /// Its slots as those of `T`: a copy of what finding one takes, for loops to keep in registers.
     ///
     /// # Safety
     ///
     /// [`Memory::carries`] holds for `T`.
     #[inline(always)]
-    pub(crate) unsafe fn slot<T: Message>(&self, n: u64) -> Slot<'_, T> {
-        let stride = self.stride::<T>();
+    pub(crate) unsafe fn slots<T: Message>(&self) -> Slots<'_, T> {
+        Slots {
+            first: self.slots,
+            mask: self.capacity - 1,
+            stamped: self.stamped,
+            _memory: PhantomData,
+        }
+    }
+}
+
+/// The slots of a segment that carries `T`.
+pub(crate) struct Slots<'memory, T> {
+    first: NonNull<AtomicU64>,
+    mask: u64,
+    stamped: bool,
+    _memory: PhantomData<(&'memory Memory, T)>,
+}
+
+impl<'memory, T: Message> Slots<'memory, T> {
+    /// The slot of message `n`, or of row `n` of a board.
+    #[inline(always)]
+    pub(crate) fn slot(&self, n: u64) -> Slot<'memory, T> {
         #[expect(clippy::cast_possible_truncation, reason = "masked below MAX_CAPACITY")]
-        let index = (n & (self.capacity - 1)) as usize;
+        let index = (n & self.mask) as usize;
         Slot {
             // SAFETY: `index < capacity`, and the region holds `capacity` slots of `stride` words:
-            // `mapped` has checked its length, and the stride of T is that of the segment.
-            first: unsafe { self.slots.add(index * stride) },
+            // `Memory::mapped` has checked its length, and the caller of `Memory::slots` has promised
+            // that the stride of T is that of the segment.
+            first: unsafe { self.first.add(index * self.stride()) },
             payload_at: 1 + usize::from(self.stamped),
             _memory: PhantomData,
         }
@@ -124,16 +135,11 @@ impl Memory {
 
     /// Asks for the cache lines of the slot of message `n`, to write them soon: they are on their way
     /// from the reader's core while other messages are written.
-    ///
-    /// # Safety
-    ///
-    /// [`Memory::carries`] holds for `T`.
     #[inline(always)]
-    pub(crate) unsafe fn claim<T: Message>(&self, n: u64) {
-        // SAFETY: as the caller has promised.
-        let slot = unsafe { self.slot::<T>(n) };
+    pub(crate) fn claim(&self, n: u64) {
+        let slot = self.slot(n);
         #[cfg(all(target_arch = "x86_64", not(loom)))]
-        for line in 0..self.stride::<T>() * 8 / LINE {
+        for line in 0..self.stride() * 8 / LINE {
             // SAFETY: a hint: it faults on no address and changes nothing but caches; processors
             // without it take it for a no-op.
             unsafe {
@@ -142,6 +148,16 @@ impl Memory {
         }
         #[cfg(not(all(target_arch = "x86_64", not(loom))))]
         let _ = slot;
+    }
+
+    /// Words from slot to slot.
+    #[inline(always)]
+    fn stride(&self) -> usize {
+        if self.stamped {
+            Geometry::<T>::STAMPED
+        } else {
+            Geometry::<T>::BARE
+        }
     }
 }
 
@@ -174,7 +190,7 @@ impl<'memory, T: Message> Slot<'memory, T> {
     /// The sequence word.
     #[inline(always)]
     pub(crate) fn word(&self) -> &'memory AtomicU64 {
-        // SAFETY: the first word of a slot that Memory::slot has bounded; the lifetime is that of
+        // SAFETY: the first word of a slot that Slots::slot has bounded; the lifetime is that of
         // the memory; atomics may be shared.
         unsafe { self.first.as_ref() }
     }
@@ -190,7 +206,7 @@ impl<'memory, T: Message> Slot<'memory, T> {
     #[inline(always)]
     pub(crate) fn payload(&self) -> &'memory [AtomicU64] {
         // SAFETY: `payload_at + PAYLOAD` words are within the stride, hence within the slot that
-        // Memory::slot has bounded; the lifetime is that of the memory; atomics may be shared.
+        // Slots::slot has bounded; the lifetime is that of the memory; atomics may be shared.
         unsafe {
             std::slice::from_raw_parts(
                 self.first.add(self.payload_at).as_ptr(),

@@ -120,11 +120,13 @@ fn a_row_is_never_read_torn() {
         let writer = thread::spawn(move || {
             for n in 0..2 {
                 // SAFETY: the heap was made for Pair.
-                unsafe { writing.slot::<Pair>(0) }.write(n, 0, &Pair::new(n));
+                unsafe { writing.slots::<Pair>() }
+                    .slot(0)
+                    .write(n, 0, &Pair::new(n));
             }
         });
         // SAFETY: the heap was made for Pair.
-        let row = unsafe { reading.slot::<Pair>(0) };
+        let row = unsafe { reading.slots::<Pair>() }.slot(0);
         let state = row.state();
         if state != 0
             && state % 2 == 0

@@ -101,7 +101,7 @@ impl Observer {
             return Ok(None);
         }
         // SAFETY: `expect` has compared the layouts, size included.
-        let slot = unsafe { self.memory.slot::<T>(sequence) };
+        let slot = unsafe { self.memory.slots::<T>() }.slot(sequence);
         if slot.state() != whole(sequence) {
             return Ok(None);
         }

@@ -64,6 +64,20 @@ impl<T: Message> Producer<T> {
         self.writer.push(message)
     }
 
+    /// Publishes as many of the messages, from the first on, as there is room for, at most half of the
+    /// ring, and returns how many.
+    ///
+    /// Each is visible to the consumer as soon as it is written. The time stamps of a batch are the time
+    /// of this call. Otherwise as [`Producer::push`].
+    ///
+    /// # Errors
+    ///
+    /// [`PushError::Full`] when there is room for none of them.
+    #[inline(always)]
+    pub fn push_batch(&mut self, messages: &[T]) -> Result<usize, PushError> {
+        self.writer.push_batch(messages)
+    }
+
     /// Messages published since the ring was created, by this producer and those before it.
     #[must_use]
     pub fn published(&self) -> u64 {

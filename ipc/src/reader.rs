@@ -8,7 +8,7 @@ use crate::{
     memory::{Memory, Slot},
     message::Message,
     pages::{Cursor, MOST},
-    slot::whole,
+    slot::{Read, whole},
     wait::{self, Bell, Sleeper},
 };
 use std::{
@@ -34,10 +34,12 @@ pub(crate) struct Reader<T: Message> {
     /// First sequence after the last gap: a commit below it would have to divide the loss.
     gap_end: u64,
     gated: bool,
+    /// Lossless and not damaged: the next message is the one in its slot, or none.
+    exact: bool,
     damaged: bool,
     barrier: Barrier,
-    /// The producer's sleep that was last ended by us.
-    woken: u32,
+    /// The producer's sleep, or waking, that we last looked at.
+    seen: u32,
     sleeper: Sleeper,
 }
 
@@ -52,9 +54,9 @@ impl<T: Message> Reader<T> {
         let committed = memory.consumer().cursor.own();
         // Relaxed: a plausibility check; each slot vouches for itself.
         let published = memory.producer().count.published.load(Relaxed);
-        // One more than counted is possible: the producer counts after it publishes.
+        // More than counted is possible: the producer counts after it publishes, a whole batch at once.
         let sound = committed.lost <= committed.position
-            && committed.position <= published.saturating_add(1)
+            && committed.position <= published.saturating_add(memory.capacity())
             && published <= MOST;
         if !sound {
             return Err(format!(
@@ -70,9 +72,10 @@ impl<T: Message> Reader<T> {
             gap_end: committed.position,
             committed,
             gated,
+            exact: gated,
             damaged: false,
             barrier: Barrier::register(),
-            woken: 0,
+            seen: 0,
             sleeper,
             memory,
             _message: PhantomData,
@@ -86,39 +89,91 @@ impl<T: Message> Reader<T> {
     /// The next message; see [`crate::Consumer::pop`].
     #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<Received<T>> {
+        if !self.exact {
+            return self.pop_latest();
+        }
+        let slot = self.slot();
+        let state = slot.state();
+        if state == whole(self.next) {
+            let read = slot.read();
+            return Some(self.take(read, 0));
+        }
+        if state > whole(self.next) {
+            self.skip_overwritten(state);
+        }
+        None
+    }
+
+    /// Up to `most` messages; see [`crate::Consumer::drain`].
+    #[inline(always)]
+    pub(crate) fn drain(&mut self, most: usize, mut work: impl FnMut(Received<T>)) -> usize {
+        let first = self.next;
+        // SAFETY: `resume` has asserted that this memory carries T.
+        let slots = unsafe { self.memory.slots::<T>() };
+        let mut count = 0;
+        while self.exact && count < most {
+            let sequence = first + count as u64;
+            let slot = slots.slot(sequence);
+            if slot.state() != whole(sequence) {
+                break;
+            }
+            work(self.received(sequence, slot.read(), 0));
+            count += 1;
+        }
+        self.next = first + count as u64;
+        // One by one where messages may be overwritten, and to find out about one that is not as it should be.
+        while count < most
+            && let Some(received) = self.pop()
+        {
+            work(received);
+            count += 1;
+        }
+        count
+    }
+
+    /// The next message that the producer has not overwritten meanwhile.
+    #[inline]
+    fn pop_latest(&mut self) -> Option<Received<T>> {
         for _ in 0..=MOST_SKIPS {
             let slot = self.slot();
             let state = slot.state();
             if state < whole(self.next) || self.damaged {
                 return None;
             }
-            if state == whole(self.next) {
-                let read = if self.gated {
-                    Some(slot.read())
-                } else {
-                    slot.read_untorn(state)
-                };
-                if let Some(read) = read {
-                    fail_point!("pop: read");
-                    let sequence = self.next;
-                    self.next += 1;
-                    if read.sent_ns != 0 {
-                        let age = clock::mono_ns().saturating_sub(read.sent_ns);
-                        self.memory.consumer().histogram.record(age);
-                    }
-                    let lost = self.lost - self.told;
-                    self.told = self.lost;
-                    return Some(Received {
-                        message: read.message,
-                        sequence,
-                        sent_ns: read.sent_ns,
-                        lost,
-                    });
-                }
+            if state == whole(self.next)
+                && let Some(read) = slot.read_untorn(state)
+            {
+                let lost = self.lost - self.told;
+                self.told = self.lost;
+                return Some(self.take(read, lost));
             }
             self.skip_overwritten(state);
         }
         None
+    }
+
+    /// Moves on behind a message that has been read.
+    #[inline(always)]
+    fn take(&mut self, read: Read<T>, lost: u64) -> Received<T> {
+        let sequence = self.next;
+        self.next += 1;
+        self.received(sequence, read, lost)
+    }
+
+    /// A message that has been read, its latency recorded.
+    #[inline(always)]
+    fn received(&self, sequence: u64, read: Read<T>, lost: u64) -> Received<T> {
+        fail_point!("pop: read");
+        if read.sent_ns != 0 {
+            let age = clock::mono_ns().saturating_sub(read.sent_ns);
+            self.memory.consumer().histogram.record(age);
+        }
+        Received {
+            message: read.message,
+            sequence,
+            sent_ns: read.sent_ns,
+            lost,
+        }
     }
 
     /// Everything below `position` is done with; see [`crate::Consumer::commit_to`].
@@ -179,7 +234,7 @@ impl<T: Message> Reader<T> {
     #[inline(always)]
     fn slot(&self) -> Slot<'_, T> {
         // SAFETY: `resume` has asserted that this memory carries T.
-        unsafe { self.memory.slot(self.next) }
+        unsafe { self.memory.slots() }.slot(self.next)
     }
 
     /// Moves on to a message that the producer will not overwrite at once, and counts what was lost.
@@ -195,6 +250,7 @@ impl<T: Message> Reader<T> {
         if self.gated || target <= self.next || reached > MOST {
             // A lossless producer overwrites nothing unread, and no producer gets that far.
             self.damaged |= self.gated || reached > MOST;
+            self.exact &= !self.damaged;
             return;
         }
         self.lost += target - self.next;
@@ -209,9 +265,9 @@ impl<T: Message> Reader<T> {
         }
         self.barrier.before_looking_for_sleepers();
         let epoch = self.memory.producer().sleep.epoch.load(Relaxed);
-        if epoch % 2 == 1 && epoch != self.woken {
-            self.woken = epoch;
-            wait::wake_peer(&self.memory.consumer().wake);
+        if epoch != self.seen {
+            self.seen = epoch;
+            wait::wake_if_asleep(epoch, &self.memory.consumer().wake);
         }
     }
 }

@@ -158,11 +158,13 @@ pub(crate) fn wake_shared(word: &AtomicU32) {
     futex::wake(word, Scope::Shared);
 }
 
-/// As [`wake_shared`], counted.
+/// Wakes the peer if an epoch of its that was not seen before says that it sleeps.
 #[cold]
-pub(crate) fn wake_peer(line: &WakeLine) {
-    add(&line.wakes, 1);
-    wake_shared(&line.word);
+pub(crate) fn wake_if_asleep(epoch: u32, line: &WakeLine) {
+    if epoch % 2 == 1 {
+        add(&line.wakes, 1);
+        wake_shared(&line.word);
+    }
 }
 
 /// Rings within one process: wakes the loop that waits for its owner.

@@ -158,6 +158,32 @@ fn a_successor_of_the_producer_continues_at_the_exact_sequence() {
 }
 
 #[test]
+fn batches_of_any_length_keep_a_latest_wins_ring_exact() {
+    let (_directory, path) = ring(Kind::LatestWins, 8);
+    let mut consumer = Consumer::<Echo>::attach(&path).unwrap();
+    let (mut written, mut read, mut lost) = (0, 0, 0);
+    for length in (0..40).chain([100, 3, 1]) {
+        let mut producer = Producer::<Echo>::attach(&path).unwrap();
+        let batch: Vec<Echo> = (written..written + length).map(echo).collect();
+        let mut rest = batch.as_slice();
+        while !rest.is_empty() {
+            let pushed = producer.push_batch(rest).unwrap();
+            assert!((1..=4).contains(&pushed), "half of the ring at a time");
+            rest = &rest[pushed..];
+        }
+        written += length;
+        consumer.drain(usize::MAX, |received| {
+            assert_eq!(received.message, echo(received.sequence));
+            read += 1;
+            lost += received.lost;
+        });
+        assert_eq!((read + lost, consumer.lost()), (written, lost));
+        consumer.commit();
+    }
+    assert!(lost > 0);
+}
+
+#[test]
 fn a_slot_published_but_not_counted_by_a_producer_that_died_is_found_by_its_successor() {
     let (_directory, path) = ring(Kind::Lossless, 8);
     push_all(&path, 0..3);
@@ -321,13 +347,28 @@ proptest! {
     /// Whatever the order of pushes, pops and commits: a lossless ring is a queue that holds at most
     /// its capacity of uncommitted messages.
     #[test]
-    fn a_lossless_ring_is_a_bounded_queue(steps in prop::collection::vec(0_u8..3, 0..300)) {
+    fn a_lossless_ring_is_a_bounded_queue(steps in prop::collection::vec(0_u8..8, 0..300)) {
         let (_directory, path) = ring(Kind::Lossless, 8);
         let mut producer = Producer::<Echo>::attach(&path).unwrap();
         let mut consumer = Consumer::<Echo>::attach(&path).unwrap();
         let (mut pushed, mut popped, mut committed) = (0, 0, 0);
         for step in steps {
             match step {
+                3..6 => {
+                    let batch: Vec<Echo> = (pushed..pushed + u64::from(step)).map(echo).collect();
+                    // Half of the ring at a time.
+                    let room = (8 - (pushed - committed)).min(4).min(u64::from(step));
+                    let expected = if room == 0 { Err(PushError::Full) } else { Ok(room as usize) };
+                    prop_assert_eq!(producer.push_batch(&batch), expected);
+                    pushed += room;
+                }
+                6 => {
+                    let mut drained = Vec::new();
+                    let count = consumer.drain(5, |received| drained.push(received.message));
+                    let expected: Vec<Echo> = (popped..pushed.min(popped + 5)).map(echo).collect();
+                    prop_assert_eq!((count, drained), (expected.len(), expected));
+                    popped += count as u64;
+                }
                 0 => {
                     let expected = if pushed - committed < 8 { Ok(pushed) } else { Err(PushError::Full) };
                     prop_assert_eq!(producer.push(&echo(pushed)), expected);

@@ -51,6 +51,9 @@ struct Ring {
     /// So many windows of each contender, however long that takes.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     windows: Option<u32>,
+    /// Only the experiments whose name contains this: round trips, streams, time stamps, waking up.
+    #[arg(long, value_name = "NAME", default_value = "")]
+    only: String,
     /// Cores of the near and the far side. Default: the first two that do not share a core.
     #[arg(long, value_name = "A,B")]
     cores: Option<Cores>,
@@ -107,7 +110,10 @@ fn measure(ring: &Ring, cores: Cores) -> Result<(), Failure> {
     let before = Before::now(cores);
     let mut rows: Vec<Row> = Vec::new();
     let mut involuntary = 0;
-    for (name, prepare, seconds) in EXPERIMENTS {
+    let chosen = EXPERIMENTS
+        .iter()
+        .filter(|(name, ..)| name.contains(&ring.only));
+    for &(name, prepare, seconds) in chosen {
         eprintln!("measuring {name} ...");
         let seconds = if ring.quick { seconds } else { seconds * FULL };
         let rounds = ring

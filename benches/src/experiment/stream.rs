@@ -9,7 +9,7 @@ use crate::{
     outcome::Outcome,
     partner::Partner,
     payload::{Payload, Size},
-    rounds::{Cell, Contender, OURS, RTRB},
+    rounds::{Cell, Contender, OURS, OURS_BATCHES, RTRB},
     transport::{Shared, bare, ours, ringfire, rtrb as rtrb_chunks},
     with_payload,
 };
@@ -52,6 +52,7 @@ fn cell<T: Payload>(shape: Shape, place: Place<'_>) -> Result<Cell, Failure> {
     cell.slots = Some(shape.slots);
     enter_floor(&mut cell, shape, place)?;
     enter_ours::<T>(&mut cell, OURS, 0, shape, place)?;
+    enter_ours_batches::<T>(&mut cell, shape, place)?;
     enter_rtrb::<T>(&mut cell, shape, place)?;
     enter_rtrb_chunks::<T>(&mut cell, shape, place)?;
     enter_ringfire::<T>(&mut cell, shape, place)?;
@@ -129,6 +130,36 @@ pub fn enter_ours<T: Payload>(
         0,
         Stream {
             produce: move |count| produce(&mut producer, count),
+            partner,
+            total: plan.total(),
+        },
+    )
+}
+
+fn enter_ours_batches<T: Payload>(
+    cell: &mut Cell,
+    shape: Shape,
+    place: Place<'_>,
+) -> Result<(), Failure> {
+    let plan = Plan::for_slots(shape.slots);
+    let file = format!("batches-{}-{}.ring", shape.slots, shape.size.bytes());
+    let path = place.directory.join(file);
+    ours::create::<T>(&path, shape.slots, 0)?;
+    let partner = Partner::process(&Assignment {
+        core: place.cores.far,
+        job: Job::Drain {
+            transport: Shared::OursBatches,
+            size: shape.size,
+            path: path.clone(),
+            plan,
+        },
+    })?;
+    let mut producer = Producer::<T>::attach(&path)?;
+    cell.enter(
+        OURS_BATCHES,
+        0,
+        Stream {
+            produce: move |count| ours::produce_batches(&mut producer, count),
             partner,
             total: plan.total(),
         },

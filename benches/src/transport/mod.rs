@@ -19,6 +19,9 @@ pub trait Sender<T> {
     ///
     /// When the transport is broken.
     fn send(&mut self, message: &T) -> Result<bool, Failure>;
+
+    /// A window begins.
+    fn next_window(&mut self) {}
 }
 
 /// The receiving end.
@@ -28,13 +31,18 @@ pub trait Receiver<T> {
 
     /// Gives the room of what was received back, where that is an act of its own.
     fn commit(&mut self) {}
+
+    /// A window begins.
+    fn next_window(&mut self) {}
 }
 
 /// A transport whose other end may be in another process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Shared {
-    /// Our ring.
+    /// Our ring, message by message.
     Ours,
+    /// Our ring, by batches.
+    OursBatches,
     /// The crate `ringfire`, lossless.
     Ringfire,
 }

@@ -1,9 +1,12 @@
 //! Our ring, between two processes.
 
 use super::{Receiver, Sender};
-use crate::{Failure, payload::Payload};
+use crate::{Failure, exchange::PAUSES, meter::Meter, patience::Patience, payload::Payload};
 use ipc::{Consumer, Kind, Producer, PushError, RingOptions, create_ring};
 use std::path::Path;
+
+/// Messages of a batch: as many as `rtrb` has in a chunk.
+const BATCH: u64 = super::rtrb::CHUNK as u64;
 
 /// Creates the file of a lossless ring.
 ///
@@ -44,4 +47,56 @@ impl<T: Payload> Receiver<T> for Consumer<T> {
     fn commit(&mut self) {
         Consumer::commit(self);
     }
+}
+
+/// Sends messages number 0 to `count`, by batches.
+///
+/// # Errors
+///
+/// When the reader is gone.
+pub fn produce_batches<T: Payload>(ring: &mut Producer<T>, count: u64) -> Result<(), Failure> {
+    let mut batch = Vec::with_capacity(usize::try_from(BATCH)?);
+    for first in (0..count).step_by(usize::try_from(BATCH)?) {
+        batch.clear();
+        batch.extend((first..count.min(first + BATCH)).map(T::numbered));
+        let mut rest = batch.as_slice();
+        let mut patience = Patience::default();
+        while !rest.is_empty() {
+            match ring.push_batch(rest) {
+                Ok(pushed) => rest = &rest[pushed..],
+                Err(PushError::Full) => patience.spin()?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Receives a window's messages, by batches of whatever is there.
+///
+/// # Errors
+///
+/// When the writer is gone.
+pub fn consume_batches<T: Payload>(
+    ring: &mut Consumer<T>,
+    meter: &mut Meter,
+) -> Result<(), Failure> {
+    let most = usize::try_from(BATCH)?;
+    let mut patience = Patience::default();
+    while !meter.is_done() {
+        let mut sum = 0_u64;
+        let count = ring.drain(most, |received| {
+            sum = sum.wrapping_add(received.message.sum());
+        });
+        if count == 0 {
+            for _ in 0..PAUSES {
+                patience.spin()?;
+            }
+            continue;
+        }
+        patience = Patience::default();
+        Consumer::commit(ring);
+        meter.take(count as u64, sum);
+    }
+    Ok(())
 }
