@@ -137,17 +137,10 @@ impl<'memory, T: Message> Slots<'memory, T> {
     /// from the reader's core while other messages are written.
     #[inline(always)]
     pub(crate) fn claim(&self, n: u64) {
-        let slot = self.slot(n);
-        #[cfg(all(target_arch = "x86_64", not(loom)))]
+        let first = self.slot(n).first.as_ptr().cast::<u8>();
         for line in 0..self.stride() * 8 / LINE {
-            // SAFETY: a hint: it faults on no address and changes nothing but caches; processors
-            // without it take it for a no-op.
-            unsafe {
-                std::arch::asm!("prefetchw [{}]", in(reg) slot.first.as_ptr().cast::<u8>().wrapping_add(line * LINE), options(nostack, preserves_flags, readonly))
-            };
+            claim_line(first.wrapping_add(line * LINE));
         }
-        #[cfg(not(all(target_arch = "x86_64", not(loom))))]
-        let _ = slot;
     }
 
     /// Words from slot to slot.
@@ -158,6 +151,26 @@ impl<'memory, T: Message> Slots<'memory, T> {
         } else {
             Geometry::<T>::BARE
         }
+    }
+}
+
+/// A hint to the processor that a line is about to be written. Where there is none, nothing.
+#[inline(always)]
+#[cfg_attr(
+    any(loom, not(any(target_arch = "x86_64", target_arch = "aarch64"))),
+    expect(unused_variables, reason = "no hint there")
+)]
+fn claim_line(line: *const u8) {
+    // SAFETY: a hint faults on no address and changes nothing but caches; processors without it take
+    // it for a no-op.
+    #[cfg(all(target_arch = "x86_64", not(loom)))]
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) line, options(nostack, preserves_flags, readonly));
+    }
+    // SAFETY: as above.
+    #[cfg(all(target_arch = "aarch64", not(loom)))]
+    unsafe {
+        std::arch::asm!("prfm pstl1keep, [{}]", in(reg) line, options(nostack, preserves_flags, readonly));
     }
 }
 
