@@ -82,7 +82,7 @@ pub use error::{Error, PushError};
 pub use fail::FAIL_POINTS;
 pub use header::{Info, Kind};
 pub use histogram::Histogram;
-pub use message::{Field, Message, difference, fingerprint, schema};
+pub use message::{Field, Message, difference, fingerprint, message_version, schema};
 pub use observer::{Observer, Statistics};
 pub use producer::Producer;
 pub use role::{Peer, Role};
