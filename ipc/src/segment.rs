@@ -8,6 +8,7 @@
 //! | slots | producer | write | read | read |
 
 use crate::{
+    difference::difference,
     error::Error,
     header::{FORMAT, HEADER_BYTES, Info, Kind},
     message::{self, Message},
@@ -106,7 +107,7 @@ impl Segment {
         let ours = message::schema::<T>();
         // Equal text is what counts; the fingerprint is its short name.
         if self.info.schema != ours || self.info.message_size as usize != size_of::<T>() {
-            let difference = message::difference(&self.info.schema, &ours);
+            let difference = difference(&self.info.schema, &ours);
             return Err(Error::Layout {
                 path: self.info.path.clone(),
                 difference,
