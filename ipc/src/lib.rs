@@ -88,7 +88,7 @@ pub use fail::FAIL_POINTS;
 pub use header::{Info, Kind};
 pub use histogram::Histogram;
 pub use message::{Field, Message, fingerprint, message_version, schema};
-pub use observer::{Observer, Statistics};
+pub use observer::{Observer, RawMessage, Statistics};
 pub use producer::Producer;
 pub use record::{Record, Value};
 pub use role::{Peer, Role};
