@@ -279,114 +279,89 @@ fn bytes_are_text_only_where_all_of_it_can_be_read() {
     }
 }
 
-#[test]
-fn what_cannot_be_is_refused_with_its_line() {
-    let body = |body: &str| format!("Price v1 16\n{body}");
-    for (text, line, reason) in [
-        (String::new(), 1, "a name, a version and a size are needed"),
-        (
-            "Price v1".into(),
-            1,
-            "a name, a version and a size are needed",
-        ),
-        (
-            "Price v1 16 x".into(),
-            1,
-            "a name, a version and a size are needed",
-        ),
-        (" v1 16".into(), 1, "its name is empty"),
-        ("Price 1 16".into(), 1, "its version is no `v`"),
-        ("Price v65536 16".into(), 1, "its version is no `v`"),
-        (
-            "Price v1 0".into(),
-            1,
-            "its size is no number from 1 to 4096",
-        ),
-        (
-            "Price v1 +16".into(),
-            1,
-            "its size is no number from 1 to 4096",
-        ),
-        (
-            "Price v1 4104".into(),
-            1,
-            "its size is no number from 1 to 4096",
-        ),
-        (
-            "Price v1 99999999999999999999999".into(),
-            1,
-            "its size is no number",
-        ),
-        (
-            body("bid u64"),
-            2,
-            "a name, a type and an offset are needed",
-        ),
-        (body("\n"), 2, "a name, a type and an offset are needed"),
-        (body("bid  0 x"), 2, "its type is empty"),
-        (
-            body("bid u64 -1 x"),
-            2,
-            "its offset is no number up to 4096",
-        ),
-        (
-            body("bid u64 0 x\nbid u64 8 x"),
-            3,
-            "a second field of that name",
-        ),
-        (
-            body("bid u64 0 x\nask u64 7 x"),
-            2,
-            "it ends at byte 8, but `ask` begins at 7",
-        ),
-        (
-            body("bid u64 8 x\nask u64 0 x"),
-            2,
-            "it ends at byte 16, but `ask` begins at 0",
-        ),
-        (
-            body("bid Level 8 x\nask u64 0 x"),
-            2,
-            "it ends at byte 8, but `ask` begins at 0",
-        ),
-        (
-            body("bid u64 9 x"),
-            2,
-            "it ends at byte 17, but the message ends at 16",
-        ),
-        (
-            body("bid Level 17 x"),
-            2,
-            "it ends at byte 17, but the message ends at 16",
-        ),
-        (
-            body("bid [u64;3] 0 x"),
-            2,
-            "it ends at byte 24, but the message ends at 16",
-        ),
-        (
-            body("bid [u64;18446744073709551615] 0 x"),
-            2,
-            "but the message ends at 16",
-        ),
-        (
-            body("bid u64 0 x\u{202e}y"),
-            2,
-            "its unit holds a control character",
-        ),
-        (
-            body("b\rd u64 0 x"),
-            2,
-            "its name holds a control character",
-        ),
-    ] {
-        let error = Schema::parse(&text).unwrap_err().to_string();
+/// Each of the texts is refused at that line for that reason.
+fn refused(line: usize, reason: &str, texts: &[&str]) {
+    for text in texts {
+        let error = Schema::parse(text).unwrap_err().to_string();
         let line = format!("line {line} of the schema, ");
-        assert!(
-            error.starts_with(&line) && error.contains(reason),
-            "{text:?}: {error}"
-        );
+        let named = error.starts_with(&line) && error.contains(reason);
+        assert!(named, "{text:?}: {error}");
     }
+}
+
+#[test]
+fn a_first_line_that_cannot_be_is_refused() {
+    let words = "a name, a version and a size are needed";
+    refused(1, words, &["", "Price v1", "Price v1 16 x", "\n"]);
+    refused(1, "its name is empty", &[" v1 16"]);
+    let version = "its version is no `v` with a number up to 65535";
+    refused(1, version, &["A 1 16", "A v65536 16", "A v 16", "A v+1 16"]);
+    let size = "its size is no number from 1 to 4096";
+    refused(
+        1,
+        size,
+        &[
+            "A v1 0",
+            "A v1 +16",
+            "A v1 4104",
+            "A v1 99999999999999999999999",
+        ],
+    );
+}
+
+#[test]
+fn a_field_that_cannot_be_is_refused() {
+    let words = "a name, a type and an offset are needed";
+    refused(2, words, &["A v1 16\nbid u64", "A v1 16\n\n"]);
+    refused(2, "its type is empty", &["A v1 16\nbid  0 x"]);
+    let offset = "its offset is no number up to 4096";
+    refused(
+        2,
+        offset,
+        &["A v1 16\nbid u64 -1 x", "A v1 16\nbid u64 4097 x"],
+    );
+    let twice = "a second field of that name";
+    refused(3, twice, &["A v1 16\nbid u64 0 x\nbid u64 8 x"]);
+    let control = "holds a control character";
+    refused(
+        2,
+        control,
+        &["A v1 16\nbid u64 0 x\u{202e}y", "A v1 16\nb\rd u64 0 x"],
+    );
+}
+
+#[test]
+fn a_field_that_has_no_room_is_refused() {
+    let overlap = "it ends at byte 8, but `ask` begins at 7";
+    refused(2, overlap, &["A v1 16\nbid u64 0 x\nask u64 7 x"]);
+    let order = "it ends at byte 16, but `ask` begins at 0";
+    refused(
+        2,
+        order,
+        &[
+            "A v1 16\nbid u64 8 x\nask u64 0 x",
+            "A v1 32\nbid Level 16 x\nask u64 0 x",
+        ],
+    );
+    let outside = "it ends at byte 17, but the message ends at 16";
+    refused(
+        2,
+        outside,
+        &[
+            "A v1 16\nbid u64 9 x",
+            "A v1 16\nbid Level 17 x",
+            "A v1 16\nbid [u8;17] 0 x",
+        ],
+    );
+    let huge = "but the message ends at 16";
+    refused(
+        2,
+        huge,
+        &[
+            "A v1 16\nbid [u64;3] 0 x",
+            "A v1 16\nbid [u64;18446744073709551615] 0 x",
+        ],
+    );
 }
 
 #[test]
