@@ -62,7 +62,7 @@ pub enum Error {
     Layout {
         /// The file.
         path: PathBuf,
-        /// The lines that differ.
+        /// What differs, one fact a line.
         difference: String,
     },
     /// A ring was opened as a board or the other way round.
