@@ -17,7 +17,7 @@ use crate::{
 use std::{marker::PhantomData, path::Path};
 
 /// Times that a reader looks at a row which is being written before it gives up for now.
-const ATTEMPTS: usize = 1000;
+pub(crate) const ATTEMPTS: usize = 1000;
 
 /// The one writer of a board.
 pub struct BoardWriter<T: Message> {

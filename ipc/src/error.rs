@@ -1,6 +1,6 @@
 //! What can go wrong when a segment is created or attached, and when a message is pushed.
 
-use crate::role::Role;
+use crate::{board::BoardError, role::Role};
 use std::{io, path::PathBuf};
 
 /// Why a segment could not be created, attached or removed. Every text says what, where, found and
@@ -62,7 +62,7 @@ pub enum Error {
     Layout {
         /// The file.
         path: PathBuf,
-        /// The lines that differ.
+        /// What differs, one fact a line.
         difference: String,
     },
     /// A ring was opened as a board or the other way round.
@@ -74,6 +74,14 @@ pub enum Error {
         found: &'static str,
         /// Kind expected.
         expected: &'static str,
+    },
+    /// A row of a board has no value to show.
+    #[error("board {}: {source}", path.display())]
+    Row {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: BoardError,
     },
     /// The options are impossible.
     #[error("cannot create {}: {reason}", path.display())]

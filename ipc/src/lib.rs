@@ -33,7 +33,8 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `message` | schema text, fingerprint, difference of two schemas |
+//! | `message` | the trait, schema text and fingerprint of a message |
+//! | `schema`, `record`, `difference` | the text read back: messages decoded with none compiled in, two layouts compared |
 //! | `header`, `create`, `segment` | the file: geometry, creation, per-role mapping |
 //! | `pages`, `memory` | what lies in it: counters by role, slots |
 //! | `slot` | the line protocol |
@@ -53,6 +54,7 @@ mod board;
 pub mod clock;
 mod consumer;
 mod create;
+mod difference;
 mod error;
 mod fail;
 mod futex;
@@ -66,7 +68,9 @@ mod observer;
 mod pages;
 mod producer;
 mod reader;
+mod record;
 mod role;
+mod schema;
 mod segment;
 mod slot;
 mod sync;
@@ -77,13 +81,16 @@ pub use board::{BoardError, BoardReader, BoardWriter, Row};
 pub use bytemuck;
 pub use consumer::{Consumer, Received};
 pub use create::{RingOptions, create_board, create_ring, remove_abandoned};
+pub use difference::difference;
 pub use error::{Error, PushError};
 #[cfg(feature = "fail-points")]
 pub use fail::FAIL_POINTS;
 pub use header::{Info, Kind};
 pub use histogram::Histogram;
-pub use message::{Field, Message, difference, fingerprint, schema};
-pub use observer::{Observer, Statistics};
+pub use message::{Field, Message, fingerprint, message_version, schema};
+pub use observer::{Observer, RawMessage, Statistics};
 pub use producer::Producer;
+pub use record::{Record, Value};
 pub use role::{Peer, Role};
+pub use schema::{Schema, SchemaError, SchemaField};
 pub use wait::{Bell, Doorbell, Ladder, Waiter, WakeSource};

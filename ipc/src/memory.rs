@@ -93,6 +93,19 @@ impl Memory {
         self.message_size == size_of::<T>()
     }
 
+    /// The slot of message `n`, or of row `n` of a board, whatever message it holds. Not for the hot path.
+    pub(crate) fn untyped(&self, n: u64) -> UntypedSlot<'_> {
+        let payload_at = 1 + usize::from(self.stamped);
+        let used = payload_at + self.message_size / 8;
+        #[expect(clippy::cast_possible_truncation, reason = "masked below MAX_CAPACITY")]
+        let first = (n & (self.capacity - 1)) as usize * used.next_multiple_of(LINE / 8);
+        // SAFETY: the slot's index is below the capacity, and the region holds `capacity` slots of that
+        // stride: `mapped` has checked its length, which Info::stride makes of the same size and stamp;
+        // the lifetime is that of the memory; atomics may be shared.
+        let words = unsafe { std::slice::from_raw_parts(self.slots.add(first).as_ptr(), used) };
+        UntypedSlot { words, payload_at }
+    }
+
     /// Its slots as those of `T`: a copy of what finding one takes, for loops to keep in registers.
     ///
     /// # Safety
@@ -226,6 +239,30 @@ impl<'memory, T: Message> Slot<'memory, T> {
                 Geometry::<T>::PAYLOAD,
             )
         }
+    }
+}
+
+/// One slot, for readers that have no message compiled in.
+pub(crate) struct UntypedSlot<'memory> {
+    /// Sequence word, time stamp where the ring has them, payload.
+    words: &'memory [AtomicU64],
+    payload_at: usize,
+}
+
+impl<'memory> UntypedSlot<'memory> {
+    /// The sequence word.
+    pub(crate) fn word(&self) -> &'memory AtomicU64 {
+        &self.words[0]
+    }
+
+    /// The time stamp, where the ring has them.
+    pub(crate) fn stamp(&self) -> Option<&'memory AtomicU64> {
+        (self.payload_at == 2).then(|| &self.words[1])
+    }
+
+    /// The words of the payload.
+    pub(crate) fn payload(&self) -> &'memory [AtomicU64] {
+        &self.words[self.payload_at..]
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a segment carries: the `Message` trait, its schema text, and the difference of two schemas.
+//! What a segment carries: the `Message` trait and its schema text.
 //!
 //! The schema is plain text, one field a line, so that a reader with no message compiled in can
 //! decode a ring, and so that a refusal can name the fields that differ:
@@ -64,30 +64,45 @@ pub fn fingerprint(schema: &str) -> u64 {
     })
 }
 
-/// The lines in which two schemas differ: `- ` only in the segment, `+ ` only in this program.
+/// Parses the version of a [`message!`](crate::message!): `v` and 1 to 65535.
+///
+/// # Panics
+///
+/// On anything else, which in a declaration is a compile error with this text.
+#[doc(hidden)]
 #[must_use]
-pub fn difference(in_segment: &str, in_program: &str) -> String {
-    let ours: Vec<&str> = in_program.lines().collect();
-    let theirs: Vec<&str> = in_segment.lines().collect();
-    let mut text = String::new();
-    for line in theirs.iter().filter(|line| !ours.contains(line)) {
-        text.push_str(&format!("  - {line}   (segment)\n"));
+pub const fn message_version(text: &str) -> u16 {
+    const WANTED: &str =
+        "the version of a message is `v` and a number from 1 to 65535, such as `v3`";
+    let bytes = text.as_bytes();
+    // A leading zero would give one version two names.
+    assert!(
+        bytes.len() >= 2 && bytes[0] == b'v' && bytes[1] != b'0',
+        "{}",
+        WANTED
+    );
+    let (mut version, mut at) = (0_u16, 1);
+    while at < bytes.len() {
+        assert!(bytes[at].is_ascii_digit(), "{}", WANTED);
+        let grown = match version.checked_mul(10) {
+            Some(tenfold) => tenfold.checked_add((bytes[at] - b'0') as u16),
+            None => None,
+        };
+        let Some(grown) = grown else {
+            panic!("{}", WANTED)
+        };
+        version = grown;
+        at += 1;
     }
-    for line in ours.iter().filter(|line| !theirs.contains(line)) {
-        text.push_str(&format!("  + {line}   (this program)\n"));
-    }
-    if text.is_empty() && ours != theirs {
-        text.push_str("  the same fields in another order\n");
-    }
-    text
+    version
 }
 
-/// Declares a `repr(C)` message with its units, and derives its schema.
+/// Declares a `repr(C)` message with its version and units, and derives its schema.
 ///
 /// ```
 /// ipc::message! {
 ///     /// One level of a book changed.
-///     pub struct BookDelta v1 {
+///     pub struct BookDelta v17 {
 ///         /// When it happened.
 ///         event_mono_ns: u64 = "ns, CLOCK_MONOTONIC",
 ///         /// Price of the level.
@@ -95,18 +110,30 @@ pub fn difference(in_segment: &str, in_program: &str) -> String {
 ///     }
 /// }
 /// assert_eq!(ipc::schema::<BookDelta>().lines().count(), 3);
+/// assert_eq!(<BookDelta as ipc::Message>::VERSION, 17);
+/// ```
+///
+/// Raise the version when a field changes its meaning and nothing else does: what changes its name,
+/// type, place or unit is told apart without it. A version is `v` and a number from 1 to 65535; no
+/// other word compiles:
+///
+/// ```compile_fail,E0080
+/// ipc::message! { pub struct Level w3 { price: u64 = "ticks" } }
+/// ```
+/// ```compile_fail,E0080
+/// ipc::message! { pub struct Level v { price: u64 = "ticks" } }
+/// ```
+/// ```compile_fail,E0080
+/// ipc::message! { pub struct Level v01 { price: u64 = "ticks" } }
+/// ```
+/// ```compile_fail,E0080
+/// ipc::message! { pub struct Level v70000 { price: u64 = "ticks" } }
 /// ```
 #[macro_export]
 macro_rules! message {
-    ($(#[$meta:meta])* pub struct $name:ident v $version:literal {
+    ($(#[$meta:meta])* pub struct $name:ident $version:ident {
         $($(#[$field_meta:meta])* $field:ident : $kind:ty = $unit:literal),+ $(,)?
-    }) => { $crate::message!(@define $(#[$meta])* $name, $version, $($(#[$field_meta])* $field: $kind = $unit),+); };
-    ($(#[$meta:meta])* pub struct $name:ident v1 { $($body:tt)+ }) =>
-        { $crate::message! { $(#[$meta])* pub struct $name v 1 { $($body)+ } } };
-    ($(#[$meta:meta])* pub struct $name:ident v2 { $($body:tt)+ }) =>
-        { $crate::message! { $(#[$meta])* pub struct $name v 2 { $($body)+ } } };
-    (@define $(#[$meta:meta])* $name:ident, $version:literal,
-        $($(#[$field_meta:meta])* $field:ident : $kind:ty = $unit:literal),+) => {
+    }) => {
         $(#[$meta])*
         #[repr(C)]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, $crate::bytemuck::Pod, $crate::bytemuck::Zeroable)]
@@ -115,7 +142,7 @@ macro_rules! message {
 
         impl $crate::Message for $name {
             const NAME: &'static str = stringify!($name);
-            const VERSION: u16 = $version;
+            const VERSION: u16 = $crate::message_version(stringify!($version));
             const FIELDS: &'static [$crate::Field] = &[$($crate::Field {
                 name: stringify!($field),
                 kind: stringify!($kind),
@@ -123,6 +150,9 @@ macro_rules! message {
                 unit: $unit,
             }),+];
         }
+
+        // Judged here, also where nobody asks for it.
+        const _: u16 = <$name as $crate::Message>::VERSION;
     };
 }
 
@@ -135,19 +165,20 @@ mod tests {
         let one = "Price v1 16\nbid u64 0 ticks\nask u64 8 ticks\n";
         let two = "Price v1 16\nask u64 0 ticks\nbid u64 8 ticks\n";
         assert_ne!(fingerprint(one), fingerprint(two));
-        let text = difference(one, two);
-        assert!(text.contains("- bid u64 0 ticks   (segment)"), "{text}");
-        assert!(
-            text.contains("+ bid u64 8 ticks   (this program)"),
-            "{text}"
-        );
     }
 
     #[test]
-    fn equal_schemas_have_no_difference() {
-        assert_eq!(
-            difference("A v1 8\nx u64 0 ns\n", "A v1 8\nx u64 0 ns\n"),
-            ""
-        );
+    fn a_version_is_a_number_that_fits_or_no_version() {
+        for (text, version) in [("v1", 1), ("v9", 9), ("v17", 17), ("v65535", 65535)] {
+            assert_eq!(message_version(text), version);
+        }
+        for text in [
+            "", "v", "w3", "v0", "v01", "v65536", "v70000", "v3a", "3", "V3",
+        ] {
+            assert!(
+                std::panic::catch_unwind(|| message_version(text)).is_err(),
+                "{text}"
+            );
+        }
     }
 }

@@ -138,6 +138,29 @@ fn a_row_is_never_read_torn() {
     });
 }
 
+/// The same where no message is compiled in.
+#[test]
+fn an_untyped_row_is_never_read_torn() {
+    model(|| {
+        let heap = Heap::of::<Pair>(2);
+        let (writing, reading) = (heap.view(), heap.view());
+        let writer = thread::spawn(move || {
+            for n in 0..2 {
+                // SAFETY: the heap was made for Pair.
+                unsafe { writing.slot::<Pair>(0) }.write(n, 0, &Pair::new(n));
+            }
+        });
+        let row = reading.untyped(0);
+        let state = row.state();
+        let mut bytes = [0; 16];
+        if state != 0 && state % 2 == 0 && row.copy_untorn(state, &mut bytes).is_some() {
+            let pair: Pair = bytemuck::pod_read_unaligned(&bytes);
+            assert_eq!(pair, Pair::new(state / 2 - 1), "torn");
+        }
+        writer.join().unwrap();
+    });
+}
+
 /// A consumer that announces its sleep either sees the message, or its bell is rung.
 #[test]
 fn a_sleeping_consumer_is_woken() {

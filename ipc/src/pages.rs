@@ -41,7 +41,7 @@ pub(crate) struct ConsumerPage {
 #[repr(C, align(64))]
 #[derive(Default)]
 pub(crate) struct CountLine {
-    /// Messages published; at most one behind the slots.
+    /// Messages published; behind the slots by at most a batch, half of the ring.
     pub(crate) published: AtomicU64,
     /// Times that a push found the ring full.
     pub(crate) full: AtomicU64,

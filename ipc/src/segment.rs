@@ -8,6 +8,7 @@
 //! | slots | producer | write | read | read |
 
 use crate::{
+    difference::difference,
     error::Error,
     header::{FORMAT, HEADER_BYTES, Info, Kind},
     message::{self, Message},
@@ -106,7 +107,14 @@ impl Segment {
         let ours = message::schema::<T>();
         // Equal text is what counts; the fingerprint is its short name.
         if self.info.schema != ours || self.info.message_size as usize != size_of::<T>() {
-            let difference = message::difference(&self.info.schema, &ours);
+            let mut difference = difference(&self.info.schema, &ours);
+            if difference.is_empty() {
+                let stated = self.info.message_size;
+                difference = format!(
+                    "  size: {stated} bytes by the segment's header, {} bytes in its schema and this program\n",
+                    size_of::<T>()
+                );
+            }
             return Err(Error::Layout {
                 path: self.info.path.clone(),
                 difference,

@@ -12,7 +12,12 @@
 //! The payload is copied as relaxed 64-bit atomics, so a reader that loses the race reads garbage,
 //! not undefined behaviour, and then learns of it in step 3.
 
-use crate::{fail::fail_point, memory::Slot, message::Message, sync::fence};
+use crate::{
+    fail::fail_point,
+    memory::{Slot, UntypedSlot},
+    message::Message,
+    sync::fence,
+};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// The sequence word of message `n` once it is whole.
@@ -85,5 +90,25 @@ impl<T: Message> Slot<'_, T> {
         // A3 pairs with W1: the fence keeps the payload's loads before the second look.
         fence(Acquire);
         (self.word().load(Relaxed) == state).then_some(read)
+    }
+}
+
+impl UntypedSlot<'_> {
+    /// The sequence word, as [`Slot::state`] loads it.
+    pub(crate) fn state(&self) -> u64 {
+        // A1 pairs with R1.
+        self.word().load(Acquire)
+    }
+
+    /// Copies the payload into as many bytes, and returns the time stamp (0 where there is none); `None`,
+    /// and the bytes are garbage, unless the word is still `state` afterwards.
+    pub(crate) fn copy_untorn(&self, state: u64, bytes: &mut [u8]) -> Option<u64> {
+        let sent_ns = self.stamp().map_or(0, |stamp| stamp.load(Relaxed));
+        for (word, bytes) in self.payload().iter().zip(bytes.chunks_exact_mut(8)) {
+            bytes.copy_from_slice(&word.load(Relaxed).to_ne_bytes());
+        }
+        // A3 pairs with W1, as in Slot::read_untorn.
+        fence(Acquire);
+        (self.word().load(Relaxed) == state).then_some(sent_ns)
     }
 }

@@ -257,7 +257,7 @@ proptest! {
         let observer = Observer::open(&ring.path).unwrap();
         let _ = (observer.statistics(), observer.histogram().quantile(0.5));
         for sequence in [0, 3, u64::MAX] {
-            let _ = observer.read::<Echo>(sequence);
+            let _ = (observer.read::<Echo>(sequence), observer.read_bytes(sequence));
         }
     }
 }

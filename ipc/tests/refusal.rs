@@ -56,8 +56,8 @@ fn two_swapped_fields_of_one_size_are_refused_and_named() {
         .to_string();
     for part in [
         "prices.ring carries another layout",
-        "- bid u64 0 ticks   (segment)",
-        "+ bid u64 8 ticks   (this program)",
+        "\n  bid: at 0 in the segment, at 8 in this program\n",
+        "\n  ask: at 8 in the segment, at 0 in this program\n",
         "fix: build all",
     ] {
         assert!(error.contains(part), "{part} is missing in:\n{error}");

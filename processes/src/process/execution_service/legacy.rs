@@ -21,9 +21,7 @@ impl Legacy {
     pub(super) fn of(context: &Context, orders: &Input<Order>) -> Result<Self, Failure> {
         let ring = Observer::open(&context.pipeline.ring_path(orders.name()))?;
         let first = orders.next_sequence();
-        let counted = ring.statistics().published;
-        // The writer counts a message after it can be read.
-        let published = counted + u64::from(ring.read::<Order>(counted)?.is_some());
+        let published = ring.statistics().published;
         let mut taken = Sources::default();
         let kept = published.saturating_sub(u64::from(ring.info().capacity));
         for sequence in kept..first {
