@@ -4,7 +4,7 @@ use crate::{
     pipeline::{LinkKind, Pipeline},
     runtime::Failure,
 };
-use ipc::{Kind, Message, RingOptions, create_board, create_ring, remove_abandoned};
+use ipc::{BoardOptions, Kind, Message, RingOptions, create_board, create_ring, remove_abandoned};
 use layouts::{Fill, GameState, Order, OrderAck, PriceUpdate, Signal};
 use nix::fcntl::{Flock, FlockArg};
 use std::{
@@ -95,7 +95,11 @@ fn create_all(pipeline: &Pipeline) -> Result<(), Failure> {
         create_link(&link.message, &pipeline.ring_path(&link.name), options)?;
     }
     for board in &pipeline.boards {
-        create_board::<PriceUpdate>(&pipeline.board_path(&board.name), board.slots, 0o600)?;
+        let options = BoardOptions {
+            rows: board.slots,
+            ..BoardOptions::default()
+        };
+        create_board::<PriceUpdate>(&pipeline.board_path(&board.name), options)?;
     }
     Ok(())
 }
