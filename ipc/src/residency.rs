@@ -88,9 +88,12 @@ impl fmt::Display for Residency {
             "{} locked, {} in huge pages",
             self.locked, self.huge
         )?;
-        for reason in [&self.unlocked_because, &self.not_huge_because] {
+        for (what, reason) in [
+            ("not all locked", &self.unlocked_because),
+            ("no huge pages", &self.not_huge_because),
+        ] {
             if let Some(first) = reason.as_deref().and_then(|reason| reason.lines().next()) {
-                write!(formatter, "; {first}")?;
+                write!(formatter, "; {what}: {first}")?;
             }
         }
         Ok(())
@@ -124,7 +127,7 @@ pub(crate) fn obtain(info: &Info, file: &File, maps: &[MmapRaw; 3], lock: bool) 
             }
         }
         Err(error) => {
-            report.not_huge_because = Some(format!("{SMAPS} does not tell of huge pages: {error}"));
+            report.not_huge_because = Some(format!("{SMAPS} does not tell: {error}"));
         }
     }
     report
@@ -145,36 +148,36 @@ fn why_not_locked(error: &io::Error) -> String {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ENOMEM | Errno::EPERM) => {
             let limit = getrlimit(Resource::RLIMIT_MEMLOCK).map_or(0, |(limit, _)| limit);
-            format!("not all locked, this process may lock {limit} bytes in all{FIX}")
+            format!("this process may lock {limit} bytes in all{FIX}")
         }
-        _ => format!("not all locked: {error}"),
+        _ => error.to_string(),
     }
 }
 
 fn why_not_huge(info: &Info, file: &File, offered: bool) -> String {
     let slots = info.slot_region().1;
     if slots < HUGE_PAGE {
-        return format!("no huge pages: the slots, {slots} bytes, do not fill one");
+        return format!("the slots, {slots} bytes, do not fill one");
     }
     if offered {
-        return "no huge pages: offered, but none was free when the segment was created\n  fix: `echo 1 > /proc/sys/vm/compact_memory`, then create it anew".into();
+        return "offered, but none was free when the segment was created\n  fix: `echo 1 > /proc/sys/vm/compact_memory`, then create it anew".into();
     }
     if fs::read_to_string(SHMEM_ENABLED).is_ok_and(|text| text.contains("[deny]")) {
         return format!(
-            "no huge pages: the host denies them\n  fix: `echo never > {SHMEM_ENABLED}`, which leaves it to the mounts"
+            "the host denies them\n  fix: `echo never > {SHMEM_ENABLED}`, which leaves it to the mounts"
         );
     }
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let device = fstat(file).map_or(0, |status| status.st_dev);
     match mount_of(&mounts, libc::major(device), libc::minor(device)) {
         Some((at, "tmpfs", options)) if !options.contains("huge=") => format!(
-            "no huge pages: the tmpfs on {at} is mounted without\n  fix: `mount -o remount,huge=advise {at}`, then create the segment anew"
+            "the tmpfs on {at} is mounted without\n  fix: `mount -o remount,huge=advise {at}`, then create the segment anew"
         ),
         Some((_, "tmpfs", _)) | None => {
-            "no huge pages: not offered to this process\n  fix: see THPeligible in its /proc/PID/smaps, and prctl PR_SET_THP_DISABLE".into()
+            "not offered to this process\n  fix: see THPeligible in its /proc/PID/smaps, and prctl PR_SET_THP_DISABLE".into()
         }
         Some((at, kind, _)) => format!(
-            "no huge pages: {at} is {kind}\n  fix: keep rings in a tmpfs mounted with huge=advise"
+            "{at} is {kind}\n  fix: keep rings in a tmpfs mounted with huge=advise"
         ),
     }
 }
@@ -298,13 +301,13 @@ Rss:                1024 kB
             allocated: 200,
             resident: Some(90),
             locked: 10,
-            unlocked_because: Some("not all locked\n  fix: more".into()),
+            unlocked_because: Some("a limit\n  fix: more".into()),
             huge: 0,
-            not_huge_because: Some("no huge pages: none\n  fix: some".into()),
+            not_huge_because: Some("none offered\n  fix: some".into()),
         };
         assert_eq!(
             report.to_string(),
-            "100 bytes mapped of 200 allocated, 90 resident, 10 locked, 0 in huge pages; not all locked; no huge pages: none"
+            "100 bytes mapped of 200 allocated, 90 resident, 10 locked, 0 in huge pages; not all locked: a limit; no huge pages: none offered"
         );
         let shortfall = report.shortfall().unwrap();
         for part in [

@@ -43,6 +43,9 @@ fn litter(pipeline: &Pipeline, elsewhere: &Path) -> usize {
     file("forbidden", b"x");
     fs::set_permissions(directory.join("forbidden"), Permissions::from_mode(0o000)).unwrap();
     fs::set_permissions(&directory, Permissions::from_mode(0o777)).unwrap();
+    if geteuid().is_root() {
+        std::os::unix::fs::chown(&directory, Some(64_001), None).unwrap();
+    }
     fs::read_dir(&directory).unwrap().count()
 }
 
@@ -66,6 +69,8 @@ fn a_start_over_leftovers_of_every_kind_is_a_clean_start() {
     );
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "not ours");
     assert_eq!(mode(&pipeline.ring_dir()), 0o700);
+    let owner = fs::metadata(pipeline.ring_dir()).unwrap().uid();
+    assert_eq!(owner, geteuid().as_raw(), "nobody else may put files there");
     drop(segments);
     assert!(!pipeline.rings.exists());
 }
