@@ -16,6 +16,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 use tempfile::TempDir;
 
@@ -35,21 +36,31 @@ ipc::message! {
     }
 }
 
+/// A program cannot be started while it is open for writing, as its copy is in every child that another
+/// test starts meanwhile.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// A directory that every user may pass through, with this program in it.
 struct Stage {
+    _alone: MutexGuard<'static, ()>,
     directory: TempDir,
     program: PathBuf,
 }
 
 impl Stage {
     fn new() -> Self {
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("program");
         fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
         for path in [directory.path(), &program] {
             fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
         }
-        Self { directory, program }
+        Self {
+            _alone: alone,
+            directory,
+            program,
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {

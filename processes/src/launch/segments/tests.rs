@@ -3,6 +3,7 @@
 use super::*;
 use ipc::{Observer, Producer};
 use std::os::unix::{fs::symlink, net::UnixListener};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 fn demo() -> (TempDir, Pipeline) {
@@ -88,7 +89,15 @@ fn what_a_live_process_holds_is_left_alone_and_named() {
         "{error}"
     );
     drop(held);
-    assert_eq!(Segments::lay_out(&pipeline).unwrap().leftovers, 1);
+    // A child that another test starts has our files open for a moment, and with them the role.
+    let due = Instant::now() + Duration::from_secs(10);
+    let segments = loop {
+        match Segments::lay_out(&pipeline) {
+            Ok(segments) => break segments,
+            Err(error) => assert!(Instant::now() < due, "{error}"),
+        }
+    };
+    assert_eq!(segments.leftovers, 1);
 }
 
 #[test]
