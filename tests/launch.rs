@@ -82,6 +82,9 @@ fn a_killed_launcher_leaves_nobody_behind_and_the_next_one_takes_over_its_leftov
         scratch.rings_left() > 0,
         "a killed launcher cannot clean up"
     );
+    // Nor what others have made of it meanwhile.
+    fs::write(scratch.pipeline.ring_path("orders"), "half-written").unwrap();
+    fs::create_dir(scratch.pipeline.ring_dir().join("acks.ring.d")).unwrap();
     let outcome = scratch.launch(&["--for", "3s"]).finish();
     assert_eq!(
         outcome.status.code(),

@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use ipc::{BoardReader, Kind, RingOptions, create_board, create_ring};
+use ipc::{BoardOptions, BoardReader, Kind, RingOptions, create_board, create_ring};
 use layouts::PriceUpdate;
 use nix::{
     sys::signal::{Signal, kill},
@@ -132,7 +132,14 @@ fn lay_out(scratch: &Scratch) {
     for link in ["prices.0", "prices.1"] {
         create_ring::<PriceUpdate>(&pipeline.ring_path(link), options).unwrap();
     }
-    create_board::<PriceUpdate>(&pipeline.board_path("prices"), 1024, 0o600).unwrap();
+    create_board::<PriceUpdate>(
+        &pipeline.board_path("prices"),
+        BoardOptions {
+            rows: 1024,
+            ..BoardOptions::default()
+        },
+    )
+    .unwrap();
 }
 
 /// The recording's server, and its address.

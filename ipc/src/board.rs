@@ -11,8 +11,9 @@ use crate::{
     memory::{Memory, Slot},
     message::Message,
     pages::{MOST, add},
+    residency::Residency,
     role::Role,
-    segment::{Access, Segment},
+    segment::{Access, Segment, View},
 };
 use std::{marker::PhantomData, path::Path};
 
@@ -75,10 +76,10 @@ impl<T: Message> BoardWriter<T> {
     ///
     /// [`Error::RoleTaken`] while another process is its writer, and as [`crate::Producer::attach`].
     pub fn attach(path: &Path) -> Result<Self, Error> {
-        let segment = Segment::open(path, Access::Write)?;
+        let mut segment = Segment::open(path, Access::Write)?;
         segment.expect::<T>(true)?;
         segment.take(Role::Producer)?;
-        let rows = Rows::map(&segment, Access::Write)?;
+        let rows = Rows::map(&mut segment, View::Producer)?;
         Ok(Self { rows, segment })
     }
 
@@ -105,6 +106,12 @@ impl<T: Message> BoardWriter<T> {
     pub fn info(&self) -> &Info {
         &self.segment.info
     }
+
+    /// What memory the attach obtained.
+    #[must_use]
+    pub fn residency(&self) -> &Residency {
+        &self.segment.residency
+    }
 }
 
 impl<T: Message> BoardReader<T> {
@@ -114,9 +121,9 @@ impl<T: Message> BoardReader<T> {
     ///
     /// As [`crate::Observer::open`], and [`Error::Layout`] when it shows another message.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let segment = Segment::open(path, Access::Read)?;
+        let mut segment = Segment::open(path, Access::Read)?;
         segment.expect::<T>(true)?;
-        let rows = Rows::map(&segment, Access::Read)?;
+        let rows = Rows::map(&mut segment, View::Reader)?;
         Ok(Self { rows, segment })
     }
 
@@ -152,16 +159,18 @@ impl<T: Message> BoardReader<T> {
     pub fn info(&self) -> &Info {
         &self.segment.info
     }
+
+    /// What memory the attach obtained.
+    #[must_use]
+    pub fn residency(&self) -> &Residency {
+        &self.segment.residency
+    }
 }
 
 impl<T: Message> Rows<T> {
-    fn map(segment: &Segment, access: Access) -> Result<Self, Error> {
+    fn map(segment: &mut Segment, view: View) -> Result<Self, Error> {
+        let maps = segment.map(view)?;
         let info = &segment.info;
-        let maps = [
-            segment.map(info.producer_region(), access)?,
-            segment.map(info.consumer_region(), Access::Read)?,
-            segment.map(info.slot_region(), access)?,
-        ];
         Ok(Self {
             memory: Memory::mapped(info, maps),
             capacity: info.capacity,

@@ -11,8 +11,9 @@ use crate::{
     memory::Memory,
     message::Message,
     reader::Reader,
+    residency::Residency,
     role::{self, Peer, Role},
-    segment::{Access, Segment},
+    segment::{Access, Segment, View},
     wait::{Bell, WakeSource},
 };
 use std::path::Path;
@@ -44,17 +45,13 @@ impl<T: Message> Consumer<T> {
     /// [`Error::RoleTaken`] while another process is its consumer, [`Error::Layout`] when it carries
     /// another message, and what else [`Error`] names.
     pub fn attach(path: &Path) -> Result<Self, Error> {
-        let segment = Segment::open(path, Access::Write)?;
+        let mut segment = Segment::open(path, Access::Write)?;
         segment.expect::<T>(false)?;
         fail_point!("attach: opened");
         segment.take(Role::Consumer)?;
         fail_point!("attach: role taken");
+        let maps = segment.map(View::Consumer)?;
         let info = &segment.info;
-        let maps = [
-            segment.map(info.producer_region(), Access::Read)?,
-            segment.map(info.consumer_region(), Access::Write)?,
-            segment.map(info.slot_region(), Access::Read)?,
-        ];
         fail_point!("attach: mapped");
         let reader = Reader::resume(Memory::mapped(info, maps), info.kind == Kind::Lossless)
             .map_err(|reason| Error::Damaged {
@@ -138,6 +135,12 @@ impl<T: Message> Consumer<T> {
     #[must_use]
     pub fn info(&self) -> &Info {
         &self.segment.info
+    }
+
+    /// What memory the attach obtained.
+    #[must_use]
+    pub fn residency(&self) -> &Residency {
+        &self.segment.residency
     }
 }
 

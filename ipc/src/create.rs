@@ -7,23 +7,30 @@ use crate::{
     clock,
     error::Error,
     fail::fail_point,
-    header::{HEADER_BYTES, Info, Kind, MAGIC},
+    header::{HEADER_BYTES, HUGE_PAGE, Info, Kind, MAGIC},
     message::{self, Message},
+    residency,
     role::{self, Role},
-    segment::is_at,
+    segment::{denied, is_at},
 };
-use memmap2::MmapOptions;
+use memmap2::{Advice, MmapOptions};
 use nix::{
     errno::Errno,
     fcntl::{AT_FDCWD, AtFlags, OFlag, open, posix_fallocate},
-    sys::stat::{Mode, fchmod},
-    sys::statvfs::fstatvfs,
-    unistd::{SysconfVar, linkat, sysconf, unlink},
+    sys::{
+        resource::{Resource, getrlimit},
+        stat::{Mode, fchmod},
+        statvfs::fstatvfs,
+    },
+    unistd::{Gid, SysconfVar, fchown, ftruncate, geteuid, linkat, sysconf, unlink},
 };
 use std::{
-    fs::File,
+    fs::{self, File, Permissions},
     io::Read,
-    os::fd::{AsRawFd, OwnedFd},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::fs::PermissionsExt,
+    },
     path::Path,
     sync::atomic::{
         AtomicU64,
@@ -41,8 +48,12 @@ pub struct RingOptions {
     /// Every how many messages one carries the time of its push: 0 for never (eight bytes less a
     /// slot), 1 for every message, else a power of two.
     pub stamp_every: u32,
-    /// Mode of the file. Only the owner's and the group's bits may be set.
+    /// Mode of the file, whatever the umask: 0600, or with a group 0640 (it may observe) or 0660 (it
+    /// may take roles).
     pub mode: u32,
+    /// The group that the mode gives rights to, by number. It is never left to the directory or to
+    /// the creator's own group.
+    pub group: Option<u32>,
 }
 
 impl Default for RingOptions {
@@ -52,6 +63,28 @@ impl Default for RingOptions {
             capacity: 4096,
             stamp_every: 1,
             mode: 0o600,
+            group: None,
+        }
+    }
+}
+
+/// The choices of a board.
+#[derive(Debug, Clone, Copy)]
+pub struct BoardOptions {
+    /// Rows, a power of two.
+    pub rows: u32,
+    /// As [`RingOptions::mode`].
+    pub mode: u32,
+    /// As [`RingOptions::group`].
+    pub group: Option<u32>,
+}
+
+impl Default for BoardOptions {
+    fn default() -> Self {
+        Self {
+            rows: 1024,
+            mode: 0o600,
+            group: None,
         }
     }
 }
@@ -72,35 +105,35 @@ pub fn create_ring<T: Message>(path: &Path, options: RingOptions) -> Result<Info
     create::<T>(path, options)
 }
 
-/// Creates the file of a board of `rows` rows (a power of two) that shows `T`.
+/// Creates the file of a board that shows `T`.
 ///
 /// # Errors
 ///
 /// As [`create_ring`].
-pub fn create_board<T: Message>(path: &Path, rows: u32, mode: u32) -> Result<Info, Error> {
+pub fn create_board<T: Message>(path: &Path, options: BoardOptions) -> Result<Info, Error> {
     create::<T>(
         path,
         RingOptions {
             kind: Kind::Board,
-            capacity: rows,
+            capacity: options.rows,
             stamp_every: 1,
-            mode,
+            mode: options.mode,
+            group: options.group,
         },
     )
 }
 
 /// Removes a segment, or whatever else has its name, unless a live process holds one of its roles.
 ///
-/// Returns whether there was something to remove.
+/// What it is does not matter: a ring of another format, a file half-written or truncated, a link (never
+/// followed), a socket, an empty directory. Returns whether there was something to remove.
 ///
 /// # Errors
 ///
-/// [`Error::RoleTaken`] when it is in use.
+/// [`Error::RoleTaken`] when it is in use, [`Error::Denied`] when it is somebody else's.
 pub fn remove_abandoned(path: &Path) -> Result<bool, Error> {
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-    match open(path, flags | OFlag::O_RDWR, Mode::empty()) {
+    let removed = match open_for_locks(path) {
         Ok(file) => {
-            let file = File::from(file);
             // Taken, not asked for: whoever attaches meanwhile finds its role taken, or the name gone.
             for role in [Role::Producer, Role::Consumer] {
                 role::take(&file, role, path)?;
@@ -109,13 +142,49 @@ pub fn remove_abandoned(path: &Path) -> Result<bool, Error> {
                 // Somebody else has removed it, and perhaps created the next one.
                 return Ok(false);
             }
+            unlink(path)
         }
         Err(Errno::ENOENT) => return Ok(false),
-        // A symbolic link, a directory, a socket: no role in it can be held.
-        Err(Errno::ELOOP | Errno::EISDIR | Errno::ENXIO) => {}
+        Err(Errno::EACCES | Errno::EPERM) => return Err(denied(path, "remove")),
+        // No role in them can be held.
+        Err(Errno::EISDIR) => return remove_directory(path),
+        Err(Errno::ELOOP | Errno::ENXIO) => unlink(path),
         Err(error) => return Err(Error::io("open", path, error)),
+    };
+    match removed {
+        Ok(()) => Ok(true),
+        Err(Errno::EACCES | Errno::EPERM) => Err(denied(path, "remove")),
+        Err(error) => Err(Error::io("remove", path, error)),
     }
-    unlink(path).map_err(|error| Error::io("remove", path, error))?;
+}
+
+/// Opens a file so that its locks can be taken, also one of ours whose mode forbids it.
+fn open_for_locks(path: &Path) -> Result<File, Errno> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let opened = match open(path, flags | OFlag::O_RDWR, Mode::empty()) {
+        Err(Errno::EACCES) => {
+            let found = open(
+                path,
+                OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC,
+                Mode::empty(),
+            )?;
+            let itself = format!("/proc/self/fd/{}", found.as_raw_fd());
+            // Through the descriptor: what has been looked at is what gets the mode.
+            fs::set_permissions(&itself, Permissions::from_mode(0o600))
+                .map_err(|_| Errno::EACCES)?;
+            open(
+                itself.as_str(),
+                flags & !OFlag::O_NOFOLLOW | OFlag::O_RDWR,
+                Mode::empty(),
+            )
+        }
+        opened => opened,
+    };
+    opened.map(File::from)
+}
+
+fn remove_directory(path: &Path) -> Result<bool, Error> {
+    fs::remove_dir(path).map_err(|error| Error::io("remove the directory", path, error))?;
     Ok(true)
 }
 
@@ -146,21 +215,33 @@ fn create<T: Message>(path: &Path, options: RingOptions) -> Result<Info, Error> 
         creator_pid: std::process::id(),
     };
     info.check_geometry().map_err(refuse)?;
-    if options.mode & !0o660 != 0 {
-        return Err(refuse(format!(
-            "a mode of {:o}; only owner and group may be given rights",
-            options.mode
-        )));
-    }
-    let file = build(&info, options.mode)?;
+    check_rights(options.mode, options.group).map_err(refuse)?;
+    let file = build(&info, options)?;
     fail_point!("create: header written");
     publish(&file, path)?;
     fail_point!("create: published");
     Ok(info)
 }
 
+/// Refuses rights for nobody in particular: a group that is not named would be the directory's or that
+/// of whoever happens to create the file.
+fn check_rights(mode: u32, group: Option<u32>) -> Result<(), String> {
+    match (mode, group) {
+        (0o600, None) | (0o640 | 0o660, Some(_)) => Ok(()),
+        (0o640 | 0o660, None) => Err(format!(
+            "a mode of {mode:o} without the group that it is for\n  fix: name the group, or use 600"
+        )),
+        (0o600, Some(group)) => Err(format!(
+            "a mode of 600 gives the group {group} nothing\n  fix: use 640 to let it observe, 660 to let it take roles"
+        )),
+        _ => Err(format!(
+            "a mode of {mode:o}; 600, or 640 and 660 with a group, are possible"
+        )),
+    }
+}
+
 /// Creates, allocates and fills a file that has no name yet: a crash leaves nothing behind.
-fn build(info: &Info, mode: u32) -> Result<File, Error> {
+fn build(info: &Info, options: RingOptions) -> Result<File, Error> {
     let path = &info.path;
     let directory = path
         .parent()
@@ -175,7 +256,10 @@ fn build(info: &Info, mode: u32) -> Result<File, Error> {
         error => Error::io("create", path, error),
     })?;
     fail_point!("create: unnamed");
-    fchmod(&file, Mode::from_bits_truncate(mode))
+    if let Some(group) = options.group {
+        give_to_group(&file, group, path)?;
+    }
+    fchmod(&file, Mode::from_bits_truncate(options.mode))
         .map_err(|error| Error::io("set the mode of", path, error))?;
     allocate(&file, info)?;
     fail_point!("create: allocated");
@@ -201,11 +285,36 @@ fn build(info: &Info, mode: u32) -> Result<File, Error> {
     Ok(file)
 }
 
+fn give_to_group(file: &OwnedFd, group: u32, path: &Path) -> Result<(), Error> {
+    fchown(file, None, Some(Gid::from_raw(group))).map_err(|error| match error {
+        Errno::EPERM => Error::Options {
+            path: path.to_owned(),
+            reason: format!(
+                "its creator, user {}, is no member of group {group}\n  fix: add it to the group, or name one of its own",
+                geteuid()
+            ),
+        },
+        error => Error::io("set the group of", path, error),
+    })
+}
+
 /// Really allocates, so that a full file system is an error here and never a signal later.
 fn allocate(file: &OwnedFd, info: &Info) -> Result<(), Error> {
     let needed = info.file_length();
+    // Beyond this limit the kernel sends SIGXFSZ before it says no.
+    if let Ok((limit, _)) = getrlimit(Resource::RLIMIT_FSIZE)
+        && limit < needed
+    {
+        return Err(Error::Options {
+            path: info.path.clone(),
+            reason: format!(
+                "it has {needed} bytes, and files of this process are limited to {limit}\n  fix: raise the limit (`ulimit -f`, LimitFSIZE= of its unit) or lower the depth of the ring"
+            ),
+        });
+    }
     let length =
         i64::try_from(needed).map_err(|_| Error::io("allocate", &info.path, Errno::EFBIG))?;
+    ask_for_huge_pages(file, info, length);
     let allocated = loop {
         match posix_fallocate(file, 0, length) {
             // A signal made the kernel give up half-way.
@@ -217,7 +326,7 @@ fn allocate(file: &OwnedFd, info: &Info) -> Result<(), Error> {
         Ok(()) => Ok(()),
         Err(Errno::ENOSPC) => {
             // posix_fallocate may have filled the rest: give it back before asking how much there was.
-            let _ = nix::unistd::ftruncate(file, 0);
+            let _ = ftruncate(file, 0);
             let available = fstatvfs(file).map_or(0, |system| {
                 system.blocks_available() * system.fragment_size()
             });
@@ -228,6 +337,27 @@ fn allocate(file: &OwnedFd, info: &Info) -> Result<(), Error> {
             })
         }
         Err(error) => Err(Error::io("allocate", &info.path, error)),
+    }
+}
+
+/// Where a mount offers huge pages on advice only (`huge=advise`), allocation alone gets none: they come
+/// to whoever touches the file through a mapping that asks for them. The touching is the kernel's, which
+/// answers a full file system with an error. A refusal costs nothing but the huge pages.
+fn ask_for_huge_pages(file: &OwnedFd, info: &Info, length: i64) {
+    let (offset, slots) = info.slot_region();
+    if slots < HUGE_PAGE || ftruncate(file, length).is_err() {
+        return;
+    }
+    let whole_pages = slots / HUGE_PAGE * HUGE_PAGE;
+    let map = MmapOptions::new()
+        .offset(offset as u64)
+        .len(whole_pages)
+        .map_raw(file);
+    if let Ok(map) = map
+        && map.advise(Advice::HugePage).is_ok()
+        && residency::offers_huge_pages(&map)
+    {
+        let _ = map.advise(Advice::PopulateWrite);
     }
 }
 

@@ -23,6 +23,16 @@ pub enum Error {
         /// The file looked for.
         path: PathBuf,
     },
+    /// The file's owner, group and mode do not let us. The path, what was tried, and whose it is.
+    #[error("may not {action} {}: {reason}\n  fix: run as its owner; or create it with a group of ours, and mode 640 to let that observe, 660 to let it take roles", path.display())]
+    Denied {
+        /// What was tried.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Who we are, and whose it is.
+        reason: String,
+    },
     /// A segment of that name is there already.
     #[error("segment {} exists already\n  fix: remove it with `remove_abandoned` when no process holds it", path.display())]
     Exists {
@@ -40,7 +50,7 @@ pub enum Error {
         available: u64,
     },
     /// The file is not a segment, is half-written, or states an impossible geometry.
-    #[error("{} is not a usable segment: {reason}\n  fix: remove the file and start its pipeline again", path.display())]
+    #[error("{} is not a usable segment: {reason}\n  fix: start its pipeline's launcher again, which replaces what nobody holds (`remove_abandoned`)", path.display())]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -48,7 +58,7 @@ pub enum Error {
         reason: String,
     },
     /// The segment was written by another version of this library.
-    #[error("segment {} has format {found}, this program reads format {expected}\n  fix: build all processes from one commit and start the pipeline again", path.display())]
+    #[error("segment {} has format {found}, this program reads format {expected}\n  fix: build all processes from one commit and start the pipeline's launcher again, which replaces it once nobody holds it (`remove_abandoned`)", path.display())]
     Format {
         /// The file.
         path: PathBuf,
@@ -100,7 +110,7 @@ pub enum Error {
         role: Role,
     },
     /// The counters in the segment contradict each other.
-    #[error("segment {} is damaged: {reason}\n  fix: stop the pipeline, remove the file, start again", path.display())]
+    #[error("segment {} is damaged: {reason}\n  fix: stop the pipeline and start its launcher again, which replaces the file", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// `ARBEESq1` read as a little-endian number; stored last, with Release order.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"ARBEESq1");
-/// Version of the segment's format.
-pub(crate) const FORMAT: u32 = 1;
+/// Version of the segment's format. 2: slots of 2 MiB and more start on a boundary of huge pages.
+pub(crate) const FORMAT: u32 = 2;
 /// Bytes of the header proper; the schema text follows it in the same page.
 pub(crate) const SCHEMA_AT: usize = 128;
 /// Bytes of the header page that may be used, whatever the size of a page.
@@ -18,6 +18,8 @@ pub(crate) const HEADER_BYTES: usize = 4096;
 pub(crate) const CONSUMER_BYTES: usize = 8192;
 /// Most slots in a ring, or rows on a board.
 pub(crate) const MAX_CAPACITY: u32 = 1 << 24;
+/// Bytes of a huge page; where they have another size, the slots are merely aligned.
+pub(crate) const HUGE_PAGE: usize = 2 << 20;
 /// Bytes of a cache line.
 pub(crate) const LINE: usize = 64;
 
@@ -112,10 +114,16 @@ impl Info {
         )
     }
 
-    /// Offset and length of the slots.
+    /// Offset and length of the slots. Those that fill a huge page start where one can start.
     pub(crate) fn slot_region(&self) -> (usize, usize) {
         let (offset, length) = self.consumer_region();
-        (offset + length, self.stride() * self.capacity as usize)
+        let (end, slots) = (offset + length, self.stride() * self.capacity as usize);
+        let aligned = if slots < HUGE_PAGE {
+            end
+        } else {
+            end.next_multiple_of(HUGE_PAGE)
+        };
+        (aligned, slots)
     }
 
     /// Bytes of the whole file.
@@ -314,9 +322,24 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .contains("format 9, this program reads format 1"),
+                .contains("format 9, this program reads format 2"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn slots_that_fill_a_huge_page_start_where_one_can_start() {
+        let small = Info {
+            capacity: 1 << 14,
+            ..sample()
+        };
+        assert_eq!(small.slot_region(), (4 * 4096, 1 << 20));
+        let large = Info {
+            capacity: 1 << 15,
+            ..sample()
+        };
+        assert_eq!(large.slot_region(), (HUGE_PAGE, HUGE_PAGE));
+        assert_eq!(large.file_length(), 2 * HUGE_PAGE as u64);
     }
 
     proptest! {

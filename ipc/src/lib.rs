@@ -31,11 +31,20 @@
 //! # }
 //! ```
 //!
+//! Every attach obtains its memory at once: mapped, touched, locked where the limit allows, in huge
+//! pages where they are offered. [`Producer::residency`] and its like say what was obtained.
+//!
+//! A file that is unlinked under a live ring disturbs nobody who is in it. One that is truncated kills
+//! whoever touches a page that is gone, by SIGBUS, observers included: no look at its length would be in
+//! time. It is a death like any other: the role is free, the peer learns of it, attach refuses what is
+//! left, and [`remove_abandoned`] removes it.
+//!
 //! | module | what |
 //! |---|---|
 //! | `message` | the trait, schema text and fingerprint of a message |
 //! | `schema`, `record`, `difference` | the text read back: messages decoded with none compiled in, two layouts compared |
 //! | `header`, `create`, `segment` | the file: geometry, creation, per-role mapping |
+//! | `residency` | what memory an attach obtained: resident, locked, in huge pages |
 //! | `pages`, `memory` | what lies in it: counters by role, slots |
 //! | `slot` | the line protocol |
 //! | `writer`, `reader` | the two halves of the ring's protocol, on whatever memory |
@@ -69,6 +78,7 @@ mod pages;
 mod producer;
 mod reader;
 mod record;
+mod residency;
 mod role;
 mod schema;
 mod segment;
@@ -80,7 +90,7 @@ mod writer;
 pub use board::{BoardError, BoardReader, BoardWriter, Row};
 pub use bytemuck;
 pub use consumer::{Consumer, Received};
-pub use create::{RingOptions, create_board, create_ring, remove_abandoned};
+pub use create::{BoardOptions, RingOptions, create_board, create_ring, remove_abandoned};
 pub use difference::difference;
 pub use error::{Error, PushError};
 #[cfg(feature = "fail-points")]
@@ -91,6 +101,7 @@ pub use message::{Field, Message, fingerprint, message_version, schema};
 pub use observer::{Observer, RawMessage, Statistics};
 pub use producer::Producer;
 pub use record::{Record, Value};
+pub use residency::Residency;
 pub use role::{Peer, Role};
 pub use schema::{Schema, SchemaError, SchemaField};
 pub use wait::{Bell, Doorbell, Ladder, Waiter, WakeSource};

@@ -8,9 +8,10 @@ use crate::{
     memory::Memory,
     message::Message,
     pages::MOST,
+    residency::Residency,
     role::{self, Role},
     schema::Schema,
-    segment::{Access, Segment},
+    segment::{Access, Segment, View},
     slot::whole,
 };
 use std::{path::Path, sync::atomic::Ordering::Relaxed};
@@ -65,14 +66,9 @@ impl Observer {
     ///
     /// [`Error::NotFound`], [`Error::Invalid`] and [`Error::Format`] as their texts say.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let segment = Segment::open(path, Access::Read)?;
-        let info = &segment.info;
-        let maps = [
-            segment.map(info.producer_region(), Access::Read)?,
-            segment.map(info.consumer_region(), Access::Read)?,
-            segment.map(info.slot_region(), Access::Read)?,
-        ];
-        let memory = Memory::mapped(info, maps);
+        let mut segment = Segment::open(path, Access::Read)?;
+        let maps = segment.map(View::Observer)?;
+        let memory = Memory::mapped(&segment.info, maps);
         Ok(Self { segment, memory })
     }
 
@@ -102,6 +98,12 @@ impl Observer {
                 info.message_size, schema.size
             )))
         }
+    }
+
+    /// What memory the attach obtained.
+    #[must_use]
+    pub fn residency(&self) -> &Residency {
+        &self.segment.residency
     }
 
     /// The counters now. Two system calls.

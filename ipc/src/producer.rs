@@ -6,8 +6,9 @@ use crate::{
     header::{Info, Kind},
     memory::Memory,
     message::Message,
+    residency::Residency,
     role::{self, Peer, Role},
-    segment::{Access, Segment},
+    segment::{Access, Segment, View},
     wait::{Bell, WakeSource},
     writer::Writer,
 };
@@ -27,17 +28,13 @@ impl<T: Message> Producer<T> {
     /// [`Error::RoleTaken`] while another process is its producer, [`Error::Layout`] when it carries
     /// another message, and what else [`Error`] names.
     pub fn attach(path: &Path) -> Result<Self, Error> {
-        let segment = Segment::open(path, Access::Write)?;
+        let mut segment = Segment::open(path, Access::Write)?;
         segment.expect::<T>(false)?;
         fail_point!("attach: opened");
         segment.take(Role::Producer)?;
         fail_point!("attach: role taken");
+        let maps = segment.map(View::Producer)?;
         let info = &segment.info;
-        let maps = [
-            segment.map(info.producer_region(), Access::Write)?,
-            segment.map(info.consumer_region(), Access::Read)?,
-            segment.map(info.slot_region(), Access::Write)?,
-        ];
         fail_point!("attach: mapped");
         let gated = info.kind == Kind::Lossless;
         let writer = Writer::resume(
@@ -98,6 +95,12 @@ impl<T: Message> Producer<T> {
     #[must_use]
     pub fn info(&self) -> &Info {
         &self.segment.info
+    }
+
+    /// What memory the attach obtained.
+    #[must_use]
+    pub fn residency(&self) -> &Residency {
+        &self.segment.residency
     }
 }
 

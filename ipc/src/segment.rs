@@ -6,12 +6,17 @@
 //! | producer page | producer | write | read | read |
 //! | consumer region | consumer | read | write | read |
 //! | slots | producer | write | read | read |
+//!
+//! Who owns the file may still truncate it under live mappings: whoever then touches a page that is
+//! gone dies of SIGBUS, a death like any other. Its role is free, its peer learns of it, and attach
+//! refuses what is left.
 
 use crate::{
     difference::difference,
     error::Error,
     header::{FORMAT, HEADER_BYTES, Info, Kind},
     message::{self, Message},
+    residency::{self, Residency},
     role::{self, Role},
 };
 use memmap2::{Advice, MmapOptions, MmapRaw};
@@ -34,14 +39,30 @@ use std::{
 pub(crate) struct Segment {
     pub(crate) info: Info,
     pub(crate) file: File,
-    writable: bool,
+    /// What the mapping obtained; nothing before [`Segment::map`].
+    pub(crate) residency: Residency,
 }
 
-/// How a role maps a region.
+/// How a file is opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
+    /// For looking.
     Read,
+    /// For taking a role.
     Write,
+}
+
+/// Who maps a segment, which decides what it may write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum View {
+    /// The producer of a ring, the writer of a board.
+    Producer,
+    /// The consumer of a ring.
+    Consumer,
+    /// The reader of a board: writes nothing, but may not stall.
+    Reader,
+    /// Writes nothing and has time.
+    Observer,
 }
 
 impl Segment {
@@ -64,6 +85,15 @@ impl Segment {
                     path: path.to_owned(),
                 });
             }
+            Err(Errno::EACCES | Errno::EPERM) => {
+                return Err(denied(
+                    path,
+                    match access {
+                        Access::Read => "look into",
+                        Access::Write => "take a role in",
+                    },
+                ));
+            }
             Err(Errno::ELOOP) => {
                 return Err(Error::Invalid {
                     path: path.to_owned(),
@@ -77,6 +107,17 @@ impl Segment {
             path: path.to_owned(),
             reason,
         })?;
+        if !is_trusted(&status, access) {
+            let reason = format!(
+                "{}, and only its own, root's and those shared with a group of ours are trusted",
+                whose(&status)
+            );
+            return Err(Error::Denied {
+                action: "use",
+                path: path.to_owned(),
+                reason,
+            });
+        }
         let length = u64::try_from(status.st_size).unwrap_or(0);
         let info = Info::parse(path, &read_header(path, &file, length)?, length)?;
         // st_blocks counts 512 bytes. A sparse copy would end in SIGBUS when its file system is full.
@@ -90,7 +131,7 @@ impl Segment {
         Ok(Self {
             info,
             file,
-            writable: access == Access::Write,
+            residency: Residency::default(),
         })
     }
 
@@ -137,19 +178,58 @@ impl Segment {
         }
     }
 
-    /// Maps a region, touching every page at once so that none is touched first on the hot path.
-    pub(crate) fn map(&self, region: (usize, usize), access: Access) -> Result<MmapRaw, Error> {
+    /// Maps the producer's page, the consumer's region and the slots, each writable by its writer only,
+    /// and obtains the memory behind them before anything is touched on the hot path.
+    pub(crate) fn map(&mut self, view: View) -> Result<[MmapRaw; 3], Error> {
+        let info = &self.info;
+        let maps = [
+            self.map_region(info.producer_region(), view == View::Producer)?,
+            self.map_region(info.consumer_region(), view == View::Consumer)?,
+            self.map_region(info.slot_region(), view == View::Producer)?,
+        ];
+        // Refused where huge pages are unknown; the report tells.
+        let _ = maps[2].advise(Advice::HugePage);
+        self.residency = residency::obtain(info, &self.file, &maps, view != View::Observer);
+        Ok(maps)
+    }
+
+    fn map_region(&self, region: (usize, usize), writes: bool) -> Result<MmapRaw, Error> {
         let mut options = MmapOptions::new();
         options.offset(region.0 as u64).len(region.1).populate();
-        let map = match access {
-            Access::Write if self.writable => options.map_raw(&self.file),
-            _ => options.map_raw_read_only(&self.file),
+        let map = if writes {
+            options.map_raw(&self.file)
+        } else {
+            options.map_raw_read_only(&self.file)
         };
         let map = map.map_err(|error| Error::io("map", &self.info.path, error))?;
         // A child that inherited the mapping would be a second writer.
         map.advise(Advice::DontFork)
             .map_err(|error| Error::io("keep from children", &self.info.path, error))?;
         Ok(map)
+    }
+}
+
+/// Says who we are and whose the file is.
+fn whose(status: &FileStat) -> String {
+    format!(
+        "we are user {}, it belongs to user {} and group {}, mode {:o}",
+        geteuid(),
+        status.st_uid,
+        status.st_gid,
+        status.st_mode & 0o777
+    )
+}
+
+/// The error for a file that the system does not let us use.
+pub(crate) fn denied(path: &Path, action: &'static str) -> Error {
+    let reason = match lstat(path) {
+        Ok(status) => whose(&status),
+        Err(error) => format!("we are user {}, its directory: {error}", geteuid()),
+    };
+    Error::Denied {
+        action,
+        path: path.to_owned(),
+        reason,
     }
 }
 
@@ -194,26 +274,27 @@ fn check_file(status: &FileStat) -> Result<(), String> {
     if SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
         return Err("not a regular file".into());
     }
-    let us = geteuid();
     if status.st_mode & 0o007 != 0 {
         return Err(format!(
             "its mode {:o} gives rights to everybody",
             status.st_mode & 0o777
         ));
     }
+    Ok(())
+}
+
+/// Whether the file's owner may be trusted not to truncate it under us: us, root, or a member of a group
+/// of ours that the file is shared with. Root may look into everybody's.
+fn is_trusted(status: &FileStat, access: Access) -> bool {
+    let us = geteuid();
     let of_our_group = || {
         let group = Gid::from_raw(status.st_gid);
         group == getegid() || getgroups().is_ok_and(|groups| groups.contains(&group))
     };
-    let shared_with_us = status.st_mode & 0o060 != 0 && of_our_group();
-    if status.st_uid == us.as_raw() || status.st_uid == 0 || us.is_root() || shared_with_us {
-        Ok(())
-    } else {
-        Err(format!(
-            "owned by user {}, neither us ({us}) nor root, nor shared with a group of ours",
-            status.st_uid
-        ))
-    }
+    status.st_uid == us.as_raw()
+        || status.st_uid == 0
+        || (us.is_root() && access == Access::Read)
+        || (status.st_mode & 0o060 != 0 && of_our_group())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The laws of a board: the latest value, whole, by index.
 
-use ipc::{BoardError, BoardReader, BoardWriter, create_board};
+use ipc::{BoardError, BoardOptions, BoardReader, BoardWriter, create_board};
 use std::os::unix::fs::FileExt;
 
 ipc::message! {
@@ -20,7 +20,14 @@ fn readers_see_the_latest_value_whole_while_it_is_written() {
     const COUNT: u64 = 200_000;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("test.board");
-    create_board::<Value>(&path, 4, 0o600).unwrap();
+    create_board::<Value>(
+        &path,
+        BoardOptions {
+            rows: 4,
+            ..BoardOptions::default()
+        },
+    )
+    .unwrap();
     let mut writer = BoardWriter::<Value>::attach(&path).unwrap();
     let reader = BoardReader::<Value>::open(&path).unwrap();
     assert_eq!(reader.read(2), Ok(None), "never written");
@@ -50,7 +57,14 @@ fn readers_see_the_latest_value_whole_while_it_is_written() {
 fn a_row_left_half_written_is_not_shown_and_is_written_again() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("test.board");
-    create_board::<Value>(&path, 4, 0o600).unwrap();
+    create_board::<Value>(
+        &path,
+        BoardOptions {
+            rows: 4,
+            ..BoardOptions::default()
+        },
+    )
+    .unwrap();
     let mut writer = BoardWriter::<Value>::attach(&path).unwrap();
     writer.write(1, &value(1)).unwrap();
     drop(writer);

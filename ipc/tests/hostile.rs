@@ -1,8 +1,8 @@
 //! Counters and words that no sound peer writes: refused or reported, never a crash, never believed.
 
 use ipc::{
-    BoardReader, BoardWriter, Consumer, Kind, Observer, Producer, RingOptions, create_board,
-    create_ring,
+    BoardOptions, BoardReader, BoardWriter, Consumer, Kind, Observer, Producer, RingOptions,
+    create_board, create_ring,
 };
 use proptest::prelude::*;
 use std::{
@@ -122,7 +122,14 @@ fn a_latest_wins_reader_does_not_follow_an_impossible_word() {
 fn a_row_with_an_impossible_word_begins_anew() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("test.board");
-    create_board::<Echo>(&path, 4, 0o600).unwrap();
+    create_board::<Echo>(
+        &path,
+        BoardOptions {
+            rows: 4,
+            ..BoardOptions::default()
+        },
+    )
+    .unwrap();
     let mut writer = BoardWriter::<Echo>::attach(&path).unwrap();
     let file = OpenOptions::new().write(true).open(&path).unwrap();
     for word in [u64::MAX, u64::MAX - 1] {

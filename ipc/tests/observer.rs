@@ -133,7 +133,14 @@ fn messages_of_several_lines_are_decoded_with_and_without_stamps() {
 fn any_board_is_decoded_row_by_row() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("test.board");
-    create_board::<Echo>(&path, 4, 0o600).unwrap();
+    create_board::<Echo>(
+        &path,
+        ipc::BoardOptions {
+            rows: 4,
+            ..ipc::BoardOptions::default()
+        },
+    )
+    .unwrap();
     let mut writer = BoardWriter::<Echo>::attach(&path).unwrap();
     for number in 1..=5 {
         writer.write(2, &echo(number)).unwrap();

@@ -1,7 +1,8 @@
 //! What is refused at creation and attach, and that the text names the fix.
 
 use ipc::{
-    BoardReader, Consumer, Kind, Producer, RingOptions, create_board, create_ring, remove_abandoned,
+    BoardOptions, BoardReader, Consumer, Kind, Producer, RingOptions, create_board, create_ring,
+    remove_abandoned,
 };
 use std::{
     fs,
@@ -73,7 +74,14 @@ fn a_ring_is_no_board_and_a_board_no_ring() {
         "{error}"
     );
     let board = directory.path().join("prices.board");
-    create_board::<Price>(&board, 8, 0o600).unwrap();
+    create_board::<Price>(
+        &board,
+        BoardOptions {
+            rows: 8,
+            ..BoardOptions::default()
+        },
+    )
+    .unwrap();
     let error = Consumer::<Price>::attach(&board).err().unwrap().to_string();
     assert!(error.contains("is a board, opened as a ring"), "{error}");
 }
@@ -118,10 +126,10 @@ fn a_truncated_segment_and_one_of_another_format_are_told_apart() {
     file.write_all_at(&7_u32.to_ne_bytes(), 8).unwrap();
     let error = Producer::<Price>::attach(&path).err().unwrap().to_string();
     assert!(
-        error.contains("has format 7, this program reads format 1"),
+        error.contains("has format 7, this program reads format 2"),
         "{error}"
     );
-    file.write_all_at(&1_u32.to_ne_bytes(), 8).unwrap();
+    file.write_all_at(&2_u32.to_ne_bytes(), 8).unwrap();
     file.set_len(10_000).unwrap();
     let error = Producer::<Price>::attach(&path).err().unwrap().to_string();
     assert!(error.contains("10000 bytes, its geometry needs"), "{error}");
@@ -152,6 +160,20 @@ fn impossible_options_are_refused_before_anything_is_created() {
                 ..RingOptions::default()
             },
             "mode of 666",
+        ),
+        (
+            RingOptions {
+                mode: 0o660,
+                ..RingOptions::default()
+            },
+            "without the group that it is for",
+        ),
+        (
+            RingOptions {
+                group: Some(0),
+                ..RingOptions::default()
+            },
+            "gives the group 0 nothing",
         ),
         (
             RingOptions {
@@ -220,6 +242,7 @@ fn the_file_is_private_unless_asked_otherwise() {
         &shared,
         RingOptions {
             mode: 0o660,
+            group: Some(nix::unistd::getegid().as_raw()),
             ..RingOptions::default()
         },
     )

@@ -4,12 +4,17 @@ use crate::{
     pipeline::{LinkKind, Pipeline},
     runtime::Failure,
 };
-use ipc::{Kind, Message, RingOptions, create_board, create_ring, remove_abandoned};
+use ipc::{BoardOptions, Kind, Message, RingOptions, create_board, create_ring, remove_abandoned};
 use layouts::{Fill, GameState, Order, OrderAck, PriceUpdate, Signal};
-use nix::fcntl::{Flock, FlockArg};
+use nix::{
+    fcntl::{Flock, FlockArg},
+    libc,
+    unistd::{Gid, fchown, geteuid},
+};
 use std::{
-    fs::{self, DirBuilder, File},
-    os::unix::fs::DirBuilderExt,
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    io::ErrorKind,
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -32,17 +37,11 @@ impl Segments {
     /// of ours is left behind.
     pub(super) fn lay_out(pipeline: &Pipeline) -> Result<Self, Failure> {
         let directory = pipeline.ring_dir();
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&directory)
-            .map_err(|error| {
-                Failure::io(
-                    format!("create ring directory `{}`", directory.display()),
-                    error,
-                )
-            })?;
+        let group = pipeline.ring_gid()?;
+        make_directory(&pipeline.rings, 0o711)?;
+        make_directory(&directory, 0o700)?;
         let lock = lock(&directory)?;
+        own(&directory, &lock, group)?;
         let leftovers = remove_leftovers(&directory)?;
         // From here on, dropping it cleans up.
         let segments = Self {
@@ -51,7 +50,7 @@ impl Segments {
             leftovers,
             _lock: lock,
         };
-        create_all(pipeline)?;
+        create_all(pipeline, group)?;
         Ok(segments)
     }
 }
@@ -69,10 +68,57 @@ impl Drop for Segments {
     }
 }
 
+/// Creates a directory with this very mode, unless it is there. Other users' pipelines may lie beside
+/// ours, so the parent can be passed through, but not listed.
+fn make_directory(path: &Path, mode: u32) -> Result<(), Failure> {
+    let failed = |error| {
+        let path = path.display();
+        let what = format!(
+            "create ring directory `{path}` (fix: make what is above it writable for us, or set `rings` in the pipeline file)"
+        );
+        Failure::io(what, error)
+    };
+    match DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Makes the locked directory ours, for us alone and those who share the rings: whoever can write there
+/// can put other files in the rings' place.
+fn own(path: &Path, directory: &File, group: Option<u32>) -> Result<(), Failure> {
+    let mode = if group.is_some() { 0o750 } else { 0o700 };
+    let us = geteuid();
+    fchown(directory, Some(us), group.map(Gid::from_raw))
+        .map_err(std::io::Error::from)
+        .and_then(|()| directory.set_permissions(Permissions::from_mode(mode)))
+        .map_err(|error| {
+            let owner = directory.metadata().map_or(0, |found| found.uid());
+            let fix = "start it as that user, join the group, or give this pipeline another name";
+            Failure::io(
+                format!(
+                    "make the ring directory `{}` ours: we are user {us}, it belongs to user {owner} (fix: {fix})",
+                    path.display()
+                ),
+                error,
+            )
+        })
+}
+
 /// Two launchers whose run directories differ may still mean the same rings.
 fn lock(directory: &Path) -> Result<Flock<File>, Failure> {
-    let file = File::open(directory)
-        .map_err(|error| Failure::io(format!("open `{}`", directory.display()), error))?;
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW)
+        .open(directory)
+        .map_err(|error| {
+            let what = format!(
+                "open `{}` (fix: it must be a directory of ours and no link to one; remove it, or give this pipeline another name)",
+                directory.display()
+            );
+            Failure::io(what, error)
+        })?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
         Failure::Other(format!(
             "another launcher uses the ring directory `{}`\n  fix: stop that one, or give this pipeline another name",
@@ -81,7 +127,7 @@ fn lock(directory: &Path) -> Result<Flock<File>, Failure> {
     })
 }
 
-fn create_all(pipeline: &Pipeline) -> Result<(), Failure> {
+fn create_all(pipeline: &Pipeline, group: Option<u32>) -> Result<(), Failure> {
     for link in &pipeline.links {
         let kind = match link.kind {
             LinkKind::Lossless => Kind::Lossless,
@@ -90,12 +136,19 @@ fn create_all(pipeline: &Pipeline) -> Result<(), Failure> {
         let options = RingOptions {
             kind,
             capacity: link.depth,
+            mode: pipeline.ring_mode,
+            group,
             ..RingOptions::default()
         };
         create_link(&link.message, &pipeline.ring_path(&link.name), options)?;
     }
     for board in &pipeline.boards {
-        create_board::<PriceUpdate>(&pipeline.board_path(&board.name), board.slots, 0o600)?;
+        let options = BoardOptions {
+            rows: board.slots,
+            mode: pipeline.ring_mode,
+            group,
+        };
+        create_board::<PriceUpdate>(&pipeline.board_path(&board.name), options)?;
     }
     Ok(())
 }
@@ -122,7 +175,19 @@ fn remove_leftovers(directory: &Path) -> Result<usize, Failure> {
     let read = |error| Failure::io(format!("read `{}`", directory.display()), error);
     let mut removed = 0;
     for entry in fs::read_dir(directory).map_err(read)? {
-        removed += usize::from(remove_abandoned(&entry.map_err(read)?.path())?);
+        let path = entry.map_err(read)?.path();
+        let is_directory = fs::symlink_metadata(&path).is_ok_and(|found| found.is_dir());
+        if is_directory {
+            // Nothing of ours, and in the way; no role can be held in it.
+            fs::remove_dir_all(&path)
+                .map_err(|error| Failure::io(format!("remove `{}`", path.display()), error))?;
+            removed += 1;
+        } else {
+            removed += usize::from(remove_abandoned(&path)?);
+        }
     }
     Ok(removed)
 }
+
+#[cfg(test)]
+mod tests;

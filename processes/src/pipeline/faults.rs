@@ -40,6 +40,7 @@ impl Pipeline {
         self.order_faults(&mut faults);
         self.room_faults(&mut faults);
         self.board_faults(&mut faults);
+        self.sharing_faults(&mut faults);
         self.outside_faults(&mut faults);
         self.value_faults(&mut faults);
         faults
@@ -257,6 +258,25 @@ impl Pipeline {
                 "{} boards, `kalshi_monitor` keeps exactly 1 of PriceUpdate",
                 self.boards.len()
             ));
+        }
+    }
+
+    fn sharing_faults(&self, faults: &mut Vec<String>) {
+        let mode = self.ring_mode;
+        match (mode, &self.ring_group) {
+            (0o600, None) | (0o640 | 0o660, Some(_)) => {}
+            (0o600, Some(group)) => faults.push(format!(
+                "ring_group = \"{group}\" gets nothing from ring_mode = 0o600; 0o640 lets it observe, 0o660 take roles"
+            )),
+            (0o640 | 0o660, None) => faults.push(format!(
+                "ring_mode = 0o{mode:o} gives rights to a group; name it with ring_group"
+            )),
+            _ => faults.push(format!(
+                "ring_mode = 0o{mode:o}; 0o600, or 0o640 and 0o660 with a ring_group, are possible"
+            )),
+        }
+        if let Err(failure) = self.ring_gid() {
+            faults.push(failure.to_string());
         }
     }
 

@@ -6,6 +6,7 @@ mod faults;
 pub use faults::PROGRAMS;
 
 use crate::runtime::Failure;
+use nix::unistd::Group;
 use serde::{Deserialize, Serialize};
 use std::{
     fs,
@@ -21,6 +22,11 @@ pub struct Pipeline {
     /// Directory of the rings; the pipeline's own lie in `<rings>/<name>/`.
     #[serde(default = "default_rings")]
     pub rings: PathBuf,
+    /// Mode of the rings: 0600, or with a group 0640 (it may observe) or 0660 (it may take roles).
+    #[serde(default = "default_ring_mode")]
+    pub ring_mode: u32,
+    /// The group that `ring_mode` gives rights to, by name or number.
+    pub ring_group: Option<String>,
     /// Directory of sockets, logs, the database and the ready files; `/tmp/arbees/<name>` by default.
     #[serde(default)]
     pub run_dir: PathBuf,
@@ -90,6 +96,27 @@ impl Pipeline {
     #[must_use]
     pub fn board_path(&self, board: &str) -> PathBuf {
         self.ring_dir().join(format!("{board}.board"))
+    }
+
+    /// Number of the group that the rings are shared with; `None` where they are private.
+    ///
+    /// # Errors
+    ///
+    /// When the host has no such group.
+    pub fn ring_gid(&self) -> Result<Option<u32>, Failure> {
+        let Some(name) = &self.ring_group else {
+            return Ok(None);
+        };
+        if let Ok(number) = name.parse() {
+            return Ok(Some(number));
+        }
+        match Group::from_name(name) {
+            Ok(Some(group)) => Ok(Some(group.gid.as_raw())),
+            Ok(None) => Err(Failure::Configuration(format!(
+                "ring_group = \"{name}\" is no group of this host; create it with `groupadd`, or give its number"
+            ))),
+            Err(error) => Err(Failure::io(format!("look up the group `{name}`"), error)),
+        }
     }
 
     /// Number of shards: of processes that run `game_shard`.
@@ -303,6 +330,10 @@ pub struct Board {
 
 fn default_rings() -> PathBuf {
     PathBuf::from("/dev/shm/arbees")
+}
+
+fn default_ring_mode() -> u32 {
+    0o600
 }
 
 fn default_heartbeat_ms() -> u64 {

@@ -180,7 +180,14 @@ mod tests {
     fn what_the_ring_lost_is_read_from_the_board() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("prices.board");
-        ipc::create_board::<PriceUpdate>(&path, 4, 0o600).expect("a board");
+        ipc::create_board::<PriceUpdate>(
+            &path,
+            ipc::BoardOptions {
+                rows: 4,
+                ..ipc::BoardOptions::default()
+            },
+        )
+        .expect("a board");
         let mut writer = BoardWriter::<PriceUpdate>::attach(&path).expect("a writer");
         let board = BoardReader::open(&path).expect("a reader");
         let model = Model {
@@ -203,7 +210,14 @@ mod tests {
         let mut unwritten = Shard::new(0, model, 1);
         unwritten.learn(&cheap(2, MarketStatus::Active));
         let empty = directory.path().join("empty.board");
-        ipc::create_board::<PriceUpdate>(&empty, 4, 0o600).expect("a board");
+        ipc::create_board::<PriceUpdate>(
+            &empty,
+            ipc::BoardOptions {
+                rows: 4,
+                ..ipc::BoardOptions::default()
+            },
+        )
+        .expect("a board");
         let empty = BoardReader::open(&empty).expect("a reader");
         assert!(trades(&mut unwritten, 4));
         relearn(&mut unwritten, &empty, &mut figures);

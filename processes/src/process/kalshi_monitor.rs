@@ -250,8 +250,14 @@ mod tests {
         for ring in ["prices.0", "prices.1"] {
             ipc::create_ring::<PriceUpdate>(&pipeline.ring_path(ring), options).expect("a ring");
         }
-        ipc::create_board::<PriceUpdate>(&pipeline.board_path("prices"), SLOTS, 0o600)
-            .expect("a board");
+        ipc::create_board::<PriceUpdate>(
+            &pipeline.board_path("prices"),
+            ipc::BoardOptions {
+                rows: SLOTS,
+                ..ipc::BoardOptions::default()
+            },
+        )
+        .expect("a board");
         let file = directory.join("pipeline.toml");
         std::fs::write(&file, toml::to_string(&pipeline).expect("writes")).expect("writes");
         Context::join(&file, "kalshi_monitor", "kalshi_monitor").expect("joins")

@@ -2,7 +2,7 @@
 
 use super::{
     Failure, Idle,
-    rings::{Input, Output},
+    rings::{Input, Output, report_memory},
 };
 use crate::pipeline::{Link, Pipeline, Process, Wait};
 use clap::Parser;
@@ -199,9 +199,9 @@ impl Context {
             .iter()
             .find(|board| board.writer == self.name && board.message == T::NAME);
         let board = board.ok_or_else(|| self.not_one::<T>("board", 0))?;
-        Ok(ipc::BoardWriter::attach(
-            &self.pipeline.board_path(&board.name),
-        )?)
+        let attached = ipc::BoardWriter::attach(&self.pipeline.board_path(&board.name))?;
+        report_memory(&board.name, attached.residency());
+        Ok(attached)
     }
 
     /// Opens the board of `T`, whoever writes it, for reading.
@@ -216,9 +216,9 @@ impl Context {
             .iter()
             .find(|board| board.message == T::NAME);
         let board = board.ok_or_else(|| self.not_one::<T>("board", 0))?;
-        Ok(ipc::BoardReader::open(
-            &self.pipeline.board_path(&board.name),
-        )?)
+        let attached = ipc::BoardReader::open(&self.pipeline.board_path(&board.name))?;
+        report_memory(&board.name, attached.residency());
+        Ok(attached)
     }
 
     /// The wait ladder of this pipeline.

@@ -3,12 +3,21 @@
 use super::{Context, Failure};
 use crate::pipeline::Link;
 use ipc::{
-    Bell, Consumer, Ladder, Message, Peer, Producer, PushError, Received, Waiter, WakeSource,
+    Bell, Consumer, Ladder, Message, Peer, Producer, PushError, Received, Residency, Waiter,
+    WakeSource,
 };
 use std::path::Path;
 
 /// Rounds of waiting for room between two looks at whether the reader still lives; a round may sleep.
 const ROUNDS_BETWEEN_LOOKS: u32 = 32;
+
+/// Says what memory a ring or board has got, and warns where its first use or a busy host may stall us.
+pub(super) fn report_memory(ring: &str, residency: &Residency) {
+    tracing::info!(ring, "attached: {residency}");
+    if let Some(shortfall) = residency.shortfall() {
+        tracing::warn!(ring, "{shortfall}");
+    }
+}
 
 /// The reading end of a ring.
 pub struct Input<T: Message> {
@@ -31,9 +40,11 @@ impl<T: Message> Input<T> {
     }
 
     pub(super) fn attach(link: &Link, path: &Path) -> Result<Self, Failure> {
+        let consumer = Consumer::attach(path)?;
+        report_memory(&link.name, consumer.residency());
         Ok(Self {
             name: link.name.clone(),
-            consumer: Consumer::attach(path)?,
+            consumer,
             damage_said: false,
         })
     }
@@ -116,10 +127,12 @@ impl<T: Message> Output<T> {
             .split_once('.')
             .and_then(|(_, index)| index.parse().ok())
             .unwrap_or(0);
+        let producer = Producer::attach(path)?;
+        report_memory(&link.name, producer.residency());
         Ok(Self {
             name: link.name.clone(),
             to_index,
-            producer: Producer::attach(path)?,
+            producer,
             waiter: Waiter::new(ladder),
         })
     }

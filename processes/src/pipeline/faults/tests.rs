@@ -102,3 +102,36 @@ fn names_cannot_escape_their_directory() {
             .any(|fault| fault.contains("`../demo`"))
     );
 }
+
+#[test]
+fn rings_are_shared_with_a_group_that_is_named_or_with_nobody() {
+    let shared = |mode: u32, group: Option<&str>| {
+        faults_after(|pipeline| {
+            pipeline.ring_mode = mode;
+            pipeline.ring_group = group.map(str::to_owned);
+        })
+    };
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let demo =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/demo.toml"));
+    // As the shipped file offers it.
+    let text = demo.unwrap().replace("# ring_", "ring_");
+    std::fs::write(file.path(), text.replace("\"traders\"", "\"root\"")).unwrap();
+    let loaded = Pipeline::load(file.path()).unwrap();
+    assert_eq!(
+        (loaded.ring_mode, loaded.ring_gid().unwrap()),
+        (0o640, Some(0))
+    );
+    assert_eq!(loaded.faults(), Vec::<String>::new());
+    assert_eq!(shared(0o640, Some("0")), "");
+    assert_eq!(shared(0o660, Some("root")), "");
+    for (mode, group, part) in [
+        (0o660, None, "name it with ring_group"),
+        (0o600, Some("root"), "gets nothing from ring_mode"),
+        (0o666, Some("root"), "ring_mode = 0o666"),
+        (0o640, Some("no such group"), "is no group of this host"),
+    ] {
+        let faults = shared(mode, group);
+        assert!(faults.contains(part), "{part} is missing in:\n{faults}");
+    }
+}
