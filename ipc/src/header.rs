@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// `ARBEESq1` read as a little-endian number; stored last, with Release order.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"ARBEESq1");
 /// Version of the segment's format.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 /// Bytes of the header proper; the schema text follows it in the same page.
 pub(crate) const SCHEMA_AT: usize = 128;
 /// Bytes of the header page that may be used, whatever the size of a page.
@@ -314,7 +314,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .contains("format 9, this program reads format 1"),
+                .contains("format 9, this program reads format 2"),
             "{error}"
         );
     }

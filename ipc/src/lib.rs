@@ -41,6 +41,7 @@
 //! | `producer`, `consumer`, `observer` | one role each, on a file |
 //! | `board` | the latest value by index: one writer, any readers |
 //! | `role` | who holds a role, by kernel lock, never by PID |
+//! | `watch` | the death of a producer, told by the kernel |
 //! | `wait`, `barrier`, `futex` | spin, yield, sleep; waking without a tax on the producer |
 //! | `histogram` | hop latency in the segment |
 
@@ -71,13 +72,14 @@ mod segment;
 mod slot;
 mod sync;
 mod wait;
+mod watch;
 mod writer;
 
 pub use board::{BoardError, BoardReader, BoardWriter, Row};
 pub use bytemuck;
 pub use consumer::{Consumer, Received};
 pub use create::{RingOptions, create_board, create_ring, remove_abandoned};
-pub use error::{Error, PushError};
+pub use error::{Error, PopError, PushError};
 #[cfg(feature = "fail-points")]
 pub use fail::FAIL_POINTS;
 pub use header::{Info, Kind};

@@ -37,7 +37,7 @@ impl<T: Payload> Sender<T> for Producer<T> {
 impl<T: Payload> Receiver<T> for Consumer<T> {
     #[inline(always)]
     fn receive(&mut self) -> Option<T> {
-        self.pop().map(|received| received.message)
+        self.pop().ok().map(|received| received.message)
     }
 
     #[inline(always)]

@@ -303,12 +303,12 @@ mod tests {
         for event in [Event::Subscribed { sid: 1 }, book] {
             desk.apply(&event, 1, &context).expect("applies");
         }
-        assert!(moved.pop().is_none());
+        assert!(moved.pop().is_err());
         desk.take(market(1, 1), &context).expect("takes");
         let told = moved.pop().expect("a price").message;
         assert_eq!((told.market, told.bid_price_e4), (1, 4_000));
         desk.take(market(1, 1), &context).expect("takes");
-        assert!(moved.pop().is_none(), "once");
+        assert!(moved.pop().is_err(), "once");
     }
 
     #[test]
