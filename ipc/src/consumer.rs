@@ -138,8 +138,8 @@ impl<T: Message> Consumer<T> {
     ///
     /// The silence begins when the ring is first found empty after a message, and ends with a message
     /// or with a beat of the producer ([`crate::Producer::beat`]; its attaching is one). So a producer
-    /// that lives and beats is never stale, a stopped one is, and one that never came is not. It is timed by the kernel's tick:
-    /// bounds below some 10 ms make no sense.
+    /// that lives and beats is never stale, a stopped one is, and one that never came is not. It is
+    /// timed by the kernel's tick: bounds below some 10 ms make no sense.
     pub fn stale_after(&mut self, bound: Option<Duration>) {
         self.silence = bound.map(|bound| Silence { bound, since: None });
     }
@@ -202,7 +202,10 @@ impl<T: Message> Consumer<T> {
     /// Whether the producer is gone, and no pop has said so yet.
     fn has_news(&self) -> bool {
         let gone = self.watch.news().gone();
-        gone != self.succeeded && gone != self.told && self.is_latest(gone)
+        gone != self.succeeded
+            && gone != self.told
+            && self.is_latest(gone)
+            && !self.reader.is_damaged()
     }
 
     /// Says that the work on everything popped so far is done.
@@ -281,5 +284,63 @@ impl<T: Message> WakeSource for Consumer<T> {
 
     fn disarm(&mut self) {
         self.reader.disarm();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::{Producer, RingOptions, create_ring, futex::Waits};
+    use std::time::Instant;
+
+    #[repr(C)]
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
+    struct Count(u64);
+
+    impl Message for Count {
+        const NAME: &'static str = "Count";
+        const VERSION: u16 = 1;
+        const FIELDS: &'static [crate::Field] = &[];
+    }
+
+    fn ring() -> (tempfile::TempDir, Producer<Count>, Consumer<Count>) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("count.ring");
+        create_ring::<Count>(&path, RingOptions::default()).unwrap();
+        let producer = Producer::attach(&path).unwrap();
+        let consumer = Consumer::attach(&path).unwrap();
+        (directory, producer, consumer)
+    }
+
+    /// The news alone wake the sleeper, before the longest sleep of a loop would have ended.
+    #[test]
+    fn the_end_of_a_producer_changes_the_word_that_its_consumer_sleeps_on() {
+        let (_directory, producer, mut consumer) = ring();
+        let Bell(_, news) = consumer.arm();
+        let mut waits = Waits::none();
+        waits.add(news.unwrap());
+        let (limit, began) = (Duration::from_secs(60), Instant::now());
+        std::thread::spawn(move || drop(producer));
+        waits.sleep(limit, limit);
+        assert!(began.elapsed() < limit / 2);
+        consumer.disarm();
+        assert!(consumer.is_ready());
+    }
+
+    /// A pop that has found nothing, and only then hears of the end, looks once more.
+    #[test]
+    fn a_last_message_between_the_looks_is_popped_before_the_end_is_told() {
+        let (_directory, mut producer, mut consumer) = ring();
+        assert!(consumer.reader.pop().is_none());
+        producer.push(&Count(7)).unwrap();
+        drop(producer);
+        let due = Instant::now() + Duration::from_secs(30);
+        while consumer.watch.news().gone() == 0 {
+            assert!(Instant::now() < due, "nothing was told");
+            std::thread::yield_now();
+        }
+        let popped = consumer.why_empty().unwrap();
+        assert_eq!(popped.message, Count(7));
+        assert_eq!(consumer.pop(), Err(PopError::Closed));
     }
 }

@@ -286,38 +286,3 @@ fn start(watcher: Arc<Watcher>) -> io::Result<()> {
     before.thread_set_mask()?;
     started.map(drop)
 }
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use crate::{Consumer, Producer, RingOptions, WakeSource, create_ring, futex::Waits};
-
-    #[repr(C)]
-    #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-    struct Count(u64);
-
-    impl crate::Message for Count {
-        const NAME: &'static str = "Count";
-        const VERSION: u16 = 1;
-        const FIELDS: &'static [crate::Field] = &[];
-    }
-
-    /// The news alone wake the sleeper, before the longest sleep of a loop would have ended.
-    #[test]
-    fn the_end_of_a_producer_changes_the_word_that_its_consumer_sleeps_on() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("count.ring");
-        create_ring::<Count>(&path, RingOptions::default()).unwrap();
-        let producer = Producer::<Count>::attach(&path).unwrap();
-        let mut consumer = Consumer::<Count>::attach(&path).unwrap();
-        let news = consumer.arm().1.unwrap();
-        let mut waits = Waits::none();
-        waits.add(news);
-        let (limit, began) = (Duration::from_secs(60), Instant::now());
-        thread::spawn(move || drop(producer));
-        waits.sleep(limit, limit);
-        assert!(began.elapsed() < limit / 2);
-        consumer.disarm();
-        assert!(consumer.is_ready());
-    }
-}

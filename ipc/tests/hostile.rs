@@ -2,7 +2,7 @@
 
 use ipc::{
     BoardReader, BoardWriter, Consumer, Kind, Observer, PopError, Producer, RingOptions,
-    create_board, create_ring,
+    WakeSource, create_board, create_ring,
 };
 use proptest::prelude::*;
 use std::{
@@ -106,6 +106,7 @@ fn an_overwritten_message_of_a_lossless_ring_is_damage_and_not_loss() {
         !consumer.has_message(),
         "a loop must be able to sleep on it"
     );
+    assert!(!consumer.is_ready(), "its producer's end is no news either");
     assert_eq!(consumer.lost(), 0);
 }
 

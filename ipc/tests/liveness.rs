@@ -187,22 +187,25 @@ fn consume(ring: &Path) {
 /// Attaches as a consumer a thousand times, and says how many files and threads it had after the first
 /// and after the last.
 fn churn(ring: &Path) {
-    let held = || {
-        drop(Consumer::<Count>::attach(ring).unwrap());
-        let threads = fs::read_dir("/proc/self/task").unwrap();
-        let watching = threads.filter(|thread| {
-            let name = thread.as_ref().unwrap().path().join("comm");
-            fs::read_to_string(name).unwrap().trim() == "ipc-watch"
-        });
-        (watching.count(), open_files().count(), mappings())
-    };
-    let first = held();
-    for _ in 0..998 {
-        drop(Consumer::<Count>::attach(ring).unwrap());
+    let attach = || drop(Consumer::<Count>::attach(ring).unwrap());
+    let held = || (watching_threads(), open_files().count(), mappings());
+    attach();
+    let due = Instant::now() + PATIENCE;
+    // A thread gives itself its name, when it gets to run.
+    while watching_threads() == 0 && Instant::now() < due {
+        std::thread::yield_now();
     }
+    let first = held();
+    (0..1000).for_each(|_| attach());
     say("ready");
     say(&format!("{first:?}"));
     say(&format!("{:?}", held()));
+}
+
+fn watching_threads() -> usize {
+    let threads = fs::read_dir("/proc/self/task").unwrap().flatten();
+    let names = threads.filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok());
+    names.filter(|name| name.trim() == "ipc-watch").count()
 }
 
 fn open_files() -> impl Iterator<Item = String> {
@@ -395,7 +398,7 @@ fn overload_is_no_death_and_no_silence_of_a_producer_that_beats() {
     let mut consumer = Consumer::<Count>::attach(&path).unwrap();
     let mut second = Second::start("producer", &path);
     assert_eq!(second.ask("beat"), "beating");
-    consumer.stale_after(Some(Duration::from_secs(1)));
+    consumer.stale_after(Some(Duration::from_millis(1500)));
     let stop = Arc::new(AtomicBool::new(false));
     let cores = std::thread::available_parallelism().unwrap().get();
     let burning: Vec<_> = (0..4 * cores)
