@@ -37,7 +37,7 @@ use std::{
     os::fd::{AsFd, AsRawFd},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::Ordering::{Acquire, Release},
+        atomic::Ordering::{Acquire, Relaxed, Release},
     },
     thread,
     time::{Duration, Instant},
@@ -164,7 +164,8 @@ impl Watched {
         // keeps the question behind it; pairs with the Release store in LifeLine::begin.
         let incarnation = self.page().life.incarnation.load(Acquire);
         let held = role::is_held(&self.file, Role::Producer);
-        if !held && incarnation != self.news.gone() {
+        // Relaxed: one thread after the other writes it here, nobody else.
+        if !held && incarnation != self.news.gone.load(Relaxed) {
             self.news.tell(incarnation);
         }
         let slowest = if self.hints.is_some() { SLOWEST } else { BLIND };
