@@ -14,6 +14,8 @@ use std::{
 };
 use tests::scratch::{Scratch, await_some};
 
+#[path = "launch/prices.rs"]
+mod prices;
 #[path = "launch/restarts.rs"]
 mod restarts;
 

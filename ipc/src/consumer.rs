@@ -3,9 +3,13 @@
 //! Consuming is at-least-once: [`Consumer::pop`] advances in this process, and only
 //! [`Consumer::commit`] says to the ring that the work is done. A successor continues behind the
 //! last commit.
+//!
+//! Where there is no message, [`Consumer::pop`] says why: the producer's death, goodbye or silence are
+//! learned from the call that every loop makes anyway.
 
 use crate::{
-    error::Error,
+    clock,
+    error::{Error, PopError},
     fail::fail_point,
     header::{Info, Kind},
     memory::Memory,
@@ -15,8 +19,9 @@ use crate::{
     role::{self, Peer, Role},
     segment::{Access, Segment, View},
     wait::{Bell, WakeSource},
+    watch::Watch,
 };
-use std::path::Path;
+use std::{path::Path, sync::atomic::Ordering::Relaxed, time::Duration};
 
 /// A message out of a ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,11 +39,47 @@ pub struct Received<T> {
 /// The one consumer of a ring.
 pub struct Consumer<T: Message> {
     reader: Reader<T>,
+    watch: Watch,
+    /// The last incarnation of the producer whose end is of no interest any more: it has a successor.
+    succeeded: u64,
+    /// The last incarnation whose end a pop has told.
+    told: u64,
+    silence: Option<Silence>,
     segment: Segment,
+}
+
+/// How long nothing was heard of the producer.
+struct Silence {
+    bound: Duration,
+    /// Since when the ring has been empty, and the message that it then waited for.
+    since: Option<(u64, u64)>,
+}
+
+impl Silence {
+    /// Whether nothing was heard for longer than the bound: no message since the ring was first found
+    /// empty, and no beat. A beat in the future counts as one of now.
+    fn judge(&mut self, next: u64, beat_ns: u64) -> PopError {
+        let now = clock::coarse_mono_ns();
+        let since = match self.since {
+            Some((since, waited_for)) if waited_for == next => since,
+            _ => now,
+        };
+        self.since = Some((since, next));
+        let age = Duration::from_nanos(now.saturating_sub(since.max(beat_ns)));
+        if age > self.bound {
+            PopError::Stale { age }
+        } else {
+            PopError::Empty
+        }
+    }
 }
 
 impl<T: Message> Consumer<T> {
     /// Attaches to an existing ring as its consumer, and continues behind the last commit.
+    ///
+    /// The first consumer of a process starts the thread that watches the producers of all of them
+    /// (`ipc-watch`; it takes no signals). Threads inherit cores and priorities: attach first, then pin.
+    /// Do not fork afterwards without `exec`: the child would share the role.
     ///
     /// # Errors
     ///
@@ -58,23 +99,131 @@ impl<T: Message> Consumer<T> {
                 path: path.to_owned(),
                 reason,
             })?;
-        Ok(Self { reader, segment })
+        Ok(Self {
+            reader,
+            watch: Watch::start(&segment)?,
+            succeeded: 0,
+            told: 0,
+            silence: None,
+            segment,
+        })
     }
 
-    /// The next message, or `None` when there is none yet.
+    /// The next message, or why there is none.
     ///
     /// A stamped message's hop latency is recorded in the segment's histogram.
+    ///
+    /// # Errors
+    ///
+    /// [`PopError::Empty`] while there is none yet; [`PopError::Closed`] or [`PopError::PeerDead`] at
+    /// every call once the producer is gone and everything that it published has been popped, until a
+    /// successor attaches; [`PopError::Stale`] beyond the bound of [`Consumer::stale_after`];
+    /// [`PopError::Damaged`] for good.
+    ///
+    /// A death is noticed within milliseconds, and wakes a loop that sleeps on this consumer. Neither a
+    /// stopped producer nor one that gets no processor time is taken for dead.
     #[inline(always)]
-    pub fn pop(&mut self) -> Option<Received<T>> {
-        self.reader.pop()
+    pub fn pop(&mut self) -> Result<Received<T>, PopError> {
+        match self.reader.pop() {
+            Some(received) => Ok(received),
+            None => self.why_empty(),
+        }
+    }
+
+    /// Asks [`Consumer::pop`] to tell a silence longer than `bound` as [`PopError::Stale`]; `None`, as at
+    /// first, never to.
+    ///
+    /// The silence begins when the ring is first found empty after a message, and ends with a message
+    /// or with a beat of the producer ([`crate::Producer::beat`]; its attaching is one). So a producer
+    /// that lives and beats is never stale, a stopped one is, and one that never came is not. It is
+    /// timed by the kernel's tick: bounds below some 10 ms make no sense.
+    pub fn stale_after(&mut self, bound: Option<Duration>) {
+        self.silence = bound.map(|bound| Silence { bound, since: None });
+    }
+
+    /// Why there is no message; or, after all, the message.
+    #[inline]
+    fn why_empty(&mut self) -> Result<Received<T>, PopError> {
+        let nothing_new = self.watch.news().gone() == self.succeeded;
+        if nothing_new && self.silence.is_none() && !self.reader.is_damaged() {
+            return Err(PopError::Empty);
+        }
+        self.look_closer()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_closer(&mut self) -> Result<Received<T>, PopError> {
+        if self.reader.is_damaged() {
+            return Err(PopError::Damaged);
+        }
+        let gone = self.watch.news().gone();
+        if gone != self.succeeded {
+            if self.is_latest(gone) {
+                return self.last_words(gone);
+            }
+            self.succeeded = gone;
+        }
+        let (next, beat_ns) = (self.reader.next(), self.reader.life().beat_ns());
+        // Who has not come yet is not silent.
+        let has_come = !self.is_latest(0);
+        match &mut self.silence {
+            Some(silence) if has_come => Err(silence.judge(next, beat_ns)),
+            _ => Err(PopError::Empty),
+        }
+    }
+
+    /// The producer is gone. What it published just before counts.
+    fn last_words(&mut self, gone: u64) -> Result<Received<T>, PopError> {
+        if let Some(received) = self.reader.pop() {
+            return Ok(received);
+        }
+        if self.reader.is_damaged() {
+            return Err(PopError::Damaged);
+        }
+        self.told = gone;
+        Err(if self.reader.life().goodbye() == gone {
+            PopError::Closed
+        } else {
+            PopError::PeerDead
+        })
+    }
+
+    /// Whether no producer has come after this incarnation.
+    fn is_latest(&self, incarnation: u64) -> bool {
+        // Relaxed: who has told us of this incarnation has seen its number here. A successor that comes
+        // just now is seen at the next look.
+        self.reader.life().incarnation.load(Relaxed) == incarnation
+    }
+
+    /// Whether the producer is gone, and no pop has said so yet.
+    fn has_news(&self) -> bool {
+        let gone = self.watch.news().gone();
+        gone != self.succeeded
+            && gone != self.told
+            && self.is_latest(gone)
+            && !self.reader.is_damaged()
     }
 
     /// Pops messages into `work` until there are none, or `most` have been popped; returns how many.
     ///
     /// As [`Consumer::pop`] in a loop: what was popped is not committed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Consumer::pop`], when there was none at all.
     #[inline(always)]
-    pub fn drain(&mut self, most: usize, work: impl FnMut(Received<T>)) -> usize {
-        self.reader.drain(most, work)
+    pub fn drain(
+        &mut self,
+        most: usize,
+        mut work: impl FnMut(Received<T>),
+    ) -> Result<usize, PopError> {
+        let count = self.reader.drain(most, &mut work);
+        if count == 0 && most > 0 {
+            work(self.why_empty()?);
+            return Ok(1);
+        }
+        Ok(count)
     }
 
     /// Says that the work on everything popped so far is done.
@@ -124,10 +273,11 @@ impl<T: Message> Consumer<T> {
         if held() {
             return Peer::Attached;
         }
-        if self.reader.closed() {
+        let goodbye = self.reader.life().goodbye();
+        if goodbye != 0 && self.is_latest(goodbye) {
             return Peer::Closed;
         }
-        // A successor may have come, and taken the goodbye back, between the two looks.
+        // A successor may have come between the two looks.
         if held() { Peer::Attached } else { Peer::Absent }
     }
 
@@ -144,17 +294,77 @@ impl<T: Message> Consumer<T> {
     }
 }
 
-/// Ready when there is a message.
+/// Ready when there is a message, or news of the producer's end that no pop has told yet.
 impl<T: Message> WakeSource for Consumer<T> {
     fn is_ready(&self) -> bool {
-        self.has_message()
+        self.has_message() || self.has_news()
     }
 
     fn arm(&mut self) -> Bell<'_> {
-        self.reader.arm()
+        // Before `is_ready` is asked: what is told afterwards changes the word.
+        let news = self.watch.news().seen();
+        Bell(self.reader.arm().0, Some(news))
     }
 
     fn disarm(&mut self) {
         self.reader.disarm();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::{Producer, RingOptions, create_ring, futex::Waits};
+    use std::time::Instant;
+
+    #[repr(C)]
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
+    struct Count(u64);
+
+    impl Message for Count {
+        const NAME: &'static str = "Count";
+        const VERSION: u16 = 1;
+        const FIELDS: &'static [crate::Field] = &[];
+    }
+
+    fn ring() -> (tempfile::TempDir, Producer<Count>, Consumer<Count>) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("count.ring");
+        create_ring::<Count>(&path, RingOptions::default()).unwrap();
+        let producer = Producer::attach(&path).unwrap();
+        let consumer = Consumer::attach(&path).unwrap();
+        (directory, producer, consumer)
+    }
+
+    /// The news alone wake the sleeper, before the longest sleep of a loop would have ended.
+    #[test]
+    fn the_end_of_a_producer_changes_the_word_that_its_consumer_sleeps_on() {
+        let (_directory, producer, mut consumer) = ring();
+        let Bell(_, news) = consumer.arm();
+        let mut waits = Waits::none();
+        waits.add(news.unwrap());
+        let (limit, began) = (Duration::from_secs(60), Instant::now());
+        std::thread::spawn(move || drop(producer));
+        waits.sleep(limit, limit);
+        assert!(began.elapsed() < limit / 2);
+        consumer.disarm();
+        assert!(consumer.is_ready());
+    }
+
+    /// A pop that has found nothing, and only then hears of the end, looks once more.
+    #[test]
+    fn a_last_message_between_the_looks_is_popped_before_the_end_is_told() {
+        let (_directory, mut producer, mut consumer) = ring();
+        assert!(consumer.reader.pop().is_none());
+        producer.push(&Count(7)).unwrap();
+        drop(producer);
+        let due = Instant::now() + Duration::from_secs(30);
+        while consumer.watch.news().gone() == 0 {
+            assert!(Instant::now() < due, "nothing was told");
+            std::thread::yield_now();
+        }
+        let popped = consumer.why_empty().unwrap();
+        assert_eq!(popped.message, Count(7));
+        assert_eq!(consumer.pop(), Err(PopError::Closed));
     }
 }

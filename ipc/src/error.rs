@@ -1,7 +1,7 @@
-//! What can go wrong when a segment is created or attached, and when a message is pushed.
+//! What can go wrong when a segment is created or attached, and why a message is not pushed or popped.
 
 use crate::{board::BoardError, role::Role};
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, time::Duration};
 
 /// Why a segment could not be created, attached or removed. Every text says what, where, found and
 /// expected, and the fix.
@@ -149,4 +149,29 @@ pub enum PushError {
         /// Messages published.
         published: u64,
     },
+}
+
+/// Why no message was popped. Whatever was published before is popped first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PopError {
+    /// There is none yet. The producer lives, or has not come yet.
+    #[error("the ring is empty")]
+    Empty,
+    /// The producer has said goodbye and let its role go. A successor may attach; then it is `Empty`.
+    #[error("the ring is empty, and its producer has said goodbye")]
+    Closed,
+    /// The producer is gone without a goodbye: it died. A successor may attach; then it is `Empty`. A
+    /// stopped process is not dead.
+    #[error("the ring is empty, and its producer is dead")]
+    PeerDead,
+    /// Nothing was heard of the producer for longer than the bound that the consumer has set.
+    #[error("the ring is empty, and nothing was heard of its producer for {age:?}")]
+    Stale {
+        /// How long.
+        age: Duration,
+    },
+    /// The ring is in a state that no producer of this library leaves. This consumer reads nothing
+    /// more from it.
+    #[error("the ring is damaged, and nothing more is read from it")]
+    Damaged,
 }

@@ -29,7 +29,7 @@ pub const FAIL_POINTS: [&str; 19] = [
     "attach: role taken",
     "attach: mapped",
     "attach: producer recovered",
-    "attach: producer reopened",
+    "attach: incarnation stored",
     "attach: consumer resumed",
     "push: marked",
     "push: half copied",

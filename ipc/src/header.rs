@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// `ARBEESq1` read as a little-endian number; stored last, with Release order.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"ARBEESq1");
-/// Version of the segment's format. 2: slots of 2 MiB and more start on a boundary of huge pages.
+/// Version of the segment's format. 2: slots of 2 MiB and more start on a boundary of huge pages, and
+/// the producer's page has a line of its life.
 pub(crate) const FORMAT: u32 = 2;
 /// Bytes of the header proper; the schema text follows it in the same page.
 pub(crate) const SCHEMA_AT: usize = 128;

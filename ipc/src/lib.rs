@@ -51,6 +51,7 @@
 //! | `producer`, `consumer`, `observer` | one role each, on a file |
 //! | `board` | the latest value by index: one writer, any readers |
 //! | `role` | who holds a role, by kernel lock, never by PID |
+//! | `watch` | the death of a producer, told by the kernel |
 //! | `wait`, `barrier`, `futex` | spin, yield, sleep; waking without a tax on the producer |
 //! | `histogram` | hop latency in the segment |
 
@@ -85,6 +86,7 @@ mod segment;
 mod slot;
 mod sync;
 mod wait;
+mod watch;
 mod writer;
 
 pub use board::{BoardError, BoardReader, BoardWriter, Row};
@@ -92,7 +94,7 @@ pub use bytemuck;
 pub use consumer::{Consumer, Received};
 pub use create::{BoardOptions, RingOptions, create_board, create_ring, remove_abandoned};
 pub use difference::difference;
-pub use error::{Error, PushError};
+pub use error::{Error, PopError, PushError};
 #[cfg(feature = "fail-points")]
 pub use fail::FAIL_POINTS;
 pub use header::{Info, Kind};

@@ -14,6 +14,7 @@ use crate::{
     reader::Reader,
     sync::AtomicU32,
     wait::Doorbell,
+    watch::News,
     writer::Writer,
 };
 use loom::thread;
@@ -233,6 +234,48 @@ fn a_doorbell_wakes_its_sleeper() {
         bell.disarm();
         ringing.join().unwrap();
         assert_eq!(work.load(Relaxed), 1);
+    });
+}
+
+/// Who has heard of the producer's end sees everything that it published. The lock that hands that on
+/// from producer to watching thread is the kernel's: here they are one.
+#[test]
+fn the_news_of_an_end_come_after_the_last_message() {
+    model(|| {
+        let (news, published) = (Arc::new(News::default()), Arc::new(AtomicU32::new(0)));
+        let ending = thread::spawn({
+            let (news, published) = (Arc::clone(&news), Arc::clone(&published));
+            move || {
+                published.store(1, Relaxed);
+                news.tell(1);
+            }
+        });
+        if news.gone() == 1 {
+            assert_eq!(published.load(Relaxed), 1);
+        }
+        ending.join().unwrap();
+    });
+}
+
+/// A sleeping consumer either sees the news of its producer's end, or is woken by them.
+#[test]
+fn the_news_of_an_end_wake_the_sleeper() {
+    model(|| {
+        let news = Arc::new(News::default());
+        let ending = thread::spawn({
+            let news = Arc::clone(&news);
+            move || news.tell(1)
+        });
+        let seen = news.seen();
+        if news.gone() == 0 {
+            while seen.word.load(Relaxed) == seen.value {
+                thread::yield_now();
+            }
+        }
+        // As the sleeper does after its sleep, before the next.
+        news.seen();
+        assert_eq!(news.gone(), 1);
+        ending.join().unwrap();
     });
 }
 

@@ -1,6 +1,7 @@
 //! The pages that each role writes for the other and for observers: one writer, any readers, no lock.
 
 use crate::{
+    clock,
     fail::fail_point,
     histogram::HistogramPage,
     sync::{AtomicU32, AtomicU64},
@@ -19,8 +20,10 @@ pub(crate) struct ProducerPage {
     pub(crate) count: CountLine,
     /// Written when the producer waits for room, read by the consumer at every commit.
     pub(crate) sleep: SleepLine,
-    /// Written when a sleeping consumer is woken, and at start and end.
+    /// Written when a sleeping consumer is woken.
     pub(crate) wake: WakeLine,
+    /// Written at start and end, and now and then by a producer that has nothing to say.
+    pub(crate) life: LifeLine,
 }
 
 /// The consumer's region. Written by the consumer only; each line for another pace of writing.
@@ -72,15 +75,61 @@ pub(crate) struct SleepLine {
 pub(crate) struct WakeLine {
     /// The futex word.
     pub(crate) word: AtomicU32,
-    /// 1 once the writer of this line has said goodbye; 0 while one is attached.
-    pub(crate) closed: AtomicU32,
     /// Times that a sleeper was woken.
     pub(crate) wakes: AtomicU64,
 }
 
+/// What a producer says of its own life. Nothing here decides who holds the role: that is a lock.
+#[repr(C, align(64))]
+#[derive(Default)]
+pub(crate) struct LifeLine {
+    /// Producers that the ring has had: the number of the latest one, 0 before the first.
+    pub(crate) incarnation: AtomicU64,
+    /// The incarnation that was the last to say goodbye.
+    closed: AtomicU64,
+    /// When a producer last said that it lives, ns of `CLOCK_MONOTONIC_COARSE`.
+    beat_ns: AtomicU64,
+}
+
+impl LifeLine {
+    /// A producer begins. It holds the role already.
+    pub(crate) fn begin(&self) {
+        self.beat();
+        let incarnation = self.incarnation.load(Relaxed).wrapping_add(1).max(1);
+        // Pairs with the Acquire load in Watched::look: who sees the number, and then finds the role
+        // free, knows that this producer is gone.
+        self.incarnation.store(incarnation, Release);
+        fail_point!("attach: incarnation stored");
+    }
+
+    /// It says goodbye.
+    pub(crate) fn end(&self) {
+        // Pairs with the Acquire load in `goodbye`: all its messages are visible with it.
+        self.closed.store(self.incarnation.load(Relaxed), Release);
+    }
+
+    /// The incarnation that was the last to say goodbye; 0 when none has.
+    pub(crate) fn goodbye(&self) -> u64 {
+        self.closed.load(Acquire)
+    }
+
+    /// It says that it lives. A store only when the clock has ticked: readers keep the line meanwhile.
+    pub(crate) fn beat(&self) {
+        let now = clock::coarse_mono_ns();
+        if self.beat_ns.load(Relaxed) != now {
+            self.beat_ns.store(now, Relaxed);
+        }
+    }
+
+    /// When it last did so; an allegation like everything here.
+    pub(crate) fn beat_ns(&self) -> u64 {
+        self.beat_ns.load(Relaxed)
+    }
+}
+
 #[cfg(not(loom))]
 const _: () = assert!(
-    size_of::<ConsumerPage>() <= crate::header::CONSUMER_BYTES && size_of::<ProducerPage>() == 192
+    size_of::<ConsumerPage>() <= crate::header::CONSUMER_BYTES && size_of::<ProducerPage>() == 256
 );
 
 /// A consumer's position with what was lost below it.

@@ -75,6 +75,14 @@ impl<T: Message> Producer<T> {
         self.writer.push_batch(messages)
     }
 
+    /// Says that this process lives, for a consumer that asks how long nothing was heard of it
+    /// ([`crate::Consumer::stale_after`]). For loops that may have nothing to push for long: once a
+    /// round. Some nanoseconds, and a store when the kernel's clock has ticked since the last time.
+    #[inline]
+    pub fn beat(&self) {
+        self.writer.beat();
+    }
+
     /// Messages published since the ring was created, by this producer and those before it.
     #[must_use]
     pub fn published(&self) -> u64 {

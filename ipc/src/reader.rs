@@ -7,14 +7,11 @@ use crate::{
     fail::fail_point,
     memory::{Memory, Slot},
     message::Message,
-    pages::{Cursor, MOST},
+    pages::{Cursor, LifeLine, MOST},
     slot::{Read, whole},
     wait::{self, Bell, Sleeper},
 };
-use std::{
-    marker::PhantomData,
-    sync::atomic::Ordering::{Acquire, Relaxed},
-};
+use std::{marker::PhantomData, sync::atomic::Ordering::Relaxed};
 
 /// Times that one pop moves on after being overrun, before it lets its caller do something else.
 const MOST_SKIPS: u32 = 4;
@@ -213,10 +210,10 @@ impl<T: Message> Reader<T> {
         self.damaged
     }
 
-    /// Whether the last producer has said goodbye.
-    pub(crate) fn closed(&self) -> bool {
-        // Pairs with the Release store in Writer::close.
-        self.memory.producer().wake.closed.load(Acquire) != 0
+    /// What the producer says of its own life.
+    #[inline]
+    pub(crate) fn life(&self) -> &LifeLine {
+        &self.memory.producer().life
     }
 
     /// Announces a sleep until there is a message; see [`crate::WakeSource::arm`].

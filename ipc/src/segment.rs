@@ -193,6 +193,11 @@ impl Segment {
         Ok(maps)
     }
 
+    /// Maps the producer's page once more, to read it from another thread.
+    pub(crate) fn map_producer_page(&self) -> Result<MmapRaw, Error> {
+        self.map_region(self.info.producer_region(), false)
+    }
+
     fn map_region(&self, region: (usize, usize), writes: bool) -> Result<MmapRaw, Error> {
         let mut options = MmapOptions::new();
         options.offset(region.0 as u64).len(region.1).populate();

@@ -19,6 +19,8 @@ use std::{
 const UNSURE_SLEEP: Duration = Duration::from_millis(1);
 /// Longest sleep at all, so that a loop gets to its housekeeping.
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
+/// Most sources that one sleep can wait for; each has two words at most.
+const MOST_SOURCES: usize = MOST_WORDS / 2;
 /// Rounds of spinning before a loop that may sleep begins to yield, and before it sleeps.
 const SPINS: u32 = 16;
 const YIELDS: u32 = 2;
@@ -34,7 +36,8 @@ pub enum Ladder {
     Sleep,
 }
 
-/// Something that a loop can wait for: a ring's consumer (a message), its producer (room), or a
+/// Something that a loop can wait for: a ring's consumer (a message, or the news that its producer is
+/// gone), its producer (room), or a
 /// [`Doorbell`]'s owner.
 pub trait WakeSource {
     /// Whether there is something to do.
@@ -46,9 +49,9 @@ pub trait WakeSource {
     fn disarm(&mut self);
 }
 
-/// What rings when an armed source becomes ready.
+/// What rings when an armed source becomes ready: one word, or two.
 #[derive(Clone, Copy)]
-pub struct Bell<'source>(pub(crate) Seen<'source>);
+pub struct Bell<'source>(pub(crate) Seen<'source>, pub(crate) Option<Seen<'source>>);
 
 /// Waits by the ladder.
 #[derive(Debug)]
@@ -95,9 +98,11 @@ impl Waiter {
 fn sleep(sources: &mut [&mut dyn WakeSource]) {
     let mut waits = Waits::none();
     for source in sources.iter_mut() {
-        waits.add(source.arm().0);
+        let Bell(word, second) = source.arm();
+        waits.add(word);
+        second.into_iter().for_each(|word| waits.add(word));
     }
-    let reliable = barrier::before_looking_for_work() && sources.len() <= MOST_WORDS;
+    let reliable = barrier::before_looking_for_work() && sources.len() <= MOST_SOURCES;
     let limit = if reliable {
         LONGEST_SLEEP
     } else {
@@ -137,11 +142,12 @@ impl Sleeper {
         let value = word.load(Acquire);
         self.epoch = self.epoch.wrapping_add(1) | 1;
         line.epoch.store(self.epoch, Relaxed);
-        Bell(Seen {
+        let seen = Seen {
             word,
             value,
             scope: Scope::Shared,
-        })
+        };
+        Bell(seen, None)
     }
 
     /// Shows an even epoch.
@@ -197,11 +203,12 @@ impl Doorbell {
     pub fn arm(&self) -> Bell<'_> {
         let value = self.word.load(Acquire);
         self.armed.store(1, Relaxed);
-        Bell(Seen {
+        let seen = Seen {
             word: &self.word,
             value,
             scope: Scope::Private,
-        })
+        };
+        Bell(seen, None)
     }
 
     /// Takes the announcement back; see [`WakeSource::disarm`].

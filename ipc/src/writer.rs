@@ -18,10 +18,7 @@ use crate::{
     slot::whole,
     wait::{self, Bell, Sleeper},
 };
-use std::{
-    marker::PhantomData,
-    sync::atomic::Ordering::{Relaxed, Release},
-};
+use std::{marker::PhantomData, sync::atomic::Ordering::Relaxed};
 
 /// Slots ahead whose lines are asked for while a message is written. Without it, streaming takes three
 /// times as long; 16 to 64 are alike, 128 is worse in a ring of 1,024.
@@ -75,9 +72,7 @@ impl<T: Message> Writer<T> {
         let next = counted + uncounted as u64;
         page.count.published.store(next, Relaxed);
         fail_point!("attach: producer recovered");
-        // Our goodbye is taken back; a consumer that reads 0 here knows the role to be held already.
-        page.wake.closed.store(0, Release);
-        fail_point!("attach: producer reopened");
+        page.life.begin();
         let sleeper = Sleeper::resume(&page.sleep);
         let writer = Self {
             next,
@@ -193,10 +188,15 @@ impl<T: Message> Writer<T> {
 
     /// Says that nothing more will come from this process.
     pub(crate) fn close(&mut self) {
-        let wake = &self.memory.producer().wake;
-        // Pairs with the Acquire load in Reader::closed: all our messages are visible with it.
-        wake.closed.store(1, Release);
-        wait::wake_shared(&wake.word);
+        let page = self.memory.producer();
+        page.life.end();
+        wait::wake_shared(&page.wake.word);
+    }
+
+    /// Says that this process lives; see [`crate::Producer::beat`].
+    #[inline]
+    pub(crate) fn beat(&self) {
+        self.memory.producer().life.beat();
     }
 
     /// Looks at the consumer's position, because the cached limit says full.

@@ -173,7 +173,7 @@ impl Duel {
 
     fn fight(&self, point: &str, rounds: u64) -> Result<Row> {
         // Both roles pass the points of attach and wake: they take turns as the victim.
-        let producers = ["push:", "attach: producer"]
+        let producers = ["push:", "attach: producer", "attach: incarnation"]
             .iter()
             .any(|start| point.starts_with(start));
         let consumers = ["pop:", "commit:", "attach: consumer"]
@@ -347,7 +347,7 @@ fn pop(ring: &Path, count: u64, log: &Path) -> Result<()> {
     let mut log = OpenOptions::new().append(true).create(true).open(log)?;
     let mut waiter = Waiter::new(Ladder::Sleep);
     while consumer.next_sequence() < count {
-        let Some(received) = consumer.pop() else {
+        let Ok(received) = consumer.pop() else {
             waiter.wait(&mut [&mut consumer]);
             continue;
         };

@@ -1,8 +1,8 @@
 //! Counters and words that no sound peer writes: refused or reported, never a crash, never believed.
 
 use ipc::{
-    BoardOptions, BoardReader, BoardWriter, Consumer, Kind, Observer, Producer, RingOptions,
-    create_board, create_ring,
+    BoardOptions, BoardReader, BoardWriter, Consumer, Kind, Observer, PopError, Producer,
+    RingOptions, WakeSource, create_board, create_ring,
 };
 use proptest::prelude::*;
 use std::{
@@ -89,7 +89,7 @@ fn an_impossible_count_is_refused_by_both_roles() {
             assert!(error.contains("are counted"), "{kind:?} {count}: {error}");
             ring.set(COMMITTED, count.wrapping_mul(2));
             let both = Consumer::<Echo>::attach(&ring.path).map(|mut consumer| consumer.pop());
-            assert!(matches!(both, Err(_) | Ok(None)), "{kind:?} {count}");
+            assert!(matches!(both, Err(_) | Ok(Err(_))), "{kind:?} {count}");
         }
     }
 }
@@ -100,12 +100,13 @@ fn an_overwritten_message_of_a_lossless_ring_is_damage_and_not_loss() {
     let mut consumer = Consumer::<Echo>::attach(&ring.path).unwrap();
     // Slot 0 claims to hold a later lap's message.
     ring.set(SLOTS, 2 * 8 + 2);
-    assert_eq!(consumer.pop(), None);
+    assert_eq!(consumer.pop(), Err(PopError::Damaged));
     assert!(consumer.is_damaged());
     assert!(
         !consumer.has_message(),
         "a loop must be able to sleep on it"
     );
+    assert!(!consumer.is_ready(), "its producer's end is no news either");
     assert_eq!(consumer.lost(), 0);
 }
 
@@ -114,7 +115,7 @@ fn a_latest_wins_reader_does_not_follow_an_impossible_word() {
     let ring = Ring::with_messages(Kind::LatestWins, 3);
     let mut consumer = Consumer::<Echo>::attach(&ring.path).unwrap();
     ring.set(SLOTS, u64::MAX);
-    assert_eq!(consumer.pop(), None);
+    assert_eq!(consumer.pop(), Err(PopError::Damaged));
     assert!(consumer.is_damaged());
 }
 
@@ -158,7 +159,7 @@ fn a_reader_that_dies_uncommitted_after_a_gap_loses_nothing_of_the_count() {
             written += 1;
         }
         let mut consumer = Consumer::<Echo>::attach(&ring.path).unwrap();
-        let popped: Vec<_> = std::iter::from_fn(|| consumer.pop()).collect();
+        let popped: Vec<_> = std::iter::from_fn(|| consumer.pop().ok()).collect();
         if round % 3 == 0 {
             // Dies here: its successor reads, and loses, the same again or more.
             continue;

@@ -128,7 +128,7 @@ fn child() {
         "consumer" => {
             let mut consumer = Consumer::<Number>::attach(path).unwrap();
             go_on();
-            consumer.pop();
+            let _ = consumer.pop();
             consumer.commit();
         }
         "observer" => {

@@ -14,7 +14,7 @@ use tests::scratch::{Scratch, await_some};
 
 /// A demo that sends many small orders, each on its way to the venue for a while: somebody who is
 /// killed at any moment is killed in the middle of something.
-fn busy() -> Scratch {
+pub(super) fn busy() -> Scratch {
     let mut scratch = Scratch::of("demo.toml");
     scratch.pipeline.limits.max_order_contracts = 10;
     scratch.pipeline.limits.repeat_ms = 300;
@@ -77,7 +77,7 @@ fn at_the_venue(scratch: &Scratch) -> Vec<OrderState> {
     })
 }
 
-fn left_by(scratch: &Scratch, process: &str) -> Value {
+pub(super) fn left_by(scratch: &Scratch, process: &str) -> Value {
     let path = scratch
         .pipeline
         .run_dir

@@ -222,7 +222,7 @@ pub fn work(rung: Rung, path: &Path) -> Result<Work, Failure> {
         for message in 0..count {
             let mut patience = Patience::default();
             let received = loop {
-                if let Some(received) = consumer.pop() {
+                if let Ok(received) = consumer.pop() {
                     break received;
                 }
                 match rung {

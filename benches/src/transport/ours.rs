@@ -40,7 +40,7 @@ impl<T: Payload> Sender<T> for Producer<T> {
 impl<T: Payload> Receiver<T> for Consumer<T> {
     #[inline(always)]
     fn receive(&mut self) -> Option<T> {
-        self.pop().map(|received| received.message)
+        self.pop().ok().map(|received| received.message)
     }
 
     #[inline(always)]
@@ -85,15 +85,15 @@ pub fn consume_batches<T: Payload>(
     let mut patience = Patience::default();
     while !meter.is_done() {
         let mut sum = 0_u64;
-        let count = ring.drain(most, |received| {
+        let drained = ring.drain(most, |received| {
             sum = sum.wrapping_add(received.message.sum());
         });
-        if count == 0 {
+        let Ok(count) = drained else {
             for _ in 0..PAUSES {
                 patience.spin()?;
             }
             continue;
-        }
+        };
         patience = Patience::default();
         Consumer::commit(ring);
         meter.take(count as u64, sum);

@@ -83,6 +83,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         while hall.in_flight.len() < WINDOW && hall.take(&mut desk, context)? {
             worked = true;
         }
+        hall.beat();
         if worked {
             idle.progress();
         } else if hall.in_flight.is_empty() && context.stopping() && hall.orders.drained() {
@@ -132,6 +133,12 @@ impl Hall {
             by_status: [0; 6],
             by_reason: [0; 8],
         })
+    }
+
+    /// Says to both readers that this process lives.
+    fn beat(&self) {
+        self.acks.beat();
+        self.fills.beat();
     }
 
     /// Takes one order, if there is one.

@@ -2,17 +2,24 @@
 //!
 //! On the ring of prices the latest wins over all markets, so what is lost may be the last word of a
 //! quiet one. The board has every market's last word: it is read at the start, and after a loss.
+//!
+//! Prices are good as long as somebody keeps them true. When the monitor is dead, gone or silent, the
+//! ring of prices says so, and none is traded on until the monitor, or its successor, is heard again.
 
 use super::pulse::Pulse;
 use crate::runtime::{Context, Failure, Output};
 use crate::stages::shard::{Counters, Shard, Signals, Stamp};
-use ipc::{BoardReader, Received};
+use ipc::{BoardReader, PopError, Received};
 use layouts::{GameState, PriceUpdate, Signal};
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Messages of one ring in one round, so that neither starves the other.
 const ROUND: usize = 64;
+/// From this silence of the monitor on its prices are not traded on. It beats at least every 50 ms, and
+/// tells by itself when the venue is silent; so it is stopped, or starved beyond all use.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// What the report and the heartbeat say.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
@@ -24,6 +31,8 @@ struct Figures {
     skipped_prices: u64,
     /// Times that the board was read, the start included.
     board_reads: u64,
+    /// Times that nobody kept the prices true any more.
+    price_losses: u64,
 }
 
 /// Runs the process.
@@ -33,13 +42,16 @@ struct Figures {
 /// When the rings are unusable, or a signal cannot be delivered.
 pub fn run(context: &Context) -> Result<Value, Failure> {
     let mut prices = context.input::<PriceUpdate>()?;
+    prices.stale_after(SILENCE);
     let mut games = context.input::<GameState>()?;
     let mut signals = context.output::<Signal>()?;
     let pipeline = &context.pipeline;
     let mut shard = Shard::new(context.index(), pipeline.model, pipeline.limits.repeat_ms);
     let board = context.board_reader::<PriceUpdate>()?;
-    let mut figures = Figures::default();
-    relearn(&mut shard, &board, &mut figures);
+    let (mut figures, mut kept) = (Figures::default(), prices.has_writer());
+    if kept {
+        relearn(&mut shard, &board, &mut figures);
+    }
     let mut pulse = Pulse::start(context)?;
     context.pin()?;
     context.ready()?;
@@ -55,7 +67,10 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
             send(found, &mut signals, &mut figures, context)?;
         }
         for _ in 0..ROUND {
-            let Some(received) = prices.pop() else { break };
+            let received = prices.pop();
+            let silence = received.is_none().then(|| prices.why_empty());
+            heed(silence, &mut kept, &mut shard, &board, &mut figures);
+            let Some(received) = received else { break };
             worked = true;
             if received.lost > 0 {
                 figures.skipped_prices += received.lost;
@@ -67,6 +82,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         }
         figures.stage = shard.counters();
         pulse.beat(figures);
+        signals.beat();
         if worked {
             games.commit();
             prices.commit();
@@ -75,6 +91,33 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
             return Ok(json!(figures));
         } else {
             idle.wait(&mut [&mut prices, &mut games]);
+        }
+    }
+}
+
+/// Heeds whether the ring has a message (`None`), and why not, where that changes whether somebody keeps
+/// the prices true.
+fn heed(
+    silence: Option<PopError>,
+    kept: &mut bool,
+    shard: &mut Shard,
+    board: &BoardReader<PriceUpdate>,
+    figures: &mut Figures,
+) {
+    let now_kept = silence.is_none_or(|reason| reason == PopError::Empty);
+    if std::mem::replace(kept, now_kept) == now_kept {
+        return;
+    }
+    match silence.filter(|_| !now_kept) {
+        Some(reason) => {
+            figures.price_losses += 1;
+            tracing::info!(%reason, "nobody keeps the prices true: none is traded on");
+            shard.distrust();
+        }
+        None => {
+            // Nothing of a dead monitor is there: its successor withdraws it before it shows itself.
+            tracing::info!("the prices are kept true again");
+            relearn(shard, board, figures);
         }
     }
 }
@@ -134,6 +177,13 @@ mod tests {
     use layouts::{MarketStatus, Phase, Sport};
 
     const GAME: u32 = 5;
+    const MODEL: Model = Model {
+        min_edge_e4: 100,
+        min_arbitrage_e4: 50,
+        weight_percent: 50,
+        max_state_age_ms: 5_000,
+        signal_ttl_ms: 250,
+    };
 
     fn cheap(market: u32, status: MarketStatus) -> PriceUpdate {
         PriceUpdate {
@@ -190,14 +240,7 @@ mod tests {
         .expect("a board");
         let mut writer = BoardWriter::<PriceUpdate>::attach(&path).expect("a writer");
         let board = BoardReader::open(&path).expect("a reader");
-        let model = Model {
-            min_edge_e4: 100,
-            min_arbitrage_e4: 50,
-            weight_percent: 50,
-            max_state_age_ms: 5_000,
-            signal_ttl_ms: 250,
-        };
-        let (mut shard, mut figures) = (Shard::new(0, model, 1), Figures::default());
+        let (mut shard, mut figures) = (Shard::new(0, MODEL, 1), Figures::default());
         assert!(!trades(&mut shard, 1), "no price");
         let mut write = |status| writer.write(3, &cheap(3, status)).expect("a row");
         write(MarketStatus::Active);
@@ -207,7 +250,7 @@ mod tests {
         relearn(&mut shard, &board, &mut figures);
         assert!(!trades(&mut shard, 3), "closed, as only the board says");
         // A market that has no row: nobody knows what was lost of it.
-        let mut unwritten = Shard::new(0, model, 1);
+        let mut unwritten = Shard::new(0, MODEL, 1);
         unwritten.learn(&cheap(2, MarketStatus::Active));
         let empty = directory.path().join("empty.board");
         ipc::create_board::<PriceUpdate>(
@@ -222,5 +265,46 @@ mod tests {
         assert!(trades(&mut unwritten, 4));
         relearn(&mut unwritten, &empty, &mut figures);
         assert!(!trades(&mut unwritten, 5));
+    }
+
+    /// The prices of a monitor that died were traded on until its successor had told each anew.
+    #[test]
+    fn nothing_is_traded_on_prices_that_nobody_keeps_true() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("prices.board");
+        ipc::create_board::<PriceUpdate>(
+            &path,
+            ipc::BoardOptions {
+                rows: 4,
+                ..ipc::BoardOptions::default()
+            },
+        )
+        .expect("a board");
+        let mut writer = BoardWriter::<PriceUpdate>::attach(&path).expect("a writer");
+        let board = BoardReader::open(&path).expect("a reader");
+        let (mut shard, mut figures, mut kept) =
+            (Shard::new(0, MODEL, 1), Figures::default(), true);
+        let mut sequence = 0;
+        let mut trades_after = |silence| {
+            sequence += 1;
+            heed(silence, &mut kept, &mut shard, &board, &mut figures);
+            (trades(&mut shard, sequence), figures.price_losses)
+        };
+        writer
+            .write(3, &cheap(3, MarketStatus::Active))
+            .expect("a row");
+        assert_eq!(trades_after(None), (false, 0), "no price yet");
+        let stale = PopError::Stale { age: SILENCE };
+        let mut losses = 0;
+        for end in [stale, PopError::PeerDead, PopError::Closed] {
+            losses += 1;
+            for _ in 0..2 {
+                assert_eq!(trades_after(Some(end)), (false, losses), "{end}: told once");
+            }
+            assert_eq!(trades_after(Some(PopError::Empty)), (true, losses), "heard");
+        }
+        assert_eq!(trades_after(Some(stale)), (false, losses + 1));
+        assert_eq!(trades_after(Some(PopError::PeerDead)), (false, losses + 1));
+        assert_eq!(trades_after(None), (true, losses + 1), "a message");
     }
 }

@@ -12,8 +12,8 @@ use crate::stages::books::{Books, Event, Wanted};
 use crate::venue::kalshi_frames::{Level, Outcome};
 use crate::venue::signing::Signer;
 use feed::{Feed, FeedCounters, Note};
-use layouts::PriceUpdate;
 use layouts::units::format_decimal;
+use layouts::{MarketStatus, PriceUpdate};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
@@ -53,6 +53,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
             unsent.add(desk.take(note, context)?);
         }
         unsent.send(&mut wanted);
+        desk.outputs.iter().for_each(Output::beat);
         if worked {
             idle.progress();
         } else if inbox.drained() {
@@ -103,10 +104,13 @@ struct Desk {
 
 impl Desk {
     fn attach(context: &Context) -> Result<Self, Failure> {
+        let mut board = context.board()?;
+        withdraw(&mut board, &context.board_reader()?);
         Ok(Self {
             books: Books::default(),
+            // After the board: who sees us come finds nothing of a predecessor there.
             outputs: context.outputs()?,
-            board: context.board()?,
+            board,
             routes: HashMap::new(),
             tickers: HashMap::new(),
             feed: FeedCounters::default(),
@@ -224,6 +228,24 @@ impl Desk {
     }
 }
 
+/// Nobody has kept true what a predecessor wrote, since its end: no price of it is good until the venue
+/// has told it again.
+fn withdraw(board: &mut ipc::BoardWriter<PriceUpdate>, rows: &ipc::BoardReader<PriceUpdate>) {
+    for market in 0..rows.info().capacity {
+        // A row that it was writing when it died shows nothing, and so is nobody's price.
+        if let Ok(Some(row)) = rows.read(market)
+            && row.value.status() == Some(MarketStatus::Active)
+        {
+            let withdrawn = PriceUpdate {
+                status: MarketStatus::Suspect as u8,
+                ..row.value
+            };
+            // The row is there: it has been read.
+            let _ = board.write(market, &withdrawn);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,6 +312,31 @@ mod tests {
         assert_eq!((desk.refused, desk.books.iter().count()), (2, 1));
     }
 
+    /// A shard that starts after a monitor's death would trade on what the dead one left on the board.
+    #[test]
+    fn a_successor_withdraws_what_its_predecessor_left_on_the_board() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let context = monitor(directory.path());
+        let rows = context.board_reader::<PriceUpdate>().expect("a board");
+        let status = |row| {
+            let row = rows.read(row).expect("a row").expect("was written");
+            row.value.status()
+        };
+        let mut board = context.board::<PriceUpdate>().expect("the writer");
+        for (market, status) in [(1, MarketStatus::Active), (2, MarketStatus::Closed)] {
+            let price = PriceUpdate {
+                status: status as u8,
+                market,
+                ..bytemuck::Zeroable::zeroed()
+            };
+            board.write(market, &price).expect("a row");
+        }
+        drop(board);
+        let _successor = Desk::attach(&context).expect("attaches");
+        assert_eq!(status(1), Some(MarketStatus::Suspect));
+        assert_eq!(status(2), Some(MarketStatus::Closed), "that is for good");
+    }
+
     /// A market that moves to another shard would have been unknown there until its price changed.
     #[test]
     fn a_market_that_moves_is_told_to_its_new_shard() {
@@ -309,12 +356,12 @@ mod tests {
         for event in [Event::Subscribed { sid: 1 }, book] {
             desk.apply(&event, 1, &context).expect("applies");
         }
-        assert!(moved.pop().is_none());
+        assert!(moved.pop().is_err());
         desk.take(market(1, 1), &context).expect("takes");
         let told = moved.pop().expect("a price").message;
         assert_eq!((told.market, told.bid_price_e4), (1, 4_000));
         desk.take(market(1, 1), &context).expect("takes");
-        assert!(moved.pop().is_none(), "once");
+        assert!(moved.pop().is_err(), "once");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::cold::announcer::{Announcer, heart};
 use crate::cold::discovery::{Discovery, Game};
 use crate::cold::redis::Cold;
 use crate::process::complaints::Complaints;
-use crate::runtime::{Context, Failure, handoff, io_thread};
+use crate::runtime::{Context, Failure, Output, handoff, io_thread};
 use crate::venue::VenueError;
 use crate::venue::backoff::Backoff;
 use crate::venue::espn::{Arrival, Scoreboard, parse_scoreboard};
@@ -80,6 +80,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let (mut idle, mut counters) = (context.idle(), Counters::default());
     let (mut published, mut unroutable) = (0_u64, 0_u64);
     while !context.stopping() {
+        outputs.iter().for_each(Output::beat);
         let Some(batch) = inbox.pop() else {
             if inbox.drained() {
                 return Err(Failure::other("the scoreboards' thread has ended"));

@@ -80,6 +80,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
             risk.on_game_over(game);
         }
         pulse.beat(figures(&risk, 0));
+        orders.beat();
         if worked {
             idle.progress();
             continue;

@@ -3,10 +3,10 @@
 use super::{Context, Failure};
 use crate::pipeline::Link;
 use ipc::{
-    Bell, Consumer, Ladder, Message, Peer, Producer, PushError, Received, Residency, Waiter,
-    WakeSource,
+    Bell, Consumer, Ladder, Message, Peer, PopError, Producer, PushError, Received, Residency,
+    Waiter, WakeSource,
 };
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 /// Rounds of waiting for room between two looks at whether the reader still lives; a round may sleep.
 const ROUNDS_BETWEEN_LOOKS: u32 = 32;
@@ -23,6 +23,7 @@ pub(super) fn report_memory(ring: &str, residency: &Residency) {
 pub struct Input<T: Message> {
     name: String,
     consumer: Consumer<T>,
+    why_empty: PopError,
     damage_said: bool,
 }
 
@@ -45,18 +46,41 @@ impl<T: Message> Input<T> {
         Ok(Self {
             name: link.name.clone(),
             consumer,
+            why_empty: PopError::Empty,
             damage_said: false,
         })
     }
 
-    /// The next message, if there is one.
+    /// The next message, if there is one; if not, [`Input::why_empty`] knows why.
     #[inline]
     pub fn pop(&mut self) -> Option<Received<T>> {
-        let received = self.consumer.pop();
-        if received.is_none() && self.consumer.is_damaged() {
-            self.say_damaged();
+        match self.consumer.pop() {
+            Ok(received) => Some(received),
+            Err(reason) => {
+                self.why_empty = reason;
+                if reason == PopError::Damaged {
+                    self.say_damaged();
+                }
+                None
+            }
         }
-        received
+    }
+
+    /// Why the last pop that found nothing found nothing.
+    #[must_use]
+    pub fn why_empty(&self) -> PopError {
+        self.why_empty
+    }
+
+    /// From which silence of the writer on the ring counts as stale; see [`Consumer::stale_after`].
+    pub fn stale_after(&mut self, bound: Duration) {
+        self.consumer.stale_after(Some(bound));
+    }
+
+    /// Whether the writer is there. A system call.
+    #[must_use]
+    pub fn has_writer(&self) -> bool {
+        self.consumer.producer() == Peer::Attached
     }
 
     /// Nothing more will come of this ring; what is in it is missing in the report as lost.
@@ -86,9 +110,7 @@ impl<T: Message> Input<T> {
     #[must_use]
     pub fn drained(&self) -> bool {
         // The second look is for what the writer published before it went.
-        !self.consumer.has_message()
-            && self.consumer.producer() != Peer::Attached
-            && !self.consumer.has_message()
+        !self.consumer.has_message() && !self.has_writer() && !self.consumer.has_message()
     }
 }
 
@@ -141,6 +163,13 @@ impl<T: Message> Output<T> {
     #[must_use]
     pub fn to_index(&self) -> u8 {
         self.to_index
+    }
+
+    /// Says that this process lives, to a reader that asks how long it was silent. Once a round of the
+    /// loop: whoever is stopped, or starved, or stuck, is silent.
+    #[inline]
+    pub fn beat(&self) {
+        self.producer.beat();
     }
 
     /// Publishes a message, waiting for room in a lossless ring.

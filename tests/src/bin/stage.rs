@@ -44,7 +44,7 @@ fn pop(ring: &Path, count: u64, log: &Path, commit_every: u64) -> Result<(), Box
     let mut log = OpenOptions::new().append(true).create(true).open(log)?;
     let mut waiter = Waiter::new(Ladder::Sleep);
     while consumer.next_sequence() < count {
-        let Some(received) = consumer.pop() else {
+        let Ok(received) = consumer.pop() else {
             waiter.wait(&mut [&mut consumer]);
             continue;
         };
@@ -69,9 +69,7 @@ fn spin(ring: &Path, count: u64) -> Result<(), Box<dyn Error>> {
     println!("begin");
     for number in 0..count {
         producer.push(&Count::new(number))?;
-        let received = consumer
-            .pop()
-            .ok_or("a message that was pushed is not there")?;
+        let received = consumer.pop()?;
         if received.message.number() != Some(number) {
             return Err("a message is torn".into());
         }
