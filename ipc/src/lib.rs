@@ -1,43 +1,6 @@
 //! Single-producer single-consumer rings and latest-value boards in shared memory.
-//!
-//! Two processes map one file. The producer writes fixed-layout messages into slots of whole cache
-//! lines; sequence number and payload share the line, so a message costs one cache-line transfer.
-//! Neither side allocates, locks or enters the kernel to send or receive, except to wake a peer
-//! that chose to sleep.
-//!
-//! ```
-//! ipc::message! {
-//!     /// One level of a book changed.
-//!     pub struct BookDelta v1 {
-//!         /// When it happened.
-//!         event_mono_ns: u64 = "ns, CLOCK_MONOTONIC",
-//!         /// Price of the level.
-//!         price_ticks: i64 = "ticks",
-//!     }
-//! }
-//! # fn main() -> Result<(), ipc::Error> {
-//! # let directory = tempfile::tempdir().unwrap();
-//! let path = directory.path().join("deltas.ring");
-//! ipc::create_ring::<BookDelta>(&path, ipc::RingOptions { capacity: 1024, ..Default::default() })?;
-//!
-//! let mut producer = ipc::Producer::<BookDelta>::attach(&path)?; // usually in one process
-//! let mut consumer = ipc::Consumer::<BookDelta>::attach(&path)?; // and in another
-//! producer.push(&BookDelta { event_mono_ns: ipc::clock::mono_ns(), price_ticks: 42 }).unwrap();
-//!
-//! let received = consumer.pop().unwrap();
-//! assert_eq!((received.sequence, received.message.price_ticks), (0, 42));
-//! consumer.commit(); // the work is done: a successor would continue behind it
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! Every attach obtains its memory at once: mapped, touched, locked where the limit allows, in huge
-//! pages where they are offered. [`Producer::residency`] and its like say what was obtained.
-//!
-//! A file that is unlinked under a live ring disturbs nobody who is in it. One that is truncated kills
-//! whoever touches a page that is gone, by SIGBUS, observers included: no look at its length would be in
-//! time. It is a death like any other: the role is free, the peer learns of it, attach refuses what is
-//! left, and [`remove_abandoned`] removes it.
+#![doc = include_str!("../README.md")]
+//! # The source
 //!
 //! | module | what |
 //! |---|---|
@@ -54,6 +17,7 @@
 //! | `watch` | the death of a producer, told by the kernel |
 //! | `wait`, `barrier`, `futex` | spin, yield, sleep; waking without a tax on the producer |
 //! | `histogram` | hop latency in the segment |
+//! | [`manual`] | how all of it works together, what it guarantees, where it ends |
 
 // The `message!` macro names the crate; its own unit tests use it too.
 #[cfg(test)]
@@ -70,6 +34,7 @@ mod fail;
 mod futex;
 mod header;
 mod histogram;
+pub mod manual;
 mod memory;
 mod message;
 #[cfg(all(test, loom))]
