@@ -145,6 +145,12 @@ impl Segment {
     }
 }
 
+impl Drop for Segment {
+    fn drop(&mut self) {
+        role::release(&self.file);
+    }
+}
+
 /// A consistent copy of the header page: the magic is loaded first.
 fn read_header(path: &Path, file: &File, length: u64) -> Result<Vec<u8>, Error> {
     if length < HEADER_BYTES as u64 {
