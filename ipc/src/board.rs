@@ -7,6 +7,7 @@
 use crate::{
     clock,
     error::Error,
+    fail::fail_point,
     header::Info,
     memory::{Memory, Slot},
     message::Message,
@@ -77,8 +78,11 @@ impl<T: Message> BoardWriter<T> {
     pub fn attach(path: &Path) -> Result<Self, Error> {
         let segment = Segment::open(path, Access::Write)?;
         segment.expect::<T>(true)?;
+        fail_point!("attach: opened");
         segment.take(Role::Producer)?;
+        fail_point!("attach: role taken");
         let rows = Rows::map(&segment, Access::Write)?;
+        fail_point!("attach: mapped");
         Ok(Self { rows, segment })
     }
 
@@ -96,6 +100,7 @@ impl<T: Message> BoardWriter<T> {
             .filter(|writes| *writes < MOST)
             .unwrap_or(0);
         row.write(writes, clock::mono_ns(), value);
+        fail_point!("board: written");
         add(&self.rows.memory.producer().count.published, 1);
         Ok(())
     }

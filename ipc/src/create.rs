@@ -105,6 +105,7 @@ pub fn remove_abandoned(path: &Path) -> Result<bool, Error> {
             for role in [Role::Producer, Role::Consumer] {
                 role::take(&file, role, path)?;
             }
+            fail_point!("remove: roles taken");
             if !is_at(&file, path) {
                 // Somebody else has removed it, and perhaps created the next one.
                 return Ok(false);
@@ -116,6 +117,7 @@ pub fn remove_abandoned(path: &Path) -> Result<bool, Error> {
         Err(error) => return Err(Error::io("open", path, error)),
     }
     unlink(path).map_err(|error| Error::io("remove", path, error))?;
+    fail_point!("remove: unlinked");
     Ok(true)
 }
 
@@ -195,6 +197,7 @@ fn build(info: &Info, mode: u32) -> Result<File, Error> {
             Relaxed,
         );
     }
+    fail_point!("create: header half written");
     // Pairs with the Acquire load in read_header: a visible magic means a complete header.
     words[0].store(MAGIC.to_le(), Release);
     drop(map);

@@ -97,6 +97,7 @@ fn sleep(sources: &mut [&mut dyn WakeSource]) {
     for source in sources.iter_mut() {
         waits.add(source.arm().0);
     }
+    fail_point!("sleep: announced");
     let reliable = barrier::before_looking_for_work() && sources.len() <= MOST_WORDS;
     let limit = if reliable {
         LONGEST_SLEEP
@@ -107,6 +108,7 @@ fn sleep(sources: &mut [&mut dyn WakeSource]) {
     if !sources.iter().any(|source| source.is_ready()) {
         waits.sleep(limit, UNSURE_SLEEP);
     }
+    fail_point!("sleep: over");
     for source in sources.iter_mut() {
         source.disarm();
     }
@@ -124,6 +126,7 @@ impl Sleeper {
         let epoch = line.epoch.load(Relaxed);
         let epoch = epoch.wrapping_add(epoch % 2);
         line.epoch.store(epoch, Relaxed);
+        fail_point!("attach: awake");
         Self { epoch }
     }
 
@@ -161,6 +164,7 @@ pub(crate) fn wake_shared(word: &AtomicU32) {
 /// As [`wake_shared`], counted.
 #[cold]
 pub(crate) fn wake_peer(line: &WakeLine) {
+    fail_point!("wake: needed");
     add(&line.wakes, 1);
     wake_shared(&line.word);
 }

@@ -150,6 +150,7 @@ impl<T: Message> Writer<T> {
         let wake = &self.memory.producer().wake;
         // Pairs with the Acquire load in Reader::closed: all our messages are visible with it.
         wake.closed.store(1, Release);
+        fail_point!("close: said");
         wait::wake_shared(&wake.word);
     }
 
