@@ -124,11 +124,7 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) fn new(shape: Shape) -> Result<Self> {
-        // Memory, where there is some: a disk would be measured otherwise.
-        let memory = Path::new("/dev/shm");
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("ipc-test-");
-        let directory = builder.tempdir_in(memory).or_else(|_| builder.tempdir())?;
+        let directory = scratch()?;
         let ring = directory.path().join("ring");
         let options = RingOptions {
             kind: shape.kind,
@@ -289,6 +285,15 @@ pub(crate) fn json_string(text: &str) -> String {
 pub(crate) struct Attaching {
     pub(crate) begun: u64,
     pub(crate) done: u64,
+}
+
+/// A directory in memory, where there is some: a disk is slow to allocate on.
+pub(crate) fn scratch() -> Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("ipc-test-");
+    Ok(builder
+        .tempdir_in("/dev/shm")
+        .or_else(|_| builder.tempdir())?)
 }
 
 /// Plays the role that this process was started for; `None` if for none.

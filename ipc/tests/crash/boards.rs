@@ -2,7 +2,7 @@
 
 use super::{
     MOST_PASSES, Result, Row, arm,
-    auditor::{Totals, life::stay_with},
+    auditor::{Totals, life::stay_with, scratch},
     distance, own,
 };
 use ipc::{BoardError, BoardReader, BoardWriter, Observer, create_board};
@@ -100,7 +100,7 @@ fn look(reader: &BoardReader<Value>, index: u32, last: (u64, u64)) -> Result<(u6
 }
 
 pub(crate) fn fight(point: &str, rounds: u64, stop: &AtomicBool) -> Result<Row> {
-    let directory = tempfile::tempdir()?;
+    let directory = scratch()?;
     let path = directory.path().join("board");
     create_board::<Value>(&path, ROWS, 0o600)?;
     let (reader, observer) = (BoardReader::open(&path)?, Observer::open(&path)?);

@@ -1,6 +1,10 @@
 //! Deaths while a segment is created or removed: its name is free, or leads to a whole segment.
 
-use super::{Result, Row, Subject, arm, auditor::life::stay_with, own};
+use super::{
+    Result, Row, Subject, arm,
+    auditor::{life::stay_with, scratch},
+    own,
+};
 use ipc::{BoardWriter, Error, Producer, RingOptions};
 use nix::sys::signal::Signal;
 use std::{
@@ -42,7 +46,7 @@ pub(crate) fn play() -> Option<Result<()>> {
 }
 
 pub(crate) fn fight(point: &str, subject: Subject, rounds: u64, stop: &AtomicBool) -> Result<Row> {
-    let directory = tempfile::tempdir()?;
+    let directory = scratch()?;
     let path = directory.path().join("segment");
     let mut row = Row::default();
     for round in (0..rounds).take_while(|_| !stop.load(Relaxed)) {
