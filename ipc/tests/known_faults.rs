@@ -78,7 +78,10 @@ fn stream(kind: Kind) -> Stream {
 }
 
 fn start(stream: &Stream, part: Part) -> Life {
-    let manner = Manner::default();
+    let manner = Manner {
+        seconds: 0,
+        ..Manner::default()
+    };
     Life::start(stream.cast(program().unwrap(), part, manner)).unwrap()
 }
 
