@@ -372,8 +372,21 @@ fn a_scheduling_hiccup_was_judged_as_death() {
 /// `scripts/test crash`.
 #[test]
 fn a_crash_during_creation_made_every_later_start_fail() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = auditor::scratch().unwrap();
     let ring = directory.path().join("quotes.ring");
+    let mut other = Other::start(&[], &["create", ring.to_str().unwrap()]);
+    assert_eq!(other.says(), "at it");
+    let mut whole = 0;
+    await_true("a name to lead to a segment", || {
+        match Observer::open(&ring) {
+            Ok(_) => whole += 1,
+            Err(Error::NotFound { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+        whole == 100
+    });
+    other.kill();
+    remove_abandoned(&ring).unwrap();
     for round in 0..60_u32 {
         let mut other = Other::start(&[], &["create", ring.to_str().unwrap()]);
         assert_eq!(other.says(), "at it");

@@ -66,7 +66,7 @@ impl Other {
 
 impl Drop for Other {
     fn drop(&mut self) {
-        drop(self.child.stdin.take());
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
