@@ -7,6 +7,7 @@
 use crate::{
     clock,
     error::Error,
+    fail::fail_point,
     header::Info,
     memory::{Memory, Slot},
     message::Message,
@@ -78,8 +79,11 @@ impl<T: Message> BoardWriter<T> {
     pub fn attach(path: &Path) -> Result<Self, Error> {
         let mut segment = Segment::open(path, Access::Write)?;
         segment.expect::<T>(true)?;
+        fail_point!("attach: opened");
         segment.take(Role::Producer)?;
+        fail_point!("attach: role taken");
         let rows = Rows::map(&mut segment, View::Producer)?;
+        fail_point!("attach: mapped");
         Ok(Self { rows, segment })
     }
 
@@ -97,6 +101,7 @@ impl<T: Message> BoardWriter<T> {
             .filter(|writes| *writes < MOST)
             .unwrap_or(0);
         row.write(writes, clock::mono_ns(), value);
+        fail_point!("board: written");
         add(&self.rows.memory.producer().count.published, 1);
         Ok(())
     }

@@ -138,6 +138,7 @@ pub fn remove_abandoned(path: &Path) -> Result<bool, Error> {
             for role in [Role::Producer, Role::Consumer] {
                 role::take(&file, role, path)?;
             }
+            fail_point!("remove: roles taken");
             if !is_at(&file, path) {
                 // Somebody else has removed it, and perhaps created the next one.
                 return Ok(false);
@@ -152,7 +153,10 @@ pub fn remove_abandoned(path: &Path) -> Result<bool, Error> {
         Err(error) => return Err(Error::io("open", path, error)),
     };
     match removed {
-        Ok(()) => Ok(true),
+        Ok(()) => {
+            fail_point!("remove: unlinked");
+            Ok(true)
+        }
         Err(Errno::EACCES | Errno::EPERM) => Err(denied(path, "remove")),
         Err(error) => Err(Error::io("remove", path, error)),
     }
@@ -279,6 +283,7 @@ fn build(info: &Info, options: RingOptions) -> Result<File, Error> {
             Relaxed,
         );
     }
+    fail_point!("create: header half written");
     // Pairs with the Acquire load in read_header: a visible magic means a complete header.
     words[0].store(MAGIC.to_le(), Release);
     drop(map);

@@ -18,7 +18,7 @@ pub enum Error {
         source: io::Error,
     },
     /// No such segment.
-    #[error("segment {} does not exist\n  fix: start the pipeline's launcher first, or check the ring directory", path.display())]
+    #[error("segment {} does not exist\n  fix: start the pipeline's launcher first, or check the ring directory; containers must share it by a bind mount", path.display())]
     NotFound {
         /// The file looked for.
         path: PathBuf,

@@ -20,9 +20,10 @@ pub(crate) use fail_point;
 
 /// Every point, in the order in which a ring lives; the crash test walks them.
 #[cfg(feature = "fail-points")]
-pub const FAIL_POINTS: [&str; 19] = [
+pub const FAIL_POINTS: [&str; 30] = [
     "create: unnamed",
     "create: allocated",
+    "create: header half written",
     "create: header written",
     "create: published",
     "attach: opened",
@@ -30,16 +31,26 @@ pub const FAIL_POINTS: [&str; 19] = [
     "attach: mapped",
     "attach: producer recovered",
     "attach: incarnation stored",
+    "attach: awake",
     "attach: consumer resumed",
     "push: marked",
     "push: half copied",
     "push: copied",
     "push: published",
     "push: counted",
+    "board: written",
+    "pop: skipped",
     "pop: read",
+    "commit: begun",
     "commit: loss stored",
     "commit: committed",
+    "sleep: announced",
+    "sleep: over",
+    "wake: needed",
     "wake: word changed",
+    "close: said",
+    "remove: roles taken",
+    "remove: unlinked",
 ];
 
 #[cfg(feature = "fail-points")]
@@ -55,7 +66,7 @@ pub(crate) fn pass(name: &str) {
         let (name, count) = text.split_once('=')?;
         Some((name.to_owned(), count.parse().ok()?))
     });
-    debug_assert!(FAIL_POINTS.contains(&name), "`{name}` is not listed");
+    assert!(FAIL_POINTS.contains(&name), "`{name}` is not listed");
     if let Some((point, count)) = armed
         && point == name
         && PASSED.fetch_add(1, Relaxed) + 1 == *count

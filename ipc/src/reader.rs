@@ -183,6 +183,7 @@ impl<T: Message> Reader<T> {
             position,
             lost: self.lost,
         };
+        fail_point!("commit: begun");
         self.memory.consumer().cursor.commit(self.committed, to);
         self.committed = to;
         fail_point!("commit: committed");
@@ -253,6 +254,7 @@ impl<T: Message> Reader<T> {
         self.lost += target - self.next;
         self.next = target;
         self.gap_end = target;
+        fail_point!("pop: skipped");
     }
 
     #[inline(always)]

@@ -52,6 +52,23 @@ pub(crate) fn take(file: &File, role: Role, path: &Path) -> Result<(), Error> {
     }
 }
 
+/// Gives back whatever `file` holds. Closing it would not do: a child that this process is starting has a
+/// copy of every descriptor until it runs its program, and with it the lock.
+pub(crate) fn release(file: &File) {
+    for role in [Role::Producer, Role::Consumer] {
+        let mut region = region(role);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the constant is below 4; the C type is short"
+        )]
+        {
+            region.l_type = libc::F_UNLCK as i16;
+        }
+        // Whatever the answer: the kernel does it at the last close.
+        let _ = fcntl(file, FcntlArg::F_OFD_SETLK(&region));
+    }
+}
+
 /// Whether another open file description holds the role. A read-only `file` suffices to ask. Where
 /// the kernel does not answer, yes: nothing may be taken from somebody who may be there.
 pub(crate) fn is_held(file: &File, role: Role) -> bool {

@@ -214,6 +214,12 @@ impl Segment {
     }
 }
 
+impl Drop for Segment {
+    fn drop(&mut self) {
+        role::release(&self.file);
+    }
+}
+
 /// Says who we are and whose the file is.
 fn whose(status: &FileStat) -> String {
     format!(

@@ -102,6 +102,7 @@ fn sleep(sources: &mut [&mut dyn WakeSource]) {
         waits.add(word);
         second.into_iter().for_each(|word| waits.add(word));
     }
+    fail_point!("sleep: announced");
     let reliable = barrier::before_looking_for_work() && sources.len() <= MOST_SOURCES;
     let limit = if reliable {
         LONGEST_SLEEP
@@ -112,6 +113,7 @@ fn sleep(sources: &mut [&mut dyn WakeSource]) {
     if !sources.iter().any(|source| source.is_ready()) {
         waits.sleep(limit, UNSURE_SLEEP);
     }
+    fail_point!("sleep: over");
     for source in sources.iter_mut() {
         source.disarm();
     }
@@ -129,6 +131,7 @@ impl Sleeper {
         let epoch = line.epoch.load(Relaxed);
         let epoch = epoch.wrapping_add(epoch % 2);
         line.epoch.store(epoch, Relaxed);
+        fail_point!("attach: awake");
         Self { epoch }
     }
 
@@ -168,6 +171,7 @@ pub(crate) fn wake_shared(word: &AtomicU32) {
 #[cold]
 pub(crate) fn wake_if_asleep(epoch: u32, line: &WakeLine) {
     if epoch % 2 == 1 {
+        fail_point!("wake: needed");
         add(&line.wakes, 1);
         wake_shared(&line.word);
     }

@@ -190,6 +190,7 @@ impl<T: Message> Writer<T> {
     pub(crate) fn close(&mut self) {
         let page = self.memory.producer();
         page.life.end();
+        fail_point!("close: said");
         wait::wake_shared(&page.wake.word);
     }
 

@@ -1,59 +1,103 @@
-//! Kills a role of a ring at every named step, again and again, and audits the stream.
+//! Kills a role of a ring, or the writer of a board, at every named step, again and again, and audits
+//! what is left.
 //!
-//! `scripts/test crash [--full]`. For each fail point, each kind of ring: the role that passes the
-//! point is started and dies there at its n-th pass, over and over, while the other role runs; in every
-//! second round it comes back to a peer that has lived on, in the others the peer is killed too. At the end both finish, and the stream is audited:
-//!
-//! - lossless: nothing lost, nothing torn, nothing twice beyond the uncommitted tail;
-//! - latest-wins: nothing torn, every gap told, read + lost = written;
-//! - creation: the name is free, or leads to a whole ring.
+//! `scripts/test crash [--full]`. A round at a fail point: one role runs; the other one is killed in the
+//! middle of its work, so that there is something to take over, then once more at the point, at its n-th
+//! pass; the peer lives on or is started again as well; a successor proves that the ring goes on, and is
+//! killed too. Rounds take turns between the roles that pass the point, both fates of the peer, and
+//! several distances. What each life must find is said in `auditor`.
 
-use ipc::{
-    Consumer, FAIL_POINTS, Kind, Ladder, Observer, Producer, PushError, RingOptions, Waiter,
-    create_ring,
+#[allow(dead_code, reason = "the storm uses the rest of it")]
+mod auditor;
+#[path = "crash/boards.rs"]
+mod boards;
+#[path = "crash/names.rs"]
+mod names;
+
+use auditor::{
+    Manner, Part, Result, Shape, Stream, Totals,
+    life::{Life, own},
 };
+use clap::Parser;
+use ipc::{FAIL_POINTS, Kind};
+use nix::sys::signal::Signal;
 use std::{
-    error::Error,
-    fs::{self, OpenOptions},
-    io::Write,
+    fmt::Write as _,
+    fs,
     os::unix::process::ExitStatusExt,
-    path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    path::PathBuf,
+    process::{Command, ExitCode},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
 };
 
-ipc::message! {
-    /// A message whose words all tell its own sequence number.
-    pub struct Count v1 {
-        /// The number.
-        words: [u64; 6] = "count",
+/// Passes of a point in the middle of the work before it strikes, at most: far more than a producer
+/// publishes between two stores of its count.
+const MOST_PASSES: u64 = 197;
+/// As many where each needs a peer that has fallen asleep.
+const MOST_SLEEPS: u64 = 5;
+/// Long enough for a waiting peer to fall asleep.
+const REST: Duration = Duration::from_micros(150);
+
+/// Kills either role of a ring, or the writer of a board, at every named step, and audits the stream.
+#[derive(Parser)]
+struct Arguments {
+    /// 1,000 rounds for each fail point and kind instead of 20.
+    #[arg(long)]
+    full: bool,
+    /// So many rounds.
+    #[arg(long, conflicts_with = "full")]
+    rounds: Option<u64>,
+    /// Only the points whose name contains this.
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Writes the result there as well.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// What dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Ring(Kind),
+    Board,
+}
+
+impl Subject {
+    const ALL: [Self; 3] = [
+        Self::Ring(Kind::Lossless),
+        Self::Ring(Kind::LatestWins),
+        Self::Board,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ring(Kind::Lossless) => "lossless",
+            Self::Ring(_) => "latest-wins",
+            Self::Board => "board",
+        }
     }
 }
 
-/// Messages between two commits of the consumer.
-const COMMIT_EVERY: u64 = 7;
-/// Passes of a fail point before it strikes, at most.
-const MOST_PASSES: u64 = 40;
-/// Messages for each round, so that a stream never ends before its rounds do.
-const PER_ROUND: u64 = 2 * MOST_PASSES;
-/// Stands in the log for a message that is not the one that its sequence says.
-const TORN: u64 = u64::MAX;
-
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+/// What came of the rounds at one point.
+#[derive(Debug, Default, Clone, Copy)]
+struct Row {
+    /// Deaths at the point, as producer and as consumer.
+    killed: [u64; 2],
+    totals: Totals,
+}
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let result = match words[..] {
-        ["create", ring, kind] => create(Path::new(ring), kind),
-        ["push", ring, count] => push(Path::new(ring), count.parse().unwrap_or(0)),
-        ["pop", ring, count, log] => {
-            pop(Path::new(ring), count.parse().unwrap_or(0), Path::new(log))
-        }
-        [] => walk(20),
-        ["--full"] => walk(1000),
-        ["--rounds", rounds] => walk(rounds.parse().unwrap_or(20)),
-        _ => Err("usage: crash [--full | --rounds N]".into()),
-    };
+    if let Some(result) = auditor::play().or_else(boards::play).or_else(names::play) {
+        return ended(result);
+    }
+    ended(walk(&Arguments::parse()))
+}
+
+fn ended(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -63,306 +107,221 @@ fn main() -> ExitCode {
     }
 }
 
-fn walk(rounds: u64) -> Result<()> {
+fn walk(arguments: &Arguments) -> Result<()> {
+    let rounds = arguments
+        .rounds
+        .unwrap_or(if arguments.full { 1000 } else { 20 });
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    let begun = Instant::now();
     println!(
-        "{:<28} {:<12} {:>7} {:>7} {:>7}  VIOLATIONS",
-        "FAIL POINT", "RING", "ROUNDS", "KILLED", "AGAIN"
+        "{:<27} {:<11} {:>6} {:>9} {:>9} {:>12} {:>8} {:>12}  VIOLATIONS",
+        "FAIL POINT", "OF", "ROUNDS", "PRODUCERS", "CONSUMERS", "MESSAGES", "AGAIN", "LOST"
     );
-    let mut violations = 0;
-    for point in FAIL_POINTS {
-        for kind in [Kind::Lossless, Kind::LatestWins] {
-            let row = match point.split(':').next() {
-                Some("create") => creation(point, kind, rounds),
-                _ => Duel::new(kind, rounds)?.fight(point, rounds),
+    let (mut violations, mut rows) = (0, Vec::new());
+    let points = FAIL_POINTS
+        .iter()
+        .filter(|point| point.contains(arguments.only.as_str()));
+    for point in points {
+        let mut met = false;
+        for subject in Subject::ALL {
+            let row = match fight(point, subject, rounds, &stop) {
+                Some(row) => row,
+                None => continue,
             };
-            let name = if kind == Kind::Lossless {
-                "lossless"
-            } else {
-                "latest-wins"
-            };
-            match row {
-                Ok(Row { killed: 0, .. }) if applies(point, kind) => {
-                    violations += 1;
-                    println!(
-                        "{point:<28} {name:<12} {rounds:>7} {:>7} {:>7}  the point was never passed",
-                        0, 0
-                    );
-                }
-                Ok(Row { killed, again }) => {
-                    println!("{point:<28} {name:<12} {rounds:>7} {killed:>7} {again:>7}  -")
-                }
-                Err(error) => {
-                    violations += 1;
-                    println!(
-                        "{point:<28} {name:<12} {rounds:>7} {:>7} {:>7}  {error}",
-                        "", ""
-                    );
-                }
+            if stop.load(Relaxed) {
+                return Err("stopped before the end; nothing is left behind".into());
             }
+            met = true;
+            violations += u64::from(row.is_err());
+            rows.push(report(point, subject, rounds, &row));
+        }
+        if !met {
+            return Err(format!("no round is planned for `{point}`").into());
         }
     }
-    if violations == 0 {
-        Ok(())
-    } else {
-        Err(format!("{violations} violations").into())
+    let seconds = begun.elapsed().as_secs_f64();
+    println!("{violations} violations in {seconds:.1} s");
+    if let Some(path) = &arguments.json {
+        let text = format!(
+            "{{\"rounds\": {rounds}, \"seconds\": {seconds:.1}, \"violations\": {violations}, \"points\": [\n  {}\n]}}\n",
+            rows.join(",\n  ")
+        );
+        fs::write(path, text)?;
+    }
+    match violations {
+        0 => Ok(()),
+        _ => Err(format!("{violations} violations").into()),
     }
 }
 
-/// Whether a ring of this kind can pass the point at all: a lossless one has no loss to store.
-fn applies(point: &str, kind: Kind) -> bool {
-    point != "commit: loss stored" || kind == Kind::LatestWins
-}
-
-struct Row {
-    /// Deaths at the point.
-    killed: u64,
-    /// Messages that came again after a death.
-    again: u64,
-}
-
-fn creation(point: &str, kind: Kind, rounds: u64) -> Result<Row> {
-    let directory = tempfile::tempdir()?;
-    let path = directory.path().join("count.ring");
-    let mut killed = 0;
-    for _ in 0..rounds {
-        let status = armed(point, 1)
-            .arg("create")
-            .arg(&path)
-            .arg(kind_name(kind))
-            .status()?;
-        killed += u64::from(status.signal() == Some(9));
-        let left: Vec<PathBuf> = fs::read_dir(directory.path())?
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<std::io::Result<_>>()?;
-        match left.as_slice() {
-            [] => {}
-            [whole] if *whole == path => {
-                Producer::<Count>::attach(&path)?.push(&Count { words: [0; 6] })?;
-                ipc::remove_abandoned(&path)?;
-            }
-            other => return Err(format!("left behind: {other:?}").into()),
-        }
-    }
-    Ok(Row { killed, again: 0 })
-}
-
-/// Two roles on one ring.
-struct Duel {
-    _directory: tempfile::TempDir,
-    kind: Kind,
-    ring: PathBuf,
-    log: PathBuf,
-    observer: Observer,
-    count: u64,
-}
-
-impl Duel {
-    fn new(kind: Kind, rounds: u64) -> Result<Self> {
-        let directory = tempfile::tempdir()?;
-        let ring = directory.path().join("count.ring");
-        create(&ring, kind_name(kind))?;
-        Ok(Self {
-            kind,
-            observer: Observer::open(&ring)?,
-            log: directory.path().join("log"),
-            ring,
-            _directory: directory,
-            count: rounds * PER_ROUND,
-        })
-    }
-
-    fn fight(&self, point: &str, rounds: u64) -> Result<Row> {
-        // Both roles pass the points of attach and wake: they take turns as the victim.
-        let producers = ["push:", "attach: producer", "attach: incarnation"]
-            .iter()
-            .any(|start| point.starts_with(start));
-        let consumers = ["pop:", "commit:", "attach: consumer"]
-            .iter()
-            .any(|start| point.starts_with(start));
-        let mut killed = 0;
-        for round in 0..rounds {
-            let victim_pushes = if producers || consumers {
-                producers
-            } else {
-                round % 2 == 0
-            };
-            let passes = 1 + (round * 13) % self.most_passes(point);
-            let limit = (round + 1) * PER_ROUND;
-            let own = std::env::current_exe()?;
-            let mut peer = self
-                .role(Command::new(own), !victim_pushes, limit)
-                .spawn()?;
-            // In every second round the victim comes back to a peer that has lived on.
-            for _ in 0..=(round % 2) {
-                let status = self
-                    .role(armed(point, passes), victim_pushes, limit)
-                    .status()?;
-                killed += u64::from(status.signal() == Some(9));
-            }
-            // It may have finished its part of the round.
-            let _ = peer.kill();
-            peer.wait()?;
-        }
-        self.finish()?;
-        let again = self.audit()?;
-        Ok(Row { killed, again })
-    }
-
-    /// How often a role surely passes a point in its part of a round.
-    fn most_passes(&self, point: &str) -> u64 {
-        let reads = if self.kind == Kind::Lossless {
-            MOST_PASSES
-        } else {
-            4
-        };
-        match point.split(':').next() {
-            Some("push") => MOST_PASSES,
-            Some("pop") => reads,
-            Some("commit") => reads.div_ceil(COMMIT_EVERY),
-            // Attach is passed once, and wakes its peer once.
-            _ => 1,
-        }
-    }
-
-    /// Lets both roles finish the stream undisturbed.
-    fn finish(&self) -> Result<()> {
-        let program = || Command::new(std::env::current_exe().unwrap_or_default());
-        let mut producer = self.role(program(), true, self.count).spawn()?;
-        let mut consumer = self.role(program(), false, self.count).spawn()?;
-        for child in [&mut producer, &mut consumer] {
-            let status = child.wait()?;
-            if !status.success() {
-                return Err(format!("the last incarnation ended with {status}").into());
-            }
-        }
-        Ok(())
-    }
-
-    fn role(&self, mut program: Command, pushes: bool, count: u64) -> Command {
-        program
-            .arg(if pushes { "push" } else { "pop" })
-            .arg(&self.ring)
-            .arg(count.to_string())
-            .stdin(Stdio::null());
-        if !pushes {
-            program.arg(&self.log);
-        }
-        program
-    }
-
-    fn audit(&self) -> Result<u64> {
-        let bytes = fs::read(&self.log)?;
-        let number = |chunk: &[u8]| u64::from_ne_bytes(std::array::from_fn(|index| chunk[index]));
-        let records: Vec<(u64, u64)> = bytes
-            .chunks_exact(16)
-            .map(|record| (number(&record[..8]), number(&record[8..])))
-            .collect();
-        let again = audit(&records, self.kind, self.count)?;
-        let statistics = self.observer.statistics();
-        if statistics.consumed + statistics.lost != self.count || statistics.published != self.count
-        {
-            return Err(format!("the ring counts {statistics:?} of {} written", self.count).into());
-        }
-        Ok(again)
-    }
-}
-
-/// Walks the consumer's log of (sequence, lost before it). Returns how many came again.
-fn audit(records: &[(u64, u64)], kind: Kind, count: u64) -> Result<u64> {
-    let (mut next, mut again) = (0_u64, 0);
-    for (sequence, lost) in records {
-        if *sequence == TORN {
-            return Err(format!("torn at {next}").into());
-        }
-        let gap_told = *sequence == next + lost;
-        let repeats = *sequence < next + lost
-            && (kind == Kind::LatestWins || next - sequence <= COMMIT_EVERY);
-        if kind == Kind::Lossless && *lost > 0 {
-            return Err(format!("{lost} lost before {sequence}").into());
-        }
-        // A successor of a reader that had skipped may skip from its predecessor's commit: then the
-        // gap that it tells begins there, below what has been read already.
-        if !gap_told && !repeats {
-            return Err(format!("{sequence} (with {lost} lost) came where {next} was due").into());
-        }
-        again += u64::from(!gap_told) * (next.saturating_sub(*sequence));
-        next = sequence + 1;
-    }
-    if next == count {
-        Ok(again)
-    } else {
-        Err(format!("{next} of {count} came").into())
-    }
-}
-
-/// This program, to die at the `passes`-th pass of a point.
-fn armed(point: &str, passes: u64) -> Command {
-    let mut program = Command::new(std::env::current_exe().unwrap_or_default());
-    program.env("IPC_FAIL_POINT", format!("{point}={passes}"));
-    program
-}
-
-fn kind_name(kind: Kind) -> &'static str {
-    if kind == Kind::Lossless {
-        "lossless"
-    } else {
-        "latest-wins"
-    }
-}
-
-fn create(ring: &Path, kind: &str) -> Result<()> {
-    let kind = if kind == "lossless" {
-        Kind::Lossless
-    } else {
-        Kind::LatestWins
+/// Prints a row, and returns it as JSON.
+fn report(point: &str, subject: Subject, rounds: u64, result: &Result<Row>) -> String {
+    let name = subject.name();
+    let row = result.as_ref().copied().unwrap_or_default();
+    let violation = result.as_ref().err().map(ToString::to_string);
+    let Row {
+        killed: [producers, consumers],
+        totals,
+    } = row;
+    println!(
+        "{point:<27} {name:<11} {rounds:>6} {producers:>9} {consumers:>9} {:>12} {:>8} {:>12}  {}",
+        totals.written,
+        totals.again,
+        totals.lost,
+        violation.as_deref().unwrap_or("-")
+    );
+    let mut text = format!(
+        "{{\"point\": \"{point}\", \"of\": \"{name}\", \"producers_killed\": {producers}, \"consumers_killed\": {consumers}, \"written\": {}, \"read\": {}, \"lost\": {}, \"again\": {}, \"violation\": ",
+        totals.written, totals.read, totals.lost, totals.again
+    );
+    // Writing to a String cannot fail.
+    let _ = match violation {
+        Some(violation) => write!(text, "{}}}", auditor::json_string(&violation)),
+        None => write!(text, "null}}"),
     };
-    create_ring::<Count>(
-        ring,
-        RingOptions {
+    text
+}
+
+/// All rounds at a point; `None` where it is never passed.
+fn fight(point: &str, subject: Subject, rounds: u64, stop: &AtomicBool) -> Option<Result<Row>> {
+    if names::passed(point) {
+        return Some(names::fight(point, subject, rounds, stop));
+    }
+    match subject {
+        Subject::Board => boards::passed(point).then(|| boards::fight(point, rounds, stop)),
+        Subject::Ring(kind) => {
+            let victims = victims(point, kind);
+            (!victims.is_empty()).then(|| duels(point, kind, victims, rounds, stop))
+        }
+    }
+}
+
+/// The roles that pass a point of a ring of this kind.
+fn victims(point: &str, kind: Kind) -> &'static [Part] {
+    let gated = kind == Kind::Lossless;
+    match point {
+        "attach: opened" | "attach: role taken" | "attach: mapped" | "attach: awake" => &Part::BOTH,
+        "attach: producer recovered" | "attach: incarnation stored" => &[Part::Producer],
+        "attach: consumer resumed" => &[Part::Consumer],
+        "wake: word changed" => &Part::BOTH,
+        // Only a lossless ring's producer sleeps, and only it is woken.
+        "sleep: announced" | "sleep: over" if gated => &Part::BOTH,
+        "sleep: announced" | "sleep: over" => &[Part::Consumer],
+        "wake: needed" if gated => &Part::BOTH,
+        "wake: needed" | "close: said" => &[Part::Producer],
+        // Only a latest-wins ring has gaps.
+        "pop: skipped" | "commit: loss stored" if gated => &[],
+        _ if point.starts_with("push:") => &[Part::Producer],
+        _ if point.starts_with("pop:") || point.starts_with("commit:") => &[Part::Consumer],
+        _ => &[],
+    }
+}
+
+/// Half of the rounds on a shallow ring of stamped lines, half on a deeper one of longer messages.
+fn duels(point: &str, kind: Kind, victims: &[Part], rounds: u64, stop: &AtomicBool) -> Result<Row> {
+    let shapes = [(16, 1, 7, false), (256, 0, 50, true)];
+    let mut row = Row::default();
+    for (half, (capacity, stamp_every, commit_every, wide)) in shapes.into_iter().enumerate() {
+        let shape = Shape {
             kind,
-            capacity: 16,
-            ..RingOptions::default()
-        },
-    )?;
-    Ok(())
-}
-
-fn push(ring: &Path, count: u64) -> Result<()> {
-    let mut producer = Producer::<Count>::attach(ring)?;
-    let mut waiter = Waiter::new(Ladder::Sleep);
-    while producer.published() < count {
-        match producer.push(&Count {
-            words: [producer.published(); 6],
-        }) {
-            Ok(_) => waiter.progress(),
-            Err(PushError::Full) => waiter.wait_for_room(&mut producer),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
-}
-
-fn pop(ring: &Path, count: u64, log: &Path) -> Result<()> {
-    let mut consumer = Consumer::<Count>::attach(ring)?;
-    let mut log = OpenOptions::new().append(true).create(true).open(log)?;
-    let mut waiter = Waiter::new(Ladder::Sleep);
-    while consumer.next_sequence() < count {
-        let Ok(received) = consumer.pop() else {
-            waiter.wait(&mut [&mut consumer]);
-            continue;
+            capacity,
+            stamp_every,
+            commit_every,
+            wide,
         };
-        waiter.progress();
-        let whole = received
-            .message
-            .words
-            .iter()
-            .all(|word| *word == received.sequence);
-        let number = if whole { received.sequence } else { TORN };
-        log.write_all(&[number.to_ne_bytes(), received.lost.to_ne_bytes()].concat())?;
-        if received.sequence % COMMIT_EVERY == 0 {
-            consumer.commit();
+        let stream = Stream::new(shape)?;
+        let rounds = (rounds + half as u64) / 2;
+        for round in (0..rounds).take_while(|_| !stop.load(Relaxed)) {
+            let victim = victims[usize::from(round % 2 == 1) % victims.len()];
+            duel(&stream, point, victim, round)
+                .and_then(|()| stream.verdict())
+                .map_err(|error| format!("round {round}, {victim:?}: {error}"))?;
+            row.killed[usize::from(victim == Part::Consumer)] += 1;
         }
+        let totals = stream.finish(own)?;
+        row.totals.written += totals.written;
+        row.totals.read += totals.read;
+        row.totals.lost += totals.lost;
+        row.totals.again += totals.again;
     }
-    consumer.commit();
-    Ok(())
+    if kind == Kind::LatestWins && row.totals.lost == 0 && !stop.load(Relaxed) {
+        return Err("nothing was lost: the equality of read + lost = written says nothing".into());
+    }
+    Ok(row)
+}
+
+fn duel(stream: &Stream, point: &str, victim: Part, round: u64) -> Result<()> {
+    let work = match victim {
+        Part::Producer => "push: published",
+        Part::Consumer => "pop: read",
+    };
+    let asleep = point.starts_with("sleep:");
+    // At attach everybody wakes its peer; later, the consumer of a latest-wins ring nobody.
+    let later = victim == Part::Producer || stream.shape.kind == Kind::Lossless;
+    let wakes =
+        point == "wake: needed" || (point == "wake: word changed" && later && round % 8 >= 4);
+    // Who reads slowly is overrun.
+    let slow = ["pop: skipped", "commit: loss stored"].contains(&point);
+    let manner = |rests: bool| Manner {
+        rest: if rests { REST } else { Duration::ZERO },
+        ..Manner::default()
+    };
+    let most = match point.split(':').next() {
+        // Passed once in a life.
+        Some("attach" | "close") => 1,
+        // The first pass is that of attach.
+        Some("wake") if point == "wake: word changed" && !wakes => 1,
+        Some("wake" | "sleep") => MOST_SLEEPS,
+        Some("commit") | Some("pop") if slow => MOST_SLEEPS,
+        Some("commit") => MOST_PASSES / stream.shape.commit_every,
+        _ => MOST_PASSES,
+    };
+    let peer = |rests| Life::start(stream.cast(own()?, victim.other(), manner(rests)));
+    let mut alive = peer(asleep)?;
+    // Little, where the peer holds everybody up.
+    let before = if asleep { 16 } else { MOST_PASSES };
+    die(stream, work, distance(round, before), victim, manner(false))?;
+    let mut last = manner(wakes || slow);
+    if point == "close: said" {
+        last.until = stream.observer.statistics().published + distance(round, MOST_PASSES);
+    }
+    die(stream, point, distance(round, most), victim, last)?;
+    // In every second pair of rounds the victim's successor finds a peer that is new, too.
+    if round % 4 >= 2 {
+        alive.kill()?;
+        alive = peer(false)?;
+    }
+    die(
+        stream,
+        work,
+        distance(round + 1, MOST_PASSES),
+        victim,
+        manner(false),
+    )?;
+    alive.kill()
+}
+
+/// Another number of passes for each round, from 1 to `most`.
+fn distance(round: u64, most: u64) -> u64 {
+    1 + (round * 83 + round / 4) % most
+}
+
+/// Starts a role that is to be killed by the point, and waits for that.
+fn die(stream: &Stream, point: &str, passes: u64, part: Part, manner: Manner) -> Result<()> {
+    let mut program = own()?;
+    arm(&mut program, point, passes);
+    let status = Life::start(stream.cast(program, part, manner))?.end()?;
+    if status.signal() == Some(Signal::SIGKILL as i32) {
+        return Ok(());
+    }
+    stream.verdict()?;
+    Err(format!("a {part:?} was to be killed at `{point}`, pass {passes}, but: {status}").into())
+}
+
+/// Makes a program die at the `passes`-th pass of a point.
+fn arm(program: &mut Command, point: &str, passes: u64) {
+    program.env("IPC_FAIL_POINT", format!("{point}={passes}"));
 }

@@ -8,8 +8,10 @@ use processes::{
     pipeline::Pipeline,
     venue::{kalshi_rest::KalshiRest, kalshi_wire::OrderState, signing::Signer},
 };
+use rand::{Rng, SeedableRng, seq::SliceRandom};
+use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
-use std::{collections::HashSet, fs};
+use std::{collections::HashSet, fs, time::Duration};
 use tests::scratch::{Scratch, await_some};
 
 /// A demo that sends many small orders, each on its way to the venue for a while: somebody who is
@@ -132,6 +134,64 @@ fn whoever_is_killed_under_load_is_started_again_and_nothing_is_lost_or_sent_twi
         "{}",
         outcome.errors
     );
+    scratch.await_nobody();
+}
+
+/// As above, but random processes at random moments, some while others are still coming back. The seed
+/// is printed, and taken from `ARBEES_TEST_SEED` to repeat the choices.
+#[test]
+fn ten_random_deaths_at_random_moments_end_reconciled() {
+    let _alone = alone();
+    let seed = std::env::var("ARBEES_TEST_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| rand::rng().random());
+    println!("ARBEES_TEST_SEED={seed}");
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let scratch = busy();
+    let launched = scratch.launch(&[]);
+    scratch.await_trading();
+    let orders = orders_of(&scratch);
+    let names = scratch.pipeline.processes.iter();
+    let names = names.map(|process| process.name.as_str());
+    // Each twice at most: who dies six times in a row would end the run.
+    let mut victims: Vec<&str> = names.filter(|name| *name != "simulator").collect();
+    victims = victims.repeat(2);
+    victims.shuffle(&mut random);
+    victims.truncate(10);
+    for victim in &victims {
+        signal(scratch.await_ready(victim), Signal::SIGKILL);
+        // From at once to long enough for its successor to be at work.
+        std::thread::sleep(Duration::from_millis(random.random_range(0..600)));
+    }
+    for victim in &victims {
+        scratch.await_ready(victim);
+    }
+    let before = orders.statistics().published;
+    await_some("orders after the last death", || {
+        (orders.statistics().published >= before + 2).then_some(())
+    });
+    let known = at_the_venue(&scratch);
+    let published = orders.statistics().published;
+    signal(launched.pid(), Signal::SIGINT);
+    let outcome = launched.finish();
+    let report = scratch.report();
+    assert_eq!(
+        outcome.status.code(),
+        Some(0),
+        "{}\n{}",
+        outcome.errors,
+        outcome.output
+    );
+    let restarts = report["processes"].as_array().unwrap().iter();
+    let restarts: u64 = restarts.map(|process| number(process, "restarts")).sum();
+    assert_eq!(restarts, 10, "{report:#}");
+    assert_eq!(report["reconciled"], true, "{report:#}");
+    let ids: HashSet<&str> = known
+        .iter()
+        .map(|order| order.client_order_id.as_str())
+        .collect();
+    assert!(ids.len() == known.len() && known.len() as u64 <= published);
     scratch.await_nobody();
 }
 

@@ -1,66 +1,20 @@
-//! Fills or empties a ring, to be watched and killed by a test.
+//! Fills and empties a ring, to be watched by a test.
 //!
-//! `stage push RING COUNT` pushes the numbers of the sequence until COUNT are published.
-//! `stage pop RING COUNT LOG COMMIT_EVERY` appends each number to LOG, then commits now and then.
-//! `stage spin RING COUNT` does both ends itself, between the marks `begin` and `end`.
+//! `stage spin RING COUNT` pushes and pops the numbers of the sequence, between the marks `begin` and `end`.
 
 #![forbid(unsafe_code)]
 
-use ipc::{Consumer, Ladder, Producer, PushError, Waiter};
-use std::{error::Error, fs::OpenOptions, io::Write, path::Path};
-use tests::stage::{Count, TORN};
+use ipc::{Consumer, Producer};
+use std::{error::Error, path::Path};
+use tests::stage::Count;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["push", ring, count] => push(Path::new(ring), count.parse()?),
-        ["pop", ring, count, log, commit_every] => pop(
-            Path::new(ring),
-            count.parse()?,
-            Path::new(log),
-            commit_every.parse()?,
-        ),
         ["spin", ring, count] => spin(Path::new(ring), count.parse()?),
-        _ => Err("usage: stage push RING COUNT | stage pop RING COUNT LOG COMMIT_EVERY | stage spin RING COUNT".into()),
+        _ => Err("usage: stage spin RING COUNT".into()),
     }
-}
-
-fn push(ring: &Path, count: u64) -> Result<(), Box<dyn Error>> {
-    let mut producer = Producer::<Count>::attach(ring)?;
-    let mut waiter = Waiter::new(Ladder::Sleep);
-    while producer.published() < count {
-        match producer.push(&Count::new(producer.published())) {
-            Ok(_) => waiter.progress(),
-            Err(PushError::Full) => waiter.wait_for_room(&mut producer),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
-}
-
-fn pop(ring: &Path, count: u64, log: &Path, commit_every: u64) -> Result<(), Box<dyn Error>> {
-    let mut consumer = Consumer::<Count>::attach(ring)?;
-    let mut log = OpenOptions::new().append(true).create(true).open(log)?;
-    let mut waiter = Waiter::new(Ladder::Sleep);
-    while consumer.next_sequence() < count {
-        let Ok(received) = consumer.pop() else {
-            waiter.wait(&mut [&mut consumer]);
-            continue;
-        };
-        waiter.progress();
-        let number = received
-            .message
-            .number()
-            .filter(|number| *number == received.sequence)
-            .unwrap_or(TORN);
-        log.write_all(&number.to_ne_bytes())?;
-        if received.sequence % commit_every == 0 {
-            consumer.commit();
-        }
-    }
-    consumer.commit();
-    Ok(())
 }
 
 fn spin(ring: &Path, count: u64) -> Result<(), Box<dyn Error>> {
@@ -69,7 +23,9 @@ fn spin(ring: &Path, count: u64) -> Result<(), Box<dyn Error>> {
     println!("begin");
     for number in 0..count {
         producer.push(&Count::new(number))?;
-        let received = consumer.pop()?;
+        let received = consumer
+            .pop()
+            .map_err(|_| "a message that was pushed is not there")?;
         if received.message.number() != Some(number) {
             return Err("a message is torn".into());
         }
