@@ -179,7 +179,8 @@ impl Scratch {
         )?;
         Ok(Self {
             sources,
-            target: repository.join("target/loom"),
+            // Not that of `scripts/test models`: Cargo would take a mutant's build for that of the source.
+            target: root.join("target"),
             root,
         })
     }
