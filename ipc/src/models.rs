@@ -85,6 +85,40 @@ fn a_lossless_pair_delivers_everything_in_order() {
     });
 }
 
+/// The same by batches: what is drained is whole, in order, and nothing is left out.
+#[test]
+fn batches_are_delivered_in_order() {
+    model(|| {
+        const COUNT: u64 = 4;
+        let (mut writer, mut reader) = ring(4, true);
+        let writing = thread::spawn(move || {
+            let batch: Vec<Pair> = (0..COUNT).map(Pair::new).collect();
+            let mut rest = batch.as_slice();
+            while !rest.is_empty() {
+                match writer.push_batch(rest) {
+                    Ok(pushed) => rest = &rest[pushed..],
+                    Err(_) => thread::yield_now(),
+                }
+            }
+        });
+        let mut next = 0;
+        while next < COUNT {
+            let drained = reader.drain(2, |received| {
+                assert_eq!(
+                    (received.sequence, received.message),
+                    (next, Pair::new(next))
+                );
+                next += 1;
+            });
+            reader.commit_to(next);
+            if drained == 0 {
+                thread::yield_now();
+            }
+        }
+        writing.join().unwrap();
+    });
+}
+
 /// Latest-wins: nothing torn, nothing out of order, read + lost = written.
 #[test]
 fn a_latest_wins_reader_gets_whole_messages_and_an_exact_loss() {
@@ -148,7 +182,9 @@ fn an_untyped_row_is_never_read_torn() {
         let writer = thread::spawn(move || {
             for n in 0..2 {
                 // SAFETY: the heap was made for Pair.
-                unsafe { writing.slot::<Pair>(0) }.write(n, 0, &Pair::new(n));
+                unsafe { writing.slots::<Pair>() }
+                    .slot(0)
+                    .write(n, 0, &Pair::new(n));
             }
         });
         let row = reading.untyped(0);

@@ -7,7 +7,7 @@
 use clap::Parser;
 use std::{
     error::Error,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
     time::Instant,
@@ -150,21 +150,7 @@ impl Scratch {
         let repository = repository.canonicalize()?;
         let root = repository.join("target/orderings");
         let sources = root.join("ipc/src");
-        // The manifest names a test, so the tests come along.
-        for folder in ["ipc/src", "ipc/tests"] {
-            fs::create_dir_all(root.join(folder))?;
-            for entry in fs::read_dir(repository.join(folder))? {
-                let path = entry?.path();
-                fs::copy(
-                    &path,
-                    root.join(folder).join(path.file_name().unwrap_or_default()),
-                )?;
-            }
-        }
-        fs::copy(
-            repository.join("ipc/Cargo.toml"),
-            root.join("ipc/Cargo.toml"),
-        )?;
+        copy_folder(&repository.join("ipc"), &root.join("ipc"))?;
         fs::copy(repository.join("Cargo.lock"), root.join("Cargo.lock"))?;
         let manifest = fs::read_to_string(repository.join("Cargo.toml"))?;
         let all = r#"members = ["ipc", "layouts", "processes", "benches", "tests"]"#;
@@ -219,4 +205,19 @@ impl Scratch {
             None => Err(format!("the models do not build:\n{text}").into()),
         }
     }
+}
+
+/// Copies a folder with all that is in it.
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            copy_folder(&from, &to)?;
+        } else {
+            fs::copy(&from, &to)?;
+        }
+    }
+    Ok(())
 }
