@@ -2,7 +2,8 @@
 //!
 //! A ring carries every event in order; a board answers "what is it now" at once. A process that
 //! restarts maps the board and knows the state of the world before its first message. A row is a
-//! slot of the ring's line protocol, with the number of its writes in place of a sequence number.
+//! slot of the ring's line protocol, with the number of its writes in place of a sequence number. A writer
+//! that dies in the middle of a row leaves that row without a value until it is written again.
 
 use crate::{
     clock,
@@ -13,7 +14,7 @@ use crate::{
     message::Message,
     pages::{MOST, add},
     residency::Residency,
-    role::Role,
+    role::{self, Peer, Role},
     segment::{Access, Segment, View},
 };
 use std::{marker::PhantomData, path::Path};
@@ -55,7 +56,8 @@ pub enum BoardError {
         /// Rows of the board.
         rows: u32,
     },
-    /// Its writer is in the middle of writing it: stopped there, or dead.
+    /// Its writer is in the middle of writing it: stopped there, or dead. What a dead one left so is lost,
+    /// until the row is written again.
     #[error("row {index} is being written")]
     BeingWritten {
         /// The row asked for.
@@ -157,6 +159,17 @@ impl<T: Message> BoardReader<T> {
             std::hint::spin_loop();
         }
         Err(BoardError::BeingWritten { index })
+    }
+
+    /// Whether somebody is the board's writer now. A board tells no death by itself: ask this, or see how
+    /// old [`Row::written_ns`] is. A system call: not for the hot path.
+    #[must_use]
+    pub fn writer(&self) -> Peer {
+        if role::is_held(&self.segment.file, Role::Producer) {
+            Peer::Attached
+        } else {
+            Peer::Absent
+        }
     }
 
     /// The checked header.

@@ -205,7 +205,8 @@ impl<T: Message> Consumer<T> {
             && !self.reader.is_damaged()
     }
 
-    /// Pops messages into `work` until there are none, or `most` have been popped; returns how many.
+    /// Pops messages into `work` until there are none, or `most` have been popped, or a ringful; returns
+    /// how many.
     ///
     /// As [`Consumer::pop`] in a loop: what was popped is not committed.
     ///
@@ -227,6 +228,11 @@ impl<T: Message> Consumer<T> {
     }
 
     /// Says that the work on everything popped so far is done.
+    ///
+    /// A lossless ring has room only where something was committed: who commits less often than every
+    /// [`Info::capacity`] messages waits for ever, as does the producer.
+    ///
+    /// A gap in a latest-wins ring is committed once it has been told, with the message behind it.
     #[inline(always)]
     pub fn commit(&mut self) {
         self.reader.commit_to(self.reader.next());

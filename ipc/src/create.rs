@@ -7,7 +7,7 @@ use crate::{
     clock,
     error::Error,
     fail::fail_point,
-    header::{HEADER_BYTES, HUGE_PAGE, Info, Kind, MAGIC},
+    header::{HUGE_PAGE, Info, Kind, MAGIC},
     message::{self, Message},
     residency,
     role::{self, Role},
@@ -29,13 +29,9 @@ use std::{
     io::Read,
     os::{
         fd::{AsRawFd, OwnedFd},
-        unix::fs::PermissionsExt,
+        unix::fs::{FileExt, PermissionsExt},
     },
     path::Path,
-    sync::atomic::{
-        AtomicU64,
-        Ordering::{Relaxed, Release},
-    },
 };
 
 /// The choices of a ring.
@@ -134,16 +130,12 @@ pub fn create_board<T: Message>(path: &Path, options: BoardOptions) -> Result<In
 pub fn remove_abandoned(path: &Path) -> Result<bool, Error> {
     let removed = match open_for_locks(path) {
         Ok(file) => {
-            // Taken, not asked for: whoever attaches meanwhile finds its role taken, or the name gone.
-            for role in [Role::Producer, Role::Consumer] {
-                role::take(&file, role, path)?;
+            let removed = remove_unless_held(&file, path);
+            role::release(&file);
+            match removed? {
+                Some(removed) => removed,
+                None => return Ok(false),
             }
-            fail_point!("remove: roles taken");
-            if !is_at(&file, path) {
-                // Somebody else has removed it, and perhaps created the next one.
-                return Ok(false);
-            }
-            unlink(path)
         }
         Err(Errno::ENOENT) => return Ok(false),
         Err(Errno::EACCES | Errno::EPERM) => return Err(denied(path, "remove")),
@@ -160,6 +152,25 @@ pub fn remove_abandoned(path: &Path) -> Result<bool, Error> {
         Err(Errno::EACCES | Errno::EPERM) => Err(denied(path, "remove")),
         Err(error) => Err(Error::io("remove", path, error)),
     }
+}
+
+/// Removes the name of a file none of whose roles is held; `None` when it is not that of the file any
+/// more. Its roles may be ours afterwards.
+fn remove_unless_held(file: &File, path: &Path) -> Result<Option<Result<(), Errno>>, Error> {
+    const ROLES: [Role; 2] = [Role::Producer, Role::Consumer];
+    // Asked for first: one of them would be refused to whoever is about to take it, while we find that
+    // the other is held.
+    if let Some(role) = ROLES.into_iter().find(|role| role::is_held(file, *role)) {
+        let path = path.to_owned();
+        return Err(Error::RoleTaken { path, role });
+    }
+    // And taken: whoever attaches meanwhile finds its role taken, or the name gone.
+    for role in ROLES {
+        role::take(file, role, path)?;
+    }
+    fail_point!("remove: roles taken");
+    // Somebody else may have removed it, and perhaps created the next one.
+    Ok(is_at(file, path).then(|| unlink(path)))
 }
 
 /// Opens a file so that its locks can be taken, also one of ours whose mode forbids it.
@@ -268,25 +279,16 @@ fn build(info: &Info, options: RingOptions) -> Result<File, Error> {
     allocate(&file, info)?;
     fail_point!("create: allocated");
     let file = File::from(file);
-    let map = MmapOptions::new()
-        .len(HEADER_BYTES)
-        .map_raw(&file)
-        .map_err(|error| Error::io("map the header of", path, error))?;
-    let words: &[AtomicU64] =
-        // SAFETY: the mapping is page-aligned, HEADER_BYTES long and lives to the end of this function; the
-        // file has no name, and atomics could be shared anyway.
-        unsafe { std::slice::from_raw_parts(map.as_ptr().cast(), HEADER_BYTES / 8) };
-    let bytes = info.encode()?;
-    for (word, value) in words.iter().zip(bytes.chunks_exact(8)).skip(1) {
-        word.store(
-            u64::from_ne_bytes(std::array::from_fn(|index| value[index])),
-            Relaxed,
-        );
-    }
+    let mut bytes = info.encode()?;
+    let write = |bytes: &[u8], offset| {
+        file.write_all_at(bytes, offset)
+            .map_err(|error| Error::io("write the header of", path, error))
+    };
+    write(&bytes[8..], 8)?;
     fail_point!("create: header half written");
-    // Pairs with the Acquire load in read_header: a visible magic means a complete header.
-    words[0].store(MAGIC.to_le(), Release);
-    drop(map);
+    // Last, for whoever should come upon a half-written copy: without it, it is no segment.
+    bytes[..8].copy_from_slice(&MAGIC.to_le_bytes());
+    write(&bytes[..8], 0)?;
     Ok(file)
 }
 

@@ -76,7 +76,7 @@ pub enum Error {
         difference: String,
     },
     /// A ring was opened as a board or the other way round.
-    #[error("segment {} is a {found}, opened as a {expected}", path.display())]
+    #[error("segment {} is a {found}, opened as a {expected}\n  fix: open it as what it is, or look whether the path is meant", path.display())]
     Kind {
         /// The file.
         path: PathBuf,
@@ -102,7 +102,7 @@ pub enum Error {
         reason: String,
     },
     /// Another process holds the role.
-    #[error("another live process is the {role} of {}\n  fix: stop it first; a stopped (SIGSTOP) process still holds its role", path.display())]
+    #[error("another live process is the {role} of {}, or this one is already\n  fix: stop it first; a stopped (SIGSTOP) process still holds its role", path.display())]
     RoleTaken {
         /// The file.
         path: PathBuf,
@@ -160,8 +160,9 @@ pub enum PopError {
     /// The producer has said goodbye and let its role go. A successor may attach; then it is `Empty`.
     #[error("the ring is empty, and its producer has said goodbye")]
     Closed,
-    /// The producer is gone without a goodbye: it died. A successor may attach; then it is `Empty`. A
-    /// stopped process is not dead.
+    /// The producer is gone without a goodbye: it died, or called `exit` without dropping its producer. A
+    /// successor may attach; then it is `Empty`. A stopped process is not dead, and one whose memory the
+    /// kernel still dumps is not gone.
     #[error("the ring is empty, and its producer is dead")]
     PeerDead,
     /// Nothing was heard of the producer for longer than the bound that the consumer has set.

@@ -39,12 +39,13 @@
 //! | W1 | writer | word := `2n + 1` | Relaxed, then fence Release | A3 |
 //! | W2 | writer | stamp and payload, word by word | Relaxed | |
 //! | R1 | writer | word := `2n + 2` | Release | A1 |
-//! | A1 | reader | word = `2n + 2`? | Acquire | R1 |
-//! | A2 | writer, when its cached limit says full | consumer's position | Acquire | R2 |
+//! | A1 | reader | word = `2n + 2`? | Relaxed, then fence Acquire | R1 |
+//! | A2 | writer, when its cached limit says full | consumer's position | Relaxed, then fence Acquire | R2 |
 //! | R2 | reader, at commit | own position | Release | A2 |
 //! | A3 | reader whom the writer does not wait for | word unchanged? | fence Acquire, then Relaxed | W1 |
 //!
-//! The payload is copied by relaxed atomics, so a reader that loses a race reads garbage, not undefined
+//! The other side's memory is mapped read-only, and of such memory the language defines Relaxed loads only:
+//! hence the fences. The payload is copied by relaxed atomics, so a reader that loses a race reads garbage, not undefined
 //! behaviour, and then learns of it in A3.
 //!
 //! # Who writes which line, and how often
@@ -52,12 +53,13 @@
 //! | line | written by | how often | read by |
 //! |---|---|---|---|
 //! | slot | producer | every message | consumer, spinning on it |
-//! | count | producer | every message, every batch | observers, and a successor |
+//! | count | producer | every message, every batch | observers, a successor, a reader that was overrun |
+//! | life: incarnation, goodbye, beat | producer | at start and end; once a tick while it beats | consumer, when the ring is empty and something seems to have happened |
 //! | producer's sleep | producer | when it waits for room | consumer, every commit |
 //! | producer's wake | producer | when it wakes a sleeper, at start and end | kernel |
 //! | position and loss | consumer | every commit | producer, only when its cached limit says full |
 //! | consumer's sleep | consumer | when it falls asleep or wakes | producer, every message: shared until then |
-//! | consumer's wake | consumer | when it wakes a producer | kernel |
+//! | consumer's wake | consumer | when it wakes a producer, and at start | kernel |
 //! | histogram | consumer | every stamped message | observers |
 //!
 //! So while both sides run, the slot is the only line that moves.
@@ -85,9 +87,12 @@
 //! cannot be replaced and cannot overwrite a successor's messages when it wakes. No PID decides anything.
 //!
 //! When a pop finds nothing, its error tells why: see [`PopError`](crate::PopError). Death and goodbye are
-//! noticed by one thread a process, which sleeps until the kernel reports that somebody has closed the
-//! file, and then asks for the lock: no time-out, so nobody is declared dead for being slow. Staleness
-//! is the only judgement by time, with a bound that the reader chooses.
+//! noticed by one thread a process, which sleeps until the kernel reports (inotify) that somebody has closed
+//! the file, and then asks whether the lock is held: nobody is declared dead for being slow. It also asks
+//! once a second, and every 2 ms where inotify is refused. A process whose memory the kernel dumps is not
+//! gone until that is written: limit its core dumps, or ask for staleness. Staleness is the only judgement
+//! by time, with a bound that the reader chooses. A board tells nothing by itself: ask
+//! [`BoardReader::writer`](crate::BoardReader::writer), or see how old a row is.
 //!
 //! A role that died is taken up by whoever attaches next, at the exact sequence: a message that was only
 //! half written is invisible and is written again; one that was published but not counted is found by
@@ -99,15 +104,16 @@
 //! with pauses, yield, sleep on futexes, until one of up to 64 sources rings
 //! ([`Waiter`](crate::Waiter), [`WakeSource`](crate::WakeSource)). The sleeper pays for the race between going to sleep and being
 //! woken: it shows its sleep, runs `membarrier` on every core, and looks once more. The waker only keeps
-//! its compiler from swapping two lines. Where the kernel refuses `membarrier`, wakers run a full fence and
+//! its compiler from swapping two lines. That `membarrier` interrupts, for a moment, every core that runs a
+//! process of a ring: spinning cores of other rings too, as often as somebody falls asleep. Where the kernel refuses `membarrier`, wakers run a full fence and
 //! sleepers look again after 1 ms.
 //!
 //! # Guarantees, and what shows them
 //!
 //! | guarantee | shown by |
 //! |---|---|
-//! | the protocol, under every interleaving and every reordering that the language allows | models of the shipped source under loom: `scripts/test models` |
-//! | each ordering is needed | each is weakened in turn, and a model fails: `scripts/test orderings` |
+//! | the protocol, under every interleaving of two threads with up to three preemptions, and the reorderings that loom can show (not load buffering) | models of the shipped source under loom: `scripts/test models` |
+//! | each ordering is needed | each is weakened in turn, and a model fails, or the reason why none can is listed: `scripts/test orderings` |
 //! | a death at any instruction loses, tears and doubles nothing | SIGKILL at every named step, both roles, both kinds: `scripts/test crash`; at random under load: `scripts/test storm` |
 //! | a live owner is never replaced, a dead one is noticed | `tests/liveness.rs`, `tests/known_faults.rs` |
 //! | any bytes in header, counters and slots give an error or a value, never a crash | `tests/hostile.rs` |
@@ -122,6 +128,7 @@
 //! | message | 8 to 4096 bytes, a multiple of 8 |
 //! | slots, rows | 4 to 16,777,216, a power of two |
 //! | schema text | some 3,900 bytes |
+//! | messages between two commits of a lossless ring | fewer than its slots, or both sides wait for ever |
 //! | sources of one wait | 64 |
 //! | resolution of staleness | one tick of the kernel, 1 to 10 ms |
 //! | time stamps | `CLOCK_MONOTONIC` of one host; reading it may cost more than the message |
@@ -134,8 +141,10 @@
 //! * Secrecy or protection against a process of the same user that means harm: it can stop or confuse its
 //!   peer by what it writes into its own region, but not crash it, and not write outside of it.
 //! * Fairness between several rings that one loop reads; the loop decides.
-//! * A fork without exec after attach: parent and child would share the lock, and neither's death would
-//!   free the role. Mappings are kept from children; descriptors close at exec.
+//! * A fork without exec after attach: parent and child share the lock until both are gone. Mappings are
+//!   kept from children, which die of SIGSEGV if they use one; descriptors close at exec; what a child
+//!   drops gives nothing back.
+//! * The last value of a row whose writer died in the middle of writing it.
 //!
 //! # Platforms
 //!

@@ -113,6 +113,8 @@ pub const fn message_version(text: &str) -> u16 {
 /// assert_eq!(<BookDelta as ipc::Message>::VERSION, 17);
 /// ```
 ///
+/// Attributes go through: `#[derive(Eq)]` where no field is a float.
+///
 /// Raise the version when a field changes its meaning and nothing else does: what changes its name,
 /// type, place or unit is told apart without it. A version is `v` and a number from 1 to 65535; no
 /// other word compiles:
@@ -136,7 +138,7 @@ macro_rules! message {
     }) => {
         $(#[$meta])*
         #[repr(C)]
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, $crate::bytemuck::Pod, $crate::bytemuck::Zeroable)]
+        #[derive(Debug, Clone, Copy, PartialEq, $crate::bytemuck::Pod, $crate::bytemuck::Zeroable)]
         #[bytemuck(crate = "::ipc::bytemuck")]
         pub struct $name { $($(#[$field_meta])* pub $field: $kind),+ }
 

@@ -42,7 +42,7 @@ impl Pair {
 
 fn model(check: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    // Two preemptions find what two threads can do to each other; three take minutes.
+    // Two preemptions find what two threads can do to each other; one more, for good measure.
     builder.preemption_bound = Some(3);
     builder.check(check);
 }

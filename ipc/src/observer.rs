@@ -41,7 +41,7 @@ pub struct RawMessage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Statistics {
     /// Messages published since creation, exactly: also those that a producer died before counting.
-    /// Of a board, how often its rows were written, at most one short.
+    /// Of a board, how often its rows were written, short of one for each writer that died just then.
     pub published: u64,
     /// Messages below the consumer's position: consumed and lost.
     pub position: u64,

@@ -4,9 +4,12 @@ use crate::{
     clock,
     fail::fail_point,
     histogram::HistogramPage,
-    sync::{AtomicU32, AtomicU64},
+    sync::{AtomicU32, AtomicU64, fence},
 };
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+/// Times that an observer looks for a position and its loss before it takes what it has.
+const ATTEMPTS: usize = 1000;
 
 /// Above it no counter of a sound segment ever gets: at a message a nanosecond that takes a century.
 /// Sequence words (`2n + 2`) below it do not overflow.
@@ -110,7 +113,10 @@ impl LifeLine {
 
     /// The incarnation that was the last to say goodbye; 0 when none has.
     pub(crate) fn goodbye(&self) -> u64 {
-        self.closed.load(Acquire)
+        let goodbye = self.closed.load(Relaxed);
+        // Pairs with the Release store in `end`.
+        fence(Acquire);
+        goodbye
     }
 
     /// It says that it lives. A store only when the clock has ticked: readers keep the line meanwhile.
@@ -153,23 +159,36 @@ impl CursorLine {
     /// For the producer: the position alone.
     #[inline(always)]
     pub(crate) fn position(&self) -> u64 {
+        let committed = self.committed.load(Relaxed);
         // A2 pairs with R2 in `commit`: the consumer's reads of every slot below are over.
-        self.committed.load(Acquire) / 2
+        fence(Acquire);
+        committed / 2
     }
 
-    /// For observers: both, of one commit.
+    /// For observers: both, of one commit; of two when the loss changes at every look.
     pub(crate) fn observe(&self) -> Cursor {
-        loop {
-            let committed = self.committed.load(Acquire);
-            let lost = self.lost[usize::from(committed % 2 == 1)].load(Acquire);
-            // The cell in use is never written, so an unchanged choice means that it belongs.
-            if self.committed.load(Relaxed) == committed {
-                return Cursor {
-                    position: committed / 2,
-                    lost,
-                };
+        let cells = || [self.lost[0].load(Relaxed), self.lost[1].load(Relaxed)];
+        let mut cursor = Cursor::default();
+        for _ in 0..ATTEMPTS {
+            let before = cells();
+            // Keeps the position's load behind those of the cells. Pairs with the Release stores in
+            // `commit`.
+            fence(Acquire);
+            let committed = self.committed.load(Relaxed);
+            // R2's partner for observers, and keeps the second look at the cells behind it.
+            fence(Acquire);
+            let which = usize::from(committed % 2 == 1);
+            cursor = Cursor {
+                position: committed / 2,
+                lost: cells()[which],
+            };
+            // Losses only grow: a cell that is the same before and after was so when the position was
+            // loaded, and the position says that it was in use.
+            if before[which] == cursor.lost {
+                break;
             }
         }
+        cursor
     }
 
     /// Publishes a position, and the loss below it if that changed.

@@ -61,11 +61,11 @@ impl<T: Message> Producer<T> {
         self.writer.push(message)
     }
 
-    /// Publishes as many of the messages, from the first on, as there is room for, at most half of the
-    /// ring, and returns how many.
+    /// Publishes as many of the messages, from the first on, as there is room for, and returns **how
+    /// many**: the rest is still the caller's. Into a latest-wins ring it publishes all.
     ///
-    /// Each is visible to the consumer as soon as it is written. The time stamps of a batch are the time
-    /// of this call. Otherwise as [`Producer::push`].
+    /// Each is visible to the consumer as soon as it is written. Time stamps are taken once for each half
+    /// of the ring. Otherwise as [`Producer::push`].
     ///
     /// # Errors
     ///
@@ -129,8 +129,8 @@ impl<T: Message> WakeSource for Producer<T> {
 
 impl<T: Message> Drop for Producer<T> {
     fn drop(&mut self) {
-        // A panic is a death, not a goodbye.
-        if !std::thread::panicking() {
+        // A panic is a death, not a goodbye; and a child that was forked has nothing to say.
+        if !std::thread::panicking() && self.segment.is_held_here() {
             self.writer.close();
         }
     }

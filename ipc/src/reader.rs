@@ -28,8 +28,10 @@ pub(crate) struct Reader<T: Message> {
     lost: u64,
     /// Of those, how many the caller has been told of.
     told: u64,
-    /// First sequence after the last gap: a commit below it would have to divide the loss.
+    /// First sequence after the last gap told: a commit below it would have to divide the loss.
     gap_end: u64,
+    /// Where the gap begins that has not been told yet, if `told` is less than `lost`.
+    gap_start: u64,
     gated: bool,
     /// Lossless and not damaged: the next message is the one in its slot, or none.
     exact: bool,
@@ -67,6 +69,7 @@ impl<T: Message> Reader<T> {
             lost: committed.lost,
             told: committed.lost,
             gap_end: committed.position,
+            gap_start: committed.position,
             committed,
             gated,
             exact: gated,
@@ -104,26 +107,30 @@ impl<T: Message> Reader<T> {
     /// Up to `most` messages; see [`crate::Consumer::drain`].
     #[inline(always)]
     pub(crate) fn drain(&mut self, most: usize, mut work: impl FnMut(Received<T>)) -> usize {
-        let first = self.next;
         // SAFETY: `resume` has asserted that this memory carries T.
         let slots = unsafe { self.memory.slots::<T>() };
+        // At most a ringful: a producer that never waits could keep us here for ever.
+        let most = most.min(usize::try_from(self.memory.capacity()).unwrap_or(usize::MAX));
         let mut count = 0;
+        let mut sequence = self.next;
         while self.exact && count < most {
-            let sequence = first + count as u64;
             let slot = slots.slot(sequence);
             if slot.state() != whole(sequence) {
                 break;
             }
-            work(self.received(sequence, slot.read(), 0));
+            let received = self.received(sequence, slot.read(), 0);
+            sequence += 1;
             count += 1;
+            // Before the work: as after a pop.
+            self.next = sequence;
+            work(received);
         }
-        self.next = first + count as u64;
         // One by one where messages may be overwritten, and to find out about one that is not as it should be.
         while count < most
             && let Some(received) = self.pop()
         {
-            work(received);
             count += 1;
+            work(received);
         }
         count
     }
@@ -137,14 +144,17 @@ impl<T: Message> Reader<T> {
             if state < whole(self.next) || self.damaged {
                 return None;
             }
-            if state == whole(self.next)
-                && let Some(read) = slot.read_untorn(state)
-            {
+            if state > whole(self.next) {
+                self.skip_overwritten(state);
+            } else if let Some(read) = slot.read_untorn(state) {
                 let lost = self.lost - self.told;
-                self.told = self.lost;
+                if lost > 0 {
+                    self.told = self.lost;
+                    self.gap_end = self.next;
+                }
                 return Some(self.take(read, lost));
             }
-            self.skip_overwritten(state);
+            // Overwritten under our eyes: the next look tells how far.
         }
         None
     }
@@ -176,12 +186,18 @@ impl<T: Message> Reader<T> {
     /// Everything below `position` is done with; see [`crate::Consumer::commit_to`].
     #[inline(always)]
     pub(crate) fn commit_to(&mut self, position: u64) {
+        let position = if self.told == self.lost {
+            position
+        } else {
+            // A gap that nobody has been told of stays open: a successor finds it again, and tells.
+            position.min(self.gap_start)
+        };
         if position <= self.committed.position || position > self.next || position < self.gap_end {
             return;
         }
         let to = Cursor {
             position,
-            lost: self.lost,
+            lost: self.told,
         };
         fail_point!("commit: begun");
         self.memory.consumer().cursor.commit(self.committed, to);
@@ -245,15 +261,18 @@ impl<T: Message> Reader<T> {
         let reached = counted.max((state - 1) / 2);
         // Half of the ring is left between us and the writer.
         let target = reached.saturating_sub(capacity / 2);
-        if self.gated || target <= self.next || reached > MOST {
-            // A lossless producer overwrites nothing unread, and no producer gets that far.
-            self.damaged |= self.gated || reached > MOST;
-            self.exact &= !self.damaged;
+        // A lossless producer overwrites nothing unread, no producer gets that far, and the message
+        // after this one in its slot is a whole lap away.
+        if self.gated || reached > MOST || (state - 1) / 2 < self.next + capacity {
+            self.damaged = true;
+            self.exact = false;
             return;
+        }
+        if self.told == self.lost {
+            self.gap_start = self.next;
         }
         self.lost += target - self.next;
         self.next = target;
-        self.gap_end = target;
         fail_point!("pop: skipped");
     }
 

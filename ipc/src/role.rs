@@ -40,7 +40,23 @@ pub enum Peer {
     Absent,
 }
 
-/// Takes a role for the life of `file`'s open file description.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "constants below 4; the C type is short"
+)]
+const F_RDLCK: i16 = libc::F_RDLCK as i16;
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "constants below 4; the C type is short"
+)]
+const F_WRLCK: i16 = libc::F_WRLCK as i16;
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "constants below 4; the C type is short"
+)]
+const F_UNLCK: i16 = libc::F_UNLCK as i16;
+
+/// Takes a role until it is given back, or `file`'s open file description goes.
 pub(crate) fn take(file: &File, role: Role, path: &Path) -> Result<(), Error> {
     match fcntl(file, FcntlArg::F_OFD_SETLK(&region(role))) {
         Ok(_) => Ok(()),
@@ -57,13 +73,7 @@ pub(crate) fn take(file: &File, role: Role, path: &Path) -> Result<(), Error> {
 pub(crate) fn release(file: &File) {
     for role in [Role::Producer, Role::Consumer] {
         let mut region = region(role);
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the constant is below 4; the C type is short"
-        )]
-        {
-            region.l_type = libc::F_UNLCK as i16;
-        }
+        region.l_type = F_UNLCK;
         // Whatever the answer: the kernel does it at the last close.
         let _ = fcntl(file, FcntlArg::F_OFD_SETLK(&region));
     }
@@ -73,8 +83,9 @@ pub(crate) fn release(file: &File) {
 /// the kernel does not answer, yes: nothing may be taken from somebody who may be there.
 pub(crate) fn is_held(file: &File, role: Role) -> bool {
     let mut question = region(role);
-    fcntl(file, FcntlArg::F_OFD_GETLK(&mut question)).is_err()
-        || i32::from(question.l_type) != libc::F_UNLCK
+    // A role is a write lock. Who may only observe can take a read lock, which is none.
+    question.l_type = F_RDLCK;
+    fcntl(file, FcntlArg::F_OFD_GETLK(&mut question)).is_err() || question.l_type != F_UNLCK
 }
 
 fn region(role: Role) -> libc::flock {
@@ -82,13 +93,10 @@ fn region(role: Role) -> libc::flock {
         Role::Producer => 0,
         Role::Consumer => 1,
     };
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "both constants are below 4; the C type is short"
-    )]
     libc::flock {
-        l_type: libc::F_WRLCK as i16,
-        l_whence: libc::SEEK_SET as i16,
+        l_type: F_WRLCK,
+        // SEEK_SET.
+        l_whence: 0,
         l_start: start,
         l_len: 1,
         l_pid: 0,

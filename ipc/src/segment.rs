@@ -26,14 +26,7 @@ use nix::{
     sys::stat::{FileStat, Mode, SFlag, fstat, lstat},
     unistd::{Gid, getegid, geteuid, getgroups},
 };
-use std::{
-    fs::File,
-    path::Path,
-    sync::atomic::{
-        AtomicU64,
-        Ordering::{Acquire, Relaxed},
-    },
-};
+use std::{fs::File, os::unix::fs::FileExt, path::Path};
 
 /// An opened segment whose header has been checked.
 pub(crate) struct Segment {
@@ -41,6 +34,8 @@ pub(crate) struct Segment {
     pub(crate) file: File,
     /// What the mapping obtained; nothing before [`Segment::map`].
     pub(crate) residency: Residency,
+    /// The process that holds a role in it by this value.
+    holder: Option<u32>,
 }
 
 /// How a file is opened.
@@ -132,6 +127,7 @@ impl Segment {
             info,
             file,
             residency: Residency::default(),
+            holder: None,
         })
     }
 
@@ -165,8 +161,9 @@ impl Segment {
     }
 
     /// Takes a role for the life of this value.
-    pub(crate) fn take(&self, role: Role) -> Result<(), Error> {
+    pub(crate) fn take(&mut self, role: Role) -> Result<(), Error> {
         role::take(&self.file, role, &self.info.path)?;
+        self.holder = Some(std::process::id());
         // The file may have been removed, and another created in its place, since it was opened: a
         // role in a ring that nobody else can find would swallow every message.
         if is_at(&self.file, &self.info.path) {
@@ -176,6 +173,12 @@ impl Segment {
                 path: self.info.path.clone(),
             })
         }
+    }
+
+    /// Whether this process has taken a role by this value. A child that was forked has a copy of it, and
+    /// may not give back what its parent holds.
+    pub(crate) fn is_held_here(&self) -> bool {
+        self.holder == Some(std::process::id())
     }
 
     /// Maps the producer's page, the consumer's region and the slots, each writable by its writer only,
@@ -216,7 +219,9 @@ impl Segment {
 
 impl Drop for Segment {
     fn drop(&mut self) {
-        role::release(&self.file);
+        if self.is_held_here() {
+            role::release(&self.file);
+        }
     }
 }
 
@@ -244,7 +249,7 @@ pub(crate) fn denied(path: &Path, action: &'static str) -> Error {
     }
 }
 
-/// A consistent copy of the header page: the magic is loaded first.
+/// A copy of the header page. Read, not mapped: a file that is truncated meanwhile is an error.
 fn read_header(path: &Path, file: &File, length: u64) -> Result<Vec<u8>, Error> {
     if length < HEADER_BYTES as u64 {
         let reason = format!(
@@ -255,21 +260,10 @@ fn read_header(path: &Path, file: &File, length: u64) -> Result<Vec<u8>, Error> 
             reason,
         });
     }
-    let map = MmapOptions::new()
-        .len(HEADER_BYTES)
-        .map_raw_read_only(file)
-        .map_err(|error| Error::io("map the header of", path, error))?;
-    let words: &[AtomicU64] =
-        // SAFETY: page-aligned, HEADER_BYTES long (the file is at least that), alive to the end of this
-        // function; atomics may be written by others meanwhile.
-        unsafe { std::slice::from_raw_parts(map.as_ptr().cast(), HEADER_BYTES / 8) };
-    // Pairs with the Release store in build.
-    let magic = words[0].load(Acquire);
-    let rest = words.iter().skip(1).map(|word| word.load(Relaxed));
-    Ok(std::iter::once(magic)
-        .chain(rest)
-        .flat_map(u64::to_ne_bytes)
-        .collect())
+    let mut bytes = vec![0; HEADER_BYTES];
+    file.read_exact_at(&mut bytes, 0)
+        .map_err(|error| Error::io("read the header of", path, error))?;
+    Ok(bytes)
 }
 
 /// Whether the name still leads to this very file.
@@ -332,7 +326,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("test.ring");
         create_ring::<Number>(&path, RingOptions::default()).unwrap();
-        let segment = Segment::open(&path, Access::Write).unwrap();
+        let mut segment = Segment::open(&path, Access::Write).unwrap();
         assert!(remove_abandoned(&path).unwrap());
         assert!(matches!(
             segment.take(Role::Producer),

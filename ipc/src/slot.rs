@@ -9,7 +9,8 @@
 //! 3. A reader that the writer does not wait for loads the word again after the payload (A3); the
 //!    same value means that nothing was torn.
 //!
-//! The payload is copied as relaxed 64-bit atomics, so a reader that loses the race reads garbage,
+//! What the other side may map read-only is loaded Relaxed, and ordered by a fence behind the load: the
+//! language defines no other loads of such memory. The payload is copied as relaxed 64-bit atomics, so a reader that loses the race reads garbage,
 //! not undefined behaviour, and then learns of it in step 3.
 
 use crate::{
@@ -36,8 +37,11 @@ impl<T: Message> Slot<'_, T> {
     /// The sequence word, and with it the payload that it vouches for.
     #[inline(always)]
     pub(crate) fn state(&self) -> u64 {
-        // A1 pairs with R1: seeing `2n + 2` means seeing the payload stored before it.
-        self.word().load(Acquire)
+        let state = self.word().load(Relaxed);
+        // A1 pairs with R1: seeing `2n + 2` means seeing the payload stored before it. A fence, because
+        // only relaxed loads are defined on memory that is mapped to be read only.
+        fence(Acquire);
+        state
     }
 
     /// Writes and publishes message `n`. Only the segment's one producer may call it.
@@ -96,8 +100,10 @@ impl<T: Message> Slot<'_, T> {
 impl UntypedSlot<'_> {
     /// The sequence word, as [`Slot::state`] loads it.
     pub(crate) fn state(&self) -> u64 {
+        let state = self.word().load(Relaxed);
         // A1 pairs with R1.
-        self.word().load(Acquire)
+        fence(Acquire);
+        state
     }
 
     /// Copies the payload into as many bytes, and returns the time stamp (0 where there is none); `None`,

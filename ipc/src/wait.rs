@@ -141,8 +141,9 @@ impl Sleeper {
         line: &SleepLine,
         word: &'word AtomicU32,
     ) -> Bell<'word> {
+        let value = word.load(Relaxed);
         // Read before the epoch is shown: a waker that sees the epoch changes the word after it.
-        let value = word.load(Acquire);
+        fence(Acquire);
         self.epoch = self.epoch.wrapping_add(1) | 1;
         line.epoch.store(self.epoch, Relaxed);
         let seen = Seen {
@@ -177,7 +178,7 @@ pub(crate) fn wake_if_asleep(epoch: u32, line: &WakeLine) {
     }
 }
 
-/// Rings within one process: wakes the loop that waits for its owner.
+/// Rings within one process: wakes the one loop that waits for its owner.
 #[derive(Debug, Default)]
 pub struct Doorbell {
     word: AtomicU32,

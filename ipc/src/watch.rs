@@ -18,7 +18,7 @@ use crate::{
     pages::ProducerPage,
     role::{self, Role},
     segment::Segment,
-    sync::{AtomicU32, AtomicU64},
+    sync::{AtomicU32, AtomicU64, fence},
 };
 use memmap2::MmapRaw;
 use nix::{
@@ -92,6 +92,7 @@ impl News {
 pub(crate) struct Watch {
     news: Arc<News>,
     watcher: Arc<Watcher>,
+    process: u32,
 }
 
 impl Watch {
@@ -104,7 +105,11 @@ impl Watch {
         let file = segment.file.try_clone().map_err(failed)?;
         let news = Arc::new(News::default());
         watcher.add(Watched::new(Arc::clone(&news), page, file));
-        Ok(Self { news, watcher })
+        Ok(Self {
+            news,
+            watcher,
+            process: std::process::id(),
+        })
     }
 
     /// What is known of the producer.
@@ -116,7 +121,10 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.watcher.remove(&self.news);
+        // In a child that was forked the lock may be held by a thread that is not there.
+        if self.process == std::process::id() {
+            self.watcher.remove(&self.news);
+        }
     }
 }
 
@@ -160,9 +168,10 @@ impl Watched {
     /// Tells the consumer if its producer is gone.
     fn look(&mut self) {
         // In this order: a producer takes its role before it shows its number. So who has shown this
-        // number, and does not hold the role afterwards, is gone, and so are all before it. Acquire
-        // keeps the question behind it; pairs with the Release store in LifeLine::begin.
-        let incarnation = self.page().life.incarnation.load(Acquire);
+        // number, and does not hold the role afterwards, is gone, and so are all before it. The
+        // fence keeps the question behind it; pairs with the Release store in LifeLine::begin.
+        let incarnation = self.page().life.incarnation.load(Relaxed);
+        fence(Acquire);
         let held = role::is_held(&self.file, Role::Producer);
         // Relaxed: one thread after the other writes it here, nobody else.
         if !held && incarnation != self.news.gone.load(Relaxed) {
@@ -185,9 +194,13 @@ struct Watcher {
 impl Watcher {
     /// The one of this process. Its thread starts with the first consumer and stays.
     fn of_this_process() -> io::Result<Arc<Self>> {
-        static PROCESS: Mutex<Option<Arc<Watcher>>> = Mutex::new(None);
+        static PROCESS: Mutex<Option<(u32, Arc<Watcher>)>> = Mutex::new(None);
         let mut process = PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(watcher) = &*process {
+        let us = std::process::id();
+        // A child that was forked has its parent's watcher, but not the thread.
+        if let Some((owner, watcher)) = &*process
+            && *owner == us
+        {
             return Ok(Arc::clone(watcher));
         }
         let watcher = Arc::new(Self {
@@ -196,7 +209,8 @@ impl Watcher {
             hints: Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok(),
         });
         start(Arc::clone(&watcher))?;
-        Ok(Arc::clone(process.insert(watcher)))
+        *process = Some((us, Arc::clone(&watcher)));
+        Ok(watcher)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Watched>> {
@@ -265,7 +279,8 @@ impl Watcher {
 
     fn take_hints(&self) {
         let Some(hints) = &self.hints else { return };
-        while let Ok(events) = hints.read_events() {
+        // Once a round: who closes one file over and over must not keep us from looking at the others.
+        if let Ok(events) = hints.read_events() {
             let mut all = self.lock();
             for event in events {
                 // After an overflow nobody knows whose hints were lost.

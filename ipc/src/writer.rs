@@ -34,6 +34,8 @@ pub(crate) struct Writer<T: Message> {
     limit: u64,
     /// Slots ahead of `next` whose lines are asked for.
     claim_ahead: u64,
+    /// Half of the slots.
+    half: usize,
     /// `sequence & stamp_mask == 0` is stamped, where slots have stamps at all.
     stamp_mask: u64,
     barrier: Barrier,
@@ -78,6 +80,7 @@ impl<T: Message> Writer<T> {
             next,
             // A producer that waits for nobody has room for ever.
             limit: if gated { 0 } else { u64::MAX },
+            half: usize::try_from(memory.capacity() / 2).unwrap_or(1).max(1),
             claim_ahead: CLAIM_AHEAD.min(memory.capacity() / 8),
             stamp_mask: stamp_every.wrapping_sub(1),
             barrier: Barrier::register(),
@@ -111,15 +114,33 @@ impl<T: Message> Writer<T> {
     /// Publishes as many as there is room for; see [`crate::Producer::push_batch`].
     #[inline(always)]
     pub(crate) fn push_batch(&mut self, messages: &[T]) -> Result<usize, PushError> {
+        let mut pushed = 0;
+        // At most half of the ring between two counts: a successor looks for the last message counted.
+        for part in messages.chunks(self.half) {
+            match self.push_part(part) {
+                Ok(count) => {
+                    pushed += count;
+                    if count < part.len() {
+                        break;
+                    }
+                }
+                Err(error) if pushed == 0 => return Err(error),
+                // The next call says why.
+                Err(_) => break,
+            }
+        }
+        Ok(pushed)
+    }
+
+    #[inline(always)]
+    fn push_part(&mut self, messages: &[T]) -> Result<usize, PushError> {
         let first = self.next;
         let wanted = messages.len() as u64;
         if self.limit.saturating_sub(first) < wanted {
             self.refresh_limit()?;
         }
-        // At most half of the ring between two counts: a successor looks for the last message counted.
-        let most = (self.limit.saturating_sub(first)).min(self.memory.capacity() / 2);
-        let end = first + wanted.min(most);
-        let sent_ns = if self.memory.stamped() && wanted > 0 {
+        let end = first + wanted.min(self.limit.saturating_sub(first));
+        let sent_ns = if self.memory.stamped() {
             clock::mono_ns()
         } else {
             0

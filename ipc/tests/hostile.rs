@@ -119,6 +119,41 @@ fn a_latest_wins_reader_does_not_follow_an_impossible_word() {
     assert!(consumer.is_damaged());
 }
 
+/// The consumer span on it for ever: there was something, and never a message.
+#[test]
+fn a_word_between_two_messages_of_a_slot_is_damage() {
+    let ring = Ring::with_messages(Kind::LatestWins, 3);
+    let mut consumer = Consumer::<Echo>::attach(&ring.path).unwrap();
+    ring.set(SLOTS, 3);
+    assert_eq!(consumer.pop(), Err(PopError::Damaged));
+    assert!(!consumer.is_ready(), "a loop must be able to sleep on it");
+}
+
+/// The reader has moved on to a message that is not there yet, and commits before anybody is told.
+#[test]
+fn a_loss_that_was_committed_before_it_was_told_is_told_to_the_successor() {
+    let ring = Ring::with_messages(Kind::LatestWins, 3);
+    let mut consumer = Consumer::<Echo>::attach(&ring.path).unwrap();
+    assert_eq!(consumer.pop().unwrap().sequence, 0);
+    let mut producer = Producer::<Echo>::attach(&ring.path).unwrap();
+    for number in 3..20 {
+        producer.push(&echo(number)).unwrap();
+    }
+    // The count is ahead of what the reader sees of the slots.
+    ring.set(PUBLISHED, 30);
+    assert!(consumer.pop().is_err());
+    assert_eq!(consumer.lost(), 25, "26 is half a ring behind 30");
+    consumer.commit();
+    drop(consumer);
+    ring.set(PUBLISHED, 20);
+    let mut successor = Consumer::<Echo>::attach(&ring.path).unwrap();
+    let received = successor.pop().unwrap();
+    assert_eq!(received.lost + 1, received.sequence, "one was read before");
+    successor.commit();
+    let statistics = Observer::open(&ring.path).unwrap().statistics();
+    assert_eq!((statistics.consumed, statistics.lost), (2, received.lost));
+}
+
 #[test]
 fn a_row_with_an_impossible_word_begins_anew() {
     let directory = tempfile::tempdir().unwrap();

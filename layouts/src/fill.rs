@@ -4,6 +4,7 @@ use crate::units::Side;
 
 ipc::message! {
     /// One execution. Booking is idempotent by `trade`.
+    #[derive(Eq)]
     pub struct Fill v1 {
         /// Ingress time of the tick that caused the order.
         ingress_mono_ns: u64 = "ns, CLOCK_MONOTONIC",

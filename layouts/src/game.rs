@@ -5,6 +5,7 @@ use bytemuck::CheckedBitPattern;
 
 ipc::message! {
     /// One game as the feed last told it.
+    #[derive(Eq)]
     pub struct GameState v1 {
         /// Arrival of the feed document that told this state.
         ingress_mono_ns: u64 = "ns, CLOCK_MONOTONIC",

@@ -8,6 +8,7 @@ use bytemuck::CheckedBitPattern;
 
 ipc::message! {
     /// An immediate-or-cancel limit order to be placed.
+    #[derive(Eq)]
     pub struct Order v1 {
         /// Ingress time of the tick that caused it.
         ingress_mono_ns: u64 = "ns, CLOCK_MONOTONIC",
@@ -49,6 +50,7 @@ impl Order {
 
 ipc::message! {
     /// The final word on one order. There is exactly one for every order taken from the ring.
+    #[derive(Eq)]
     pub struct OrderAck v1 {
         /// Ingress time of the tick that caused the order.
         ingress_mono_ns: u64 = "ns, CLOCK_MONOTONIC",

@@ -8,6 +8,7 @@ ipc::message! {
     ///
     /// It carries what a stage needs to judge the price (team, fee rate, tick, status), so that the
     /// stage needs no table. A price of zero with a count of zero means that the side is empty.
+    #[derive(Eq)]
     pub struct PriceUpdate v1 {
         /// Arrival of the frame that changed the book.
         ingress_mono_ns: u64 = "ns, CLOCK_MONOTONIC",

@@ -5,6 +5,7 @@ use bytemuck::CheckedBitPattern;
 
 ipc::message! {
     /// One leg of an opportunity. The legs of one arbitrage share `signal` but for its lowest bit.
+    #[derive(Eq)]
     pub struct Signal v1 {
         /// Ingress time of the tick that caused it.
         ingress_mono_ns: u64 = "ns, CLOCK_MONOTONIC",
