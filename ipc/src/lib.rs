@@ -15,7 +15,7 @@
 //! | `board` | the latest value by index: one writer, any readers |
 //! | `role` | who holds a role, by kernel lock, never by PID |
 //! | `watch` | the death of a producer, told by the kernel |
-//! | `wait`, `barrier`, `futex` | spin, yield, sleep; waking without a tax on the producer |
+//! | `wait`, `barrier`, `futex` | spin, yield, sleep; waking at the sleeper's cost |
 //! | `histogram` | hop latency in the segment |
 //! | [`manual`] | how all of it works together, what it guarantees, where it ends |
 
