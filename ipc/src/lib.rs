@@ -53,12 +53,15 @@
 //! | `role` | who holds a role, by kernel lock, never by PID |
 //! | `watch` | the death of a producer, told by the kernel |
 //! | `wait`, `barrier`, `futex` | spin, yield, sleep; waking without a tax on the producer |
+//! | `asynchronous`, `listener` | a task awaits a ring (feature `async`); one thread sleeps for all tasks |
 //! | `histogram` | hop latency in the segment |
 
 // The `message!` macro names the crate; its own unit tests use it too.
 #[cfg(test)]
 extern crate self as ipc;
 
+#[cfg(feature = "async")]
+mod asynchronous;
 mod barrier;
 mod board;
 pub mod clock;
@@ -70,6 +73,8 @@ mod fail;
 mod futex;
 mod header;
 mod histogram;
+#[cfg(feature = "async")]
+mod listener;
 mod memory;
 mod message;
 #[cfg(all(test, loom))]
@@ -89,6 +94,8 @@ mod wait;
 mod watch;
 mod writer;
 
+#[cfg(feature = "async")]
+pub use asynchronous::{AsyncConsumer, AsyncProducer};
 pub use board::{BoardError, BoardReader, BoardWriter, Row};
 pub use bytemuck;
 pub use consumer::{Consumer, Received};
