@@ -1,20 +1,25 @@
 //! Fills or empties a ring, to be watched and killed by a test.
 //!
-//! `stage push RING COUNT` pushes the numbers of the sequence until COUNT are published.
+//! `stage push RING COUNT [EVERY PAUSE_US]` pushes the numbers of the sequence until COUNT are published,
+//! and pauses after every EVERY.
 //! `stage pop RING COUNT LOG COMMIT_EVERY` appends each number to LOG, then commits now and then.
 //! `stage spin RING COUNT` does both ends itself, between the marks `begin` and `end`.
 
 #![forbid(unsafe_code)]
 
 use ipc::{Consumer, Ladder, Producer, PushError, Waiter};
-use std::{error::Error, fs::OpenOptions, io::Write, path::Path};
+use std::{error::Error, fs::OpenOptions, io::Write, path::Path, time::Duration};
 use tests::stage::{Count, TORN};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["push", ring, count] => push(Path::new(ring), count.parse()?),
+        ["push", ring, count] => push(Path::new(ring), count.parse()?, None),
+        ["push", ring, count, every, pause_us] => {
+            let pause = Duration::from_micros(pause_us.parse()?);
+            push(Path::new(ring), count.parse()?, Some((every.parse()?, pause)))
+        }
         ["pop", ring, count, log, commit_every] => pop(
             Path::new(ring),
             count.parse()?,
@@ -22,16 +27,23 @@ fn main() -> Result<(), Box<dyn Error>> {
             commit_every.parse()?,
         ),
         ["spin", ring, count] => spin(Path::new(ring), count.parse()?),
-        _ => Err("usage: stage push RING COUNT | stage pop RING COUNT LOG COMMIT_EVERY | stage spin RING COUNT".into()),
+        _ => Err("usage: stage push RING COUNT [EVERY PAUSE_US] | stage pop RING COUNT LOG COMMIT_EVERY | stage spin RING COUNT".into()),
     }
 }
 
-fn push(ring: &Path, count: u64) -> Result<(), Box<dyn Error>> {
+fn push(ring: &Path, count: u64, pauses: Option<(u64, Duration)>) -> Result<(), Box<dyn Error>> {
     let mut producer = Producer::<Count>::attach(ring)?;
     let mut waiter = Waiter::new(Ladder::Sleep);
     while producer.published() < count {
         match producer.push(&Count::new(producer.published())) {
-            Ok(_) => waiter.progress(),
+            Ok(number) => {
+                waiter.progress();
+                if let Some((every, pause)) = pauses
+                    && number % every == every - 1
+                {
+                    std::thread::sleep(pause);
+                }
+            }
             Err(PushError::Full) => waiter.wait_for_room(&mut producer),
             Err(error) => return Err(error.into()),
         }
