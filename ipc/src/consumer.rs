@@ -57,7 +57,7 @@ struct Silence {
 
 impl Silence {
     /// Whether nothing was heard for longer than the bound: no message since the ring was first found
-    /// empty, and no beat. A beat in the future counts as one of now.
+    /// empty, and no beat.
     fn judge(&mut self, next: u64, beat_ns: u64) -> PopError {
         let now = clock::coarse_mono_ns();
         let since = match self.since {
@@ -65,13 +65,26 @@ impl Silence {
             _ => now,
         };
         self.since = Some((since, next));
-        let age = Duration::from_nanos(now.saturating_sub(since.max(beat_ns)));
+        let age = age(since, beat_ns, now);
         if age > self.bound {
             PopError::Stale { age }
         } else {
             PopError::Empty
         }
     }
+
+    /// How long it may still last before it is stale, and beyond that, how soon to look again so that
+    /// no beat is overlooked; `None` when it has not begun.
+    #[cfg(feature = "async")]
+    fn left(&self, beat_ns: u64) -> Option<Duration> {
+        let age = age(self.since?.0, beat_ns, clock::coarse_mono_ns());
+        Some(self.bound.checked_sub(age).unwrap_or(self.bound / 2))
+    }
+}
+
+/// Time since the last that was heard. A beat in the future counts as one of now.
+fn age(since: u64, beat_ns: u64, now: u64) -> Duration {
+    Duration::from_nanos(now.saturating_sub(since.max(beat_ns)))
 }
 
 impl<T: Message> Consumer<T> {
@@ -194,6 +207,19 @@ impl<T: Message> Consumer<T> {
         // Relaxed: who has told us of this incarnation has seen its number here. A successor that comes
         // just now is seen at the next look.
         self.reader.life().incarnation.load(Relaxed) == incarnation
+    }
+
+    /// The last incarnation of the producer whose end a pop has told.
+    #[cfg(feature = "async")]
+    pub(crate) fn told(&self) -> u64 {
+        self.told
+    }
+
+    /// After a pop that found nothing: how soon another one may have news of a silence that no bell
+    /// rings for.
+    #[cfg(feature = "async")]
+    pub(crate) fn silence_left(&self) -> Option<Duration> {
+        self.silence.as_ref()?.left(self.reader.life().beat_ns())
     }
 
     /// Whether the producer is gone, and no pop has said so yet.

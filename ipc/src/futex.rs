@@ -50,7 +50,7 @@ mod kernel {
         reserved: u32,
     }
 
-    /// Words to wait on; they must outlive the wait, which the caller's borrow of their owners sees to.
+    /// Words to wait on. What is no longer there when the wait begins ends it at once.
     pub(crate) struct Waits {
         entries: [Entry; MOST_WORDS],
         count: usize,
@@ -104,7 +104,8 @@ mod kernel {
                     libc::CLOCK_MONOTONIC,
                 )
             };
-            let expected = [Errno::EAGAIN, Errno::EINTR, Errno::ETIMEDOUT];
+            // EFAULT: a word has gone with its owner, which is a reason to look again, as a change is.
+            let expected = [Errno::EAGAIN, Errno::EINTR, Errno::ETIMEDOUT, Errno::EFAULT];
             if result < 0 && !expected.contains(&Errno::last()) {
                 std::thread::sleep(blind);
             }

@@ -16,6 +16,7 @@
 //! | `role` | who holds a role, by kernel lock, never by PID |
 //! | `watch` | the death of a producer, told by the kernel |
 //! | `wait`, `barrier`, `futex` | spin, yield, sleep; waking at the sleeper's cost |
+//! | `asynchronous`, `listener` | a task awaits a ring (feature `async`); one thread sleeps for all tasks |
 //! | `histogram` | hop latency in the segment |
 //! | [`manual`] | how all of it works together, what it guarantees, where it ends |
 
@@ -23,6 +24,8 @@
 #[cfg(test)]
 extern crate self as ipc;
 
+#[cfg(feature = "async")]
+mod asynchronous;
 mod barrier;
 mod board;
 pub mod clock;
@@ -34,6 +37,8 @@ mod fail;
 mod futex;
 mod header;
 mod histogram;
+#[cfg(feature = "async")]
+mod listener;
 pub mod manual;
 mod memory;
 mod message;
@@ -54,6 +59,8 @@ mod wait;
 mod watch;
 mod writer;
 
+#[cfg(feature = "async")]
+pub use asynchronous::{AsyncConsumer, AsyncProducer};
 pub use board::{BoardError, BoardReader, BoardWriter, Row};
 pub use bytemuck;
 pub use consumer::{Consumer, Received};

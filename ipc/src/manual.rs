@@ -106,7 +106,8 @@
 //! woken: it shows its sleep, runs `membarrier` on every core, and looks once more. The waker only keeps
 //! its compiler from swapping two lines. That `membarrier` interrupts, for a moment, every core that runs a
 //! process of a ring: spinning cores of other rings too, as often as somebody falls asleep. Where the kernel refuses `membarrier`, wakers run a full fence and
-//! sleepers look again after 1 ms.
+//! sleepers look again after 1 ms. With the feature `async`, tasks of any executor await rings and room; one
+//! thread a process sleeps in their place.
 //!
 //! # Guarantees, and what shows them
 //!
@@ -150,4 +151,5 @@
 //!
 //! x86-64 and aarch64. No ordering relies on x86: the models decide, and they know the language's memory
 //! model only. What is written for one processor (the hint that a line will be written) has its twin, or is
-//! left out. On aarch64 the tests have run under emulation only, which keeps more order than the hardware may.
+//! left out. On aarch64 the tests run under emulation only (`scripts/test aarch64`), which keeps more order than
+//! the hardware may.

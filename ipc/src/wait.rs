@@ -16,7 +16,7 @@ use std::{
 };
 
 /// Longest sleep when a wake-up could be missed: `membarrier` is refused, or too many sources.
-const UNSURE_SLEEP: Duration = Duration::from_millis(1);
+pub(crate) const UNSURE_SLEEP: Duration = Duration::from_millis(1);
 /// Longest sleep at all, so that a loop gets to its housekeeping.
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 /// Most sources that one sleep can wait for; each has two words at most.

@@ -208,7 +208,8 @@ impl Watcher {
             bell: EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?,
             hints: Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok(),
         });
-        start(Arc::clone(&watcher))?;
+        let started = Arc::clone(&watcher);
+        start_thread("ipc-watch", move || started.run())?;
         *process = Some((us, Arc::clone(&watcher)));
         Ok(watcher)
     }
@@ -293,12 +294,10 @@ impl Watcher {
     }
 }
 
-/// Starts the thread. It takes no signals: they are for the threads that the process has made itself.
-fn start(watcher: Arc<Watcher>) -> io::Result<()> {
+/// Starts a thread of ours. It takes no signals: they are for the threads that the process has made itself.
+pub(crate) fn start_thread(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
-    let started = thread::Builder::new()
-        .name("ipc-watch".into())
-        .spawn(move || watcher.run());
+    let started = thread::Builder::new().name(name.into()).spawn(run);
     before.thread_set_mask()?;
     started.map(drop)
 }
