@@ -4,7 +4,7 @@
 
 use allocation_counter::measure;
 use bytemuck::Zeroable;
-use ipc::{Consumer, Producer, RingOptions, create_ring};
+use ipc::{Consumer, PopError, Producer, RingOptions, create_ring};
 use layouts::{
     GameState, MarketStatus, OrderAck, OrderStatus, Phase, PriceUpdate, Sport, game::NO_PROBABILITY,
 };
@@ -15,7 +15,7 @@ use processes::{
         shard::{Shard, Stamp},
     },
 };
-use std::{collections::BTreeMap, process::Command};
+use std::{collections::BTreeMap, process::Command, time::Duration};
 use tests::{programs::program, stage::Count};
 
 #[test]
@@ -32,11 +32,17 @@ fn a_ring_allocates_nothing() {
     .unwrap();
     let mut producer = Producer::<Count>::attach(&path).unwrap();
     let mut consumer = Consumer::<Count>::attach(&path).unwrap();
+    consumer.stale_after(Some(Duration::from_secs(3600)));
     let counted = measure(|| {
         for number in 0..10_000 {
             producer.push(&Count::new(number)).unwrap();
             assert_eq!(consumer.pop().unwrap().message.number(), Some(number));
             consumer.commit();
+            assert_eq!(producer.push_batch(&[Count::new(number); 3]), Ok(3));
+            assert_eq!(consumer.drain(9, |_| ()), Ok(3));
+            consumer.commit();
+            assert_eq!(consumer.pop(), Err(PopError::Empty));
+            producer.beat();
         }
     });
     assert_eq!(counted.count_total, 0, "{counted:?}");

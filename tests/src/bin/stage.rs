@@ -3,7 +3,8 @@
 //! `stage push RING COUNT [EVERY PAUSE_US]` pushes the numbers of the sequence until COUNT are published,
 //! and pauses after every EVERY.
 //! `stage pop RING COUNT LOG COMMIT_EVERY` appends each number to LOG, then commits now and then.
-//! `stage spin RING COUNT` does both ends itself, between the marks `begin` and `end`.
+//! `stage spin RING COUNT` does both ends itself, by messages and by batches, between the marks `begin` and
+//! `end`.
 
 #![forbid(unsafe_code)]
 
@@ -78,6 +79,7 @@ fn pop(ring: &Path, count: u64, log: &Path, commit_every: u64) -> Result<(), Box
 fn spin(ring: &Path, count: u64) -> Result<(), Box<dyn Error>> {
     let mut producer = Producer::<Count>::attach(ring)?;
     let mut consumer = Consumer::<Count>::attach(ring)?;
+    consumer.stale_after(Some(Duration::from_secs(3600)));
     println!("begin");
     for number in 0..count {
         producer.push(&Count::new(number))?;
@@ -86,6 +88,13 @@ fn spin(ring: &Path, count: u64) -> Result<(), Box<dyn Error>> {
             return Err("a message is torn".into());
         }
         consumer.commit();
+        producer.push_batch(&[Count::new(number); 3])?;
+        consumer.drain(3, |_| ())?;
+        consumer.commit();
+        if consumer.pop().is_ok() {
+            return Err("there is a message that nobody pushed".into());
+        }
+        producer.beat();
     }
     println!("end");
     Ok(())
