@@ -168,9 +168,9 @@ impl Watched {
     /// Tells the consumer if its producer is gone.
     fn look(&mut self) {
         // In this order: a producer takes its role before it shows its number. So who has shown this
-        // number, and does not hold the role afterwards, is gone, and so are all before it. The
-        // fence keeps the question behind it; pairs with the Release store in LifeLine::begin.
+        // number, and does not hold the role afterwards, is gone, and so are all before it.
         let incarnation = self.page().life.incarnation.load(Relaxed);
+        // Pairs with the Release store in LifeLine::begin; keeps the question for the role behind.
         fence(Acquire);
         let held = role::is_held(&self.file, Role::Producer);
         // Relaxed: one thread after the other writes it here, nobody else.

@@ -5,7 +5,7 @@
 pub struct Mutant {
     /// Line of the change, from 1.
     pub line: usize,
-    /// The line as it was.
+    /// The line as it was, behind the comment above it.
     pub original: String,
     /// What was changed, in words.
     pub change: String,
@@ -31,12 +31,25 @@ pub fn mutants(text: &str) -> Vec<Mutant> {
         changed[index] = &weak;
         Mutant {
             line: index + 1,
-            original: lines[index].to_owned(),
+            original: with_comment(&lines, index),
             change,
             text: changed.join("\n") + "\n",
         }
     })
     .collect()
+}
+
+/// A line with the comment directly above it, each line trimmed.
+fn with_comment(lines: &[&str], index: usize) -> String {
+    let comment = lines[..index]
+        .iter()
+        .rev()
+        .take_while(|line| line.trim_start().starts_with("//"))
+        .count();
+    let lines = lines[index - comment..=index]
+        .iter()
+        .map(|line| line.trim());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// The weakened versions of one line.
@@ -96,6 +109,11 @@ mod tests {
                 )
             })
             .collect();
+        assert_eq!(
+            found[0].original,
+            "// store(1, Release)\nword.store(1, Release);"
+        );
+        assert_eq!(found[1].original, "fence(Acquire);");
         assert_eq!(
             changes,
             [

@@ -26,14 +26,18 @@ const SOURCES: [&str; 8] = [
     "watch.rs",
 ];
 
-/// Weakenings that no model can notice, by a piece of their line, and why.
-const EXPLAINED: [(&str, &str); 10] = [
+/// Weakenings that no model can notice, by a piece of their line or of the comment above it, and why.
+const EXPLAINED: [(&str, &str); 11] = [
     (
         "word.load(Acquire);",
         "keeps the epoch's store behind it: load buffering, which loom, running in program order, cannot show",
     ),
     (
-        "self.committed.load(Acquire) / 2",
+        "a waker that sees the epoch changes the word after it",
+        "the same: load buffering",
+    ),
+    (
+        "A2 pairs with R2 in `commit`",
         "keeps the producer's overwriting behind the consumer's reading: load buffering, which loom, running in program order, cannot show",
     ),
     (
@@ -53,14 +57,14 @@ const EXPLAINED: [(&str, &str); 10] = [
         "read together with the kernel's lock, which orders it",
     ),
     (
-        "life.incarnation.load(Acquire)",
+        "keeps the question for the role behind",
         "keeps the question for the kernel's lock behind it: a model has no kernel to ask",
     ),
     (
         "self.closed.store(self.incarnation.load(Relaxed), Release)",
         "a model has no goodbye: readers ask the kernel's lock first, which orders it",
     ),
-    ("self.closed.load(Acquire)", "as its store"),
+    ("Pairs with the Release store in `end`", "as its store"),
     (
         "word.fetch_add(1, Release)",
         "a futex promises to compare the word, not to order: what was published is looked at anew after waking",
@@ -134,7 +138,7 @@ fn verdict(caught: Option<String>, mutant: &Mutant) -> String {
         .find(|(piece, _)| mutant.original.contains(piece))
     {
         Some((_, reason)) => format!("explained: {reason}"),
-        None => format!("SURVIVED: `{}`", mutant.original.trim()),
+        None => format!("SURVIVED: `{}`", mutant.original.replace('\n', " ")),
     }
 }
 
