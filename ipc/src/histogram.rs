@@ -1,7 +1,7 @@
 //! The latency histogram in the segment: written by the consumer, read by any observer.
 
 use crate::{pages::add, sync::AtomicU64};
-use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Buckets of the histogram: 16 to each power of two, so a bucket is at most 6.25 % wide.
 const SUB_BITS: u32 = 4;
@@ -29,7 +29,7 @@ impl HistogramPage {
     pub(crate) fn record(&self, value: u64) {
         add(&self.buckets[bucket(value)], 1);
         if value > self.maximum.load(Relaxed) {
-            self.maximum.store(value, Release);
+            self.maximum.store(value, Relaxed);
         }
     }
 

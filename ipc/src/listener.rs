@@ -9,7 +9,7 @@
 
 use crate::{
     futex::{self, MOST_WORDS, Scope, Seen, Waits},
-    sync::AtomicU32,
+    sync::{AtomicU32, fence},
     wait::{Bell, UNSURE_SLEEP},
     watch,
 };
@@ -62,9 +62,11 @@ impl Word {
     }
 
     fn has_changed(&self) -> bool {
-        // Acquire pairs with the Release in `wake_shared` and in News::tell: the task that is woken sees
-        // what was published before.
-        self.seen().word.load(Acquire) != self.value
+        let value = self.seen().word.load(Relaxed);
+        // Pairs with the Release in `wake_shared` and in News::tell: the task that is woken sees what was
+        // published before.
+        fence(Acquire);
+        value != self.value
     }
 }
 

@@ -15,7 +15,7 @@ use std::{
 use tests::mutants::{Mutant, mutants};
 
 /// Sources that hold the protocol's orderings.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "slot.rs",
     "writer.rs",
     "reader.rs",
@@ -24,10 +24,11 @@ const SOURCES: [&str; 8] = [
     "barrier.rs",
     "memory.rs",
     "watch.rs",
+    "listener.rs",
 ];
 
 /// Weakenings that no model can notice, by a piece of their line or of the comment above it, and why.
-const EXPLAINED: [(&str, &str); 11] = [
+const EXPLAINED: [(&str, &str); 12] = [
     (
         "word.load(Acquire);",
         "keeps the epoch's store behind it: load buffering, which loom, running in program order, cannot show",
@@ -65,6 +66,10 @@ const EXPLAINED: [(&str, &str); 11] = [
         "a model has no goodbye: readers ask the kernel's lock first, which orders it",
     ),
     ("Pairs with the Release store in `end`", "as its store"),
+    (
+        "Pairs with the Release in `wake_shared` and in News::tell",
+        "a model has no thread that sleeps for tasks",
+    ),
     (
         "word.fetch_add(1, Release)",
         "a futex promises to compare the word, not to order: what was published is looked at anew after waking",
