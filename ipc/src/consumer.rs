@@ -36,6 +36,15 @@ pub struct Received<T> {
     pub lost: u64,
 }
 
+/// A producer of a ring, one of those that took the role one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Incarnation {
+    /// Counted from 1; 0 before the first has come.
+    pub number: u64,
+    /// The first message that is its own, not of those before it.
+    pub first_sequence: u64,
+}
+
 /// The one consumer of a ring.
 pub struct Consumer<T: Message> {
     reader: Reader<T>,
@@ -311,6 +320,18 @@ impl<T: Message> Consumer<T> {
         }
         // A successor may have come between the two looks.
         if held() { Peer::Attached } else { Peer::Absent }
+    }
+
+    /// Which producer writes the ring, or was the last to. Two loads of a line that changes only when a
+    /// producer comes or goes.
+    #[inline]
+    #[must_use]
+    pub fn incarnation(&self) -> Incarnation {
+        let (number, first_sequence) = self.reader.life().latest();
+        Incarnation {
+            number,
+            first_sequence,
+        }
     }
 
     /// The checked header.

@@ -6,7 +6,7 @@
 use crate::{error::Error, message};
 use std::path::{Path, PathBuf};
 
-/// `ARBEESq1` read as a little-endian number; stored last, with Release order.
+/// `ARBEESq1` read as a little-endian number; written last.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"ARBEESq1");
 /// Version of the segment's format. 2: slots of 2 MiB and more start on a boundary of huge pages, and
 /// the producer's page has a line of its life.

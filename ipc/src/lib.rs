@@ -63,7 +63,7 @@ mod writer;
 pub use asynchronous::{AsyncConsumer, AsyncProducer};
 pub use board::{BoardError, BoardReader, BoardWriter, Row};
 pub use bytemuck;
-pub use consumer::{Consumer, Received};
+pub use consumer::{Consumer, Incarnation, Received};
 pub use create::{BoardOptions, RingOptions, create_board, create_ring, remove_abandoned};
 pub use difference::difference;
 pub use error::{Error, PopError, PushError};

@@ -84,7 +84,8 @@
 //!
 //! A role is an open-file-description lock on one byte of the file. The kernel drops it when its holder
 //! dies, whatever the PID namespace; a stopped process (SIGSTOP, a debugger, a freezer) keeps it, so it
-//! cannot be replaced and cannot overwrite a successor's messages when it wakes. No PID decides anything.
+//! cannot be replaced and cannot overwrite a successor's messages when it wakes. No PID decides who holds a
+//! role; a process looks at its own only to know whether it is a fork of the one that attached.
 //!
 //! When a pop finds nothing, its error tells why: see [`PopError`](crate::PopError). Death and goodbye are
 //! noticed by one thread a process, which sleeps until the kernel reports (inotify) that somebody has closed
@@ -96,7 +97,8 @@
 //!
 //! A role that died is taken up by whoever attaches next, at the exact sequence: a message that was only
 //! half written is invisible and is written again; one that was published but not counted is found by
-//! looking at the slots behind the count.
+//! looking at the slots behind the count. [`Consumer::incarnation`](crate::Consumer::incarnation) tells which
+//! producer it is, and which message is its first: what was before is of one that is gone.
 //!
 //! # Waiting
 //!

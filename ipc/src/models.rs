@@ -10,7 +10,7 @@ use crate::{
     barrier::before_looking_for_work,
     error::PushError,
     memory::heap::Heap,
-    pages::{Cursor, CursorLine},
+    pages::{Cursor, CursorLine, LifeLine},
     reader::Reader,
     sync::AtomicU32,
     wait::Doorbell,
@@ -312,6 +312,23 @@ fn the_news_of_an_end_wake_the_sleeper() {
         news.seen();
         assert_eq!(news.gone(), 1);
         ending.join().unwrap();
+    });
+}
+
+/// A reader sees the number of a producer with the first message of that very one.
+#[test]
+fn an_incarnation_and_its_first_message_belong_together() {
+    model(|| {
+        const FIRST: [u64; 4] = [0, 100, 200, 300];
+        let line = Arc::new(LifeLine::default());
+        let beginning = thread::spawn({
+            let line = Arc::clone(&line);
+            move || FIRST[1..].iter().for_each(|first| line.show(*first))
+        });
+        let (number, first) = line.latest();
+        assert_eq!(first, FIRST[usize::try_from(number).unwrap()]);
+        beginning.join().unwrap();
+        assert_eq!(line.latest(), (3, 300));
     });
 }
 

@@ -49,7 +49,7 @@ pub struct Statistics {
     pub consumed: u64,
     /// Messages lost.
     pub lost: u64,
-    /// Times that a push found the ring full.
+    /// Times that a producer looked for room and found none.
     pub full: u64,
     /// Times that the producer woke the consumer.
     pub wakes: u64,

@@ -8,7 +8,7 @@ use crate::{
 };
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-/// Times that an observer looks for a position and its loss before it takes what it has.
+/// Times that two words are looked at, to find two that belong together, before what is there is taken.
 const ATTEMPTS: usize = 1000;
 
 /// Above it no counter of a sound segment ever gets: at a message a nanosecond that takes a century.
@@ -49,7 +49,7 @@ pub(crate) struct ConsumerPage {
 pub(crate) struct CountLine {
     /// Messages published; behind the slots by at most a batch, half of the ring.
     pub(crate) published: AtomicU64,
-    /// Times that a push found the ring full.
+    /// Times that the producer looked for room and found none.
     pub(crate) full: AtomicU64,
 }
 
@@ -88,6 +88,8 @@ pub(crate) struct WakeLine {
 pub(crate) struct LifeLine {
     /// Producers that the ring has had: the number of the latest one, 0 before the first.
     pub(crate) incarnation: AtomicU64,
+    /// The first message of the latest two incarnations, each at its number's last bit.
+    first: [AtomicU64; 2],
     /// The incarnation that was the last to say goodbye.
     closed: AtomicU64,
     /// When a producer last said that it lives, ns of `CLOCK_MONOTONIC_COARSE`.
@@ -95,19 +97,45 @@ pub(crate) struct LifeLine {
 }
 
 impl LifeLine {
-    /// A producer begins. It holds the role already.
-    pub(crate) fn begin(&self) {
+    /// A producer begins, with message `next`. It holds the role already.
+    pub(crate) fn begin(&self, next: u64) {
         self.beat();
+        self.show(next);
+    }
+
+    /// Shows the number of a producer that begins with message `next`.
+    pub(crate) fn show(&self, next: u64) {
         let incarnation = self.incarnation.load(Relaxed).wrapping_add(1).max(1);
-        // Pairs with the Acquire load in Watched::look: who sees the number, and then finds the role
-        // free, knows that this producer is gone.
+        // Pairs with the second fence in `latest`: who sees it sees that the last but one is over.
+        self.first[usize::from(incarnation % 2 == 1)].store(next, Release);
+        // Pairs with the fence in Watched::look: who sees the number, and then finds the role free, knows
+        // that this producer is gone. And with the fences in `latest`.
         self.incarnation.store(incarnation, Release);
         fail_point!("attach: incarnation stored");
     }
 
+    /// The latest incarnation, and its first message.
+    #[inline]
+    pub(crate) fn latest(&self) -> (u64, u64) {
+        let mut latest = (0, 0);
+        for _ in 0..ATTEMPTS {
+            let incarnation = self.incarnation.load(Relaxed);
+            // Pairs with the Release store in `begin`: its first message is seen with it.
+            fence(Acquire);
+            let first = self.first[usize::from(incarnation % 2 == 1)].load(Relaxed);
+            latest = (incarnation, first);
+            // The cell is written again only after one more producer has come.
+            fence(Acquire);
+            if self.incarnation.load(Relaxed) == incarnation {
+                break;
+            }
+        }
+        latest
+    }
+
     /// It says goodbye.
     pub(crate) fn end(&self) {
-        // Pairs with the Acquire load in `goodbye`: all its messages are visible with it.
+        // Pairs with the fence in `goodbye`: all its messages are visible with it.
         self.closed.store(self.incarnation.load(Relaxed), Release);
     }
 

@@ -5,7 +5,7 @@
 //! it is whole, so the word of a slot only grows, and zero means never written.
 //!
 //! 1. Writer stores `2n + 1` (W1), then the payload, then `2n + 2` with Release (R1).
-//! 2. Reader loads the word with Acquire (A1); `2n + 2` there means message `n` is whole.
+//! 2. Reader loads the word, with an Acquire fence behind it (A1); `2n + 2` there means message `n` is whole.
 //! 3. A reader that the writer does not wait for loads the word again after the payload (A3); the
 //!    same value means that nothing was torn.
 //!

@@ -1,11 +1,5 @@
-//! The producer's half of the protocol, whatever memory it runs on.
-//!
-//! | line | written by | how often | read by |
-//! |---|---|---|---|
-//! | slot | producer | every message | consumer, spinning on it |
-//! | count | producer | every message | nobody on the hot path |
-//! | consumer cursor | consumer | every commit | producer, only when its cached copy says full |
-//! | consumer sleep | consumer | when it falls asleep or wakes | producer, every message (shared until then) |
+//! The producer's half of the protocol, whatever memory it runs on. Which lines it writes and reads, and how
+//! often, is a table in [`crate::manual`].
 
 use crate::{
     barrier::Barrier,
@@ -74,7 +68,7 @@ impl<T: Message> Writer<T> {
         let next = counted + uncounted as u64;
         page.count.published.store(next, Relaxed);
         fail_point!("attach: producer recovered");
-        page.life.begin();
+        page.life.begin(next);
         let sleeper = Sleeper::resume(&page.sleep);
         let writer = Self {
             next,

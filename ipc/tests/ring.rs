@@ -184,6 +184,28 @@ fn batches_of_any_length_keep_a_latest_wins_ring_exact() {
 }
 
 #[test]
+fn a_reader_sees_which_producer_writes_and_from_where() {
+    let (_directory, path) = ring(Kind::Lossless, 8);
+    let consumer = Consumer::<Echo>::attach(&path).unwrap();
+    let is = |number, first_sequence| {
+        let incarnation = consumer.incarnation();
+        assert_eq!(
+            (incarnation.number, incarnation.first_sequence),
+            (number, first_sequence)
+        );
+    };
+    is(0, 0);
+    for (number, first) in [(1, 0), (2, 3), (3, 6)] {
+        let mut producer = Producer::<Echo>::attach(&path).unwrap();
+        is(number, first);
+        for sequence in first..(first + 3).min(8) {
+            producer.push(&echo(sequence)).unwrap();
+        }
+    }
+    is(3, 6);
+}
+
+#[test]
 fn a_slot_published_but_not_counted_by_a_producer_that_died_is_found_by_its_successor() {
     let (_directory, path) = ring(Kind::Lossless, 8);
     push_all(&path, 0..3);

@@ -6,6 +6,8 @@
 //! Prices are good as long as somebody keeps them true. When the monitor is dead, gone or silent, the
 //! ring of prices says so, and none is traded on until the monitor, or its successor, is heard again.
 
+mod trust;
+
 use super::pulse::Pulse;
 use crate::runtime::{Context, Failure, Output};
 use crate::stages::shard::{Counters, Shard, Signals, Stamp};
@@ -14,6 +16,7 @@ use layouts::{GameState, PriceUpdate, Signal};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::time::Duration;
+use trust::{Trust, Verdict};
 
 /// Messages of one ring in one round, so that neither starves the other.
 const ROUND: usize = 64;
@@ -48,10 +51,8 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let pipeline = &context.pipeline;
     let mut shard = Shard::new(context.index(), pipeline.model, pipeline.limits.repeat_ms);
     let board = context.board_reader::<PriceUpdate>()?;
-    let (mut figures, mut kept) = (Figures::default(), prices.has_writer());
-    if kept {
-        relearn(&mut shard, &board, &mut figures);
-    }
+    let mut figures = Figures::default();
+    let mut trust = Trust::default();
     let mut pulse = Pulse::start(context)?;
     context.pin()?;
     context.ready()?;
@@ -68,10 +69,29 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         }
         for _ in 0..ROUND {
             let received = prices.pop();
-            let silence = received.is_none().then(|| prices.why_empty());
-            heed(silence, &mut kept, &mut shard, &board, &mut figures);
+            let sight = match &received {
+                Some(received) => Ok(received.sequence),
+                None => Err(prices.why_empty()),
+            };
+            match trust.judge(sight, prices.incarnation(), || prices.has_writer()) {
+                Verdict::Same => {}
+                Verdict::Anew => relearn(&mut shard, &board, &mut figures),
+                Verdict::Lost => {
+                    figures.price_losses += 1;
+                    shard.distrust();
+                }
+            }
+            if sight == Err(PopError::Damaged) {
+                // A successor reads the ring anew, or is refused and told why.
+                return Err(Failure::other("the ring of prices is damaged"));
+            }
             let Some(received) = received else { break };
             worked = true;
+            if !trust.is_kept() {
+                // Of a monitor that is gone: the board will have what is true.
+                figures.skipped_prices += 1;
+                continue;
+            }
             if received.lost > 0 {
                 figures.skipped_prices += received.lost;
                 relearn(&mut shard, &board, &mut figures);
@@ -91,33 +111,6 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
             return Ok(json!(figures));
         } else {
             idle.wait(&mut [&mut prices, &mut games]);
-        }
-    }
-}
-
-/// Heeds whether the ring has a message (`None`), and why not, where that changes whether somebody keeps
-/// the prices true.
-fn heed(
-    silence: Option<PopError>,
-    kept: &mut bool,
-    shard: &mut Shard,
-    board: &BoardReader<PriceUpdate>,
-    figures: &mut Figures,
-) {
-    let now_kept = silence.is_none_or(|reason| reason == PopError::Empty);
-    if std::mem::replace(kept, now_kept) == now_kept {
-        return;
-    }
-    match silence.filter(|_| !now_kept) {
-        Some(reason) => {
-            figures.price_losses += 1;
-            tracing::info!(%reason, "nobody keeps the prices true: none is traded on");
-            shard.distrust();
-        }
-        None => {
-            // Nothing of a dead monitor is there: its successor withdraws it before it shows itself.
-            tracing::info!("the prices are kept true again");
-            relearn(shard, board, figures);
         }
     }
 }
@@ -265,46 +258,5 @@ mod tests {
         assert!(trades(&mut unwritten, 4));
         relearn(&mut unwritten, &empty, &mut figures);
         assert!(!trades(&mut unwritten, 5));
-    }
-
-    /// The prices of a monitor that died were traded on until its successor had told each anew.
-    #[test]
-    fn nothing_is_traded_on_prices_that_nobody_keeps_true() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("prices.board");
-        ipc::create_board::<PriceUpdate>(
-            &path,
-            ipc::BoardOptions {
-                rows: 4,
-                ..ipc::BoardOptions::default()
-            },
-        )
-        .expect("a board");
-        let mut writer = BoardWriter::<PriceUpdate>::attach(&path).expect("a writer");
-        let board = BoardReader::open(&path).expect("a reader");
-        let (mut shard, mut figures, mut kept) =
-            (Shard::new(0, MODEL, 1), Figures::default(), true);
-        let mut sequence = 0;
-        let mut trades_after = |silence| {
-            sequence += 1;
-            heed(silence, &mut kept, &mut shard, &board, &mut figures);
-            (trades(&mut shard, sequence), figures.price_losses)
-        };
-        writer
-            .write(3, &cheap(3, MarketStatus::Active))
-            .expect("a row");
-        assert_eq!(trades_after(None), (false, 0), "no price yet");
-        let stale = PopError::Stale { age: SILENCE };
-        let mut losses = 0;
-        for end in [stale, PopError::PeerDead, PopError::Closed] {
-            losses += 1;
-            for _ in 0..2 {
-                assert_eq!(trades_after(Some(end)), (false, losses), "{end}: told once");
-            }
-            assert_eq!(trades_after(Some(PopError::Empty)), (true, losses), "heard");
-        }
-        assert_eq!(trades_after(Some(stale)), (false, losses + 1));
-        assert_eq!(trades_after(Some(PopError::PeerDead)), (false, losses + 1));
-        assert_eq!(trades_after(None), (true, losses + 1), "a message");
     }
 }

@@ -3,8 +3,8 @@
 use super::{Context, Failure};
 use crate::pipeline::Link;
 use ipc::{
-    Bell, Consumer, Ladder, Message, Peer, PopError, Producer, PushError, Received, Residency,
-    Waiter, WakeSource,
+    Bell, Consumer, Incarnation, Ladder, Message, Peer, PopError, Producer, PushError, Received,
+    Residency, Waiter, WakeSource,
 };
 use std::{path::Path, time::Duration};
 
@@ -75,6 +75,13 @@ impl<T: Message> Input<T> {
     /// From which silence of the writer on the ring counts as stale; see [`Consumer::stale_after`].
     pub fn stale_after(&mut self, bound: Duration) {
         self.consumer.stale_after(Some(bound));
+    }
+
+    /// Which writer writes the ring, or was the last to.
+    #[inline]
+    #[must_use]
+    pub fn incarnation(&self) -> Incarnation {
+        self.consumer.incarnation()
     }
 
     /// Whether the writer is there. A system call.
