@@ -74,15 +74,11 @@ fn show_header(info: &Info, schema: &Schema, out: &mut impl Write) -> Result<(),
         "{path}: {}, {capacity} slots, instance {instance:016x}",
         kind.name()
     )?;
-    let Schema {
-        name,
-        version,
-        size,
-        ..
-    } = schema;
+    let Schema { name, version, .. } = schema;
     writeln!(
         out,
-        "{name} v{version}, {size} bytes, fingerprint {fingerprint:016x}"
+        "{name} v{version}, {} bytes, fingerprint {fingerprint:016x}",
+        schema.size()
     )?;
     for field in schema.fields() {
         writeln!(

@@ -12,7 +12,7 @@ use crate::{
     listener::{Listener, Words},
     message::Message,
     producer::Producer,
-    wait::{UNSURE_SLEEP, WakeSource},
+    wait::{LONGEST_SLEEP, UNSURE_SLEEP, WakeSource},
 };
 use std::{
     future::poll_fn,
@@ -54,7 +54,7 @@ impl<S: WakeSource> Sleeping<S> {
     }
 
     /// What `look` finds. While it finds nothing, the task is woken when the source rings, and at the
-    /// latest after the time that `patience` allows.
+    /// latest after the longest sleep of a loop, or the time that `patience` allows.
     fn poll<R>(
         &mut self,
         context: &Context<'_>,
@@ -86,9 +86,13 @@ impl<S: WakeSource> Sleeping<S> {
             self.source.disarm();
             return self.found(found);
         }
-        let unsure = (!reliable).then_some(UNSURE_SLEEP);
-        let patience = patience(&self.source).into_iter().chain(unsure).min();
-        let due = patience.and_then(|patience| Instant::now().checked_add(patience));
+        let longest = if reliable {
+            LONGEST_SLEEP
+        } else {
+            UNSURE_SLEEP
+        };
+        let longest = patience(&self.source).map_or(longest, |patience| patience.min(longest));
+        let due = Instant::now() + longest;
         let waker = context.waker().clone();
         self.ticket = Some(self.listener.listen(words, due, waker));
         self.in_a_row = 0;
@@ -101,9 +105,12 @@ impl<S: WakeSource> Sleeping<S> {
         Poll::Ready(found)
     }
 
-    /// Takes the announcement of a sleep back.
+    /// Takes the announcement of a sleep back. A child that was forked has announced none: the list may
+    /// be locked by a thread that is not there, and the words lie in pages that it has not.
     fn rest(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
+        if let Some(ticket) = self.ticket.take()
+            && self.listener.is_of_this_process()
+        {
             self.listener.forget(ticket);
             self.source.disarm();
         }
@@ -369,3 +376,6 @@ impl<T: Message> Deref for AsyncProducer<T> {
         &self.sleeping.source
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -8,7 +8,6 @@
 //! learned from the call that every loop makes anyway.
 
 use crate::{
-    clock,
     error::{Error, PopError},
     fail::fail_point,
     header::{Info, Kind},
@@ -18,6 +17,7 @@ use crate::{
     residency::Residency,
     role::{self, Peer, Role},
     segment::{Access, Segment, View},
+    silence::Silence,
     wait::{Bell, WakeSource},
     watch::Watch,
 };
@@ -53,47 +53,10 @@ pub struct Consumer<T: Message> {
     succeeded: u64,
     /// The last incarnation whose end a pop has told.
     told: u64,
+    /// The message that it waited for when it came.
+    first: u64,
     silence: Option<Silence>,
     segment: Segment,
-}
-
-/// How long nothing was heard of the producer.
-struct Silence {
-    bound: Duration,
-    /// Since when the ring has been empty, and the message that it then waited for.
-    since: Option<(u64, u64)>,
-}
-
-impl Silence {
-    /// Whether nothing was heard for longer than the bound: no message since the ring was first found
-    /// empty, and no beat.
-    fn judge(&mut self, next: u64, beat_ns: u64) -> PopError {
-        let now = clock::coarse_mono_ns();
-        let since = match self.since {
-            Some((since, waited_for)) if waited_for == next => since,
-            _ => now,
-        };
-        self.since = Some((since, next));
-        let age = age(since, beat_ns, now);
-        if age > self.bound {
-            PopError::Stale { age }
-        } else {
-            PopError::Empty
-        }
-    }
-
-    /// How long it may still last before it is stale, and beyond that, how soon to look again so that
-    /// no beat is overlooked; `None` when it has not begun.
-    #[cfg(feature = "async")]
-    fn left(&self, beat_ns: u64) -> Option<Duration> {
-        let age = age(self.since?.0, beat_ns, clock::coarse_mono_ns());
-        Some(self.bound.checked_sub(age).unwrap_or(self.bound / 2))
-    }
-}
-
-/// Time since the last that was heard. A beat in the future counts as one of now.
-fn age(since: u64, beat_ns: u64, now: u64) -> Duration {
-    Duration::from_nanos(now.saturating_sub(since.max(beat_ns)))
 }
 
 impl<T: Message> Consumer<T> {
@@ -122,6 +85,7 @@ impl<T: Message> Consumer<T> {
                 reason,
             })?;
         Ok(Self {
+            first: reader.next(),
             reader,
             watch: Watch::start(&segment)?,
             succeeded: 0,
@@ -156,11 +120,13 @@ impl<T: Message> Consumer<T> {
     /// first, never to.
     ///
     /// The silence begins when the ring is first found empty after a message, and ends with a message
-    /// or with a beat of the producer ([`crate::Producer::beat`]; its attaching is one). So a producer
-    /// that lives and beats is never stale, a stopped one is, and one that never came is not. It is
-    /// timed by the kernel's tick: bounds below some 10 ms make no sense.
+    /// or with a beat of the producer ([`crate::Producer::beat`]; its attaching is one). Until the first
+    /// message nothing but the beats counts: a consumer that comes to a producer that has long been
+    /// silent is told at once. So a producer that lives and beats is never stale, a stopped one is, and
+    /// one that never came is not. It is timed by the kernel's tick: bounds below some 10 ms make no
+    /// sense.
     pub fn stale_after(&mut self, bound: Option<Duration>) {
-        self.silence = bound.map(|bound| Silence { bound, since: None });
+        self.silence = bound.map(|bound| Silence::new(bound, self.first));
     }
 
     /// Why there is no message; or, after all, the message.
@@ -228,6 +194,10 @@ impl<T: Message> Consumer<T> {
     /// rings for.
     #[cfg(feature = "async")]
     pub(crate) fn silence_left(&self) -> Option<Duration> {
+        // Who is known to be gone is not silent.
+        if self.is_latest(self.told) {
+            return None;
+        }
         self.silence.as_ref()?.left(self.reader.life().beat_ns())
     }
 
@@ -419,5 +389,24 @@ mod tests {
         let popped = consumer.why_empty().unwrap();
         assert_eq!(popped.message, Count(7));
         assert_eq!(consumer.pop(), Err(PopError::Closed));
+    }
+
+    #[test]
+    #[cfg(feature = "async")]
+    fn no_silence_is_awaited_of_a_producer_whose_end_was_told() {
+        let (directory, producer, mut consumer) = ring();
+        consumer.stale_after(Some(Duration::from_secs(60)));
+        assert_eq!(consumer.pop(), Err(PopError::Empty));
+        assert!(consumer.silence_left().is_some());
+        drop(producer);
+        let due = Instant::now() + Duration::from_secs(30);
+        while consumer.pop() != Err(PopError::Closed) {
+            assert!(Instant::now() < due, "nothing was told");
+            std::thread::yield_now();
+        }
+        assert_eq!(consumer.silence_left(), None);
+        let _successor = Producer::<Count>::attach(&directory.path().join("count.ring")).unwrap();
+        assert_eq!(consumer.pop(), Err(PopError::Empty));
+        assert!(consumer.silence_left().is_some());
     }
 }

@@ -242,6 +242,10 @@ fn create<T: Message>(path: &Path, options: RingOptions) -> Result<Info, Error> 
 /// of whoever happens to create the file.
 fn check_rights(mode: u32, group: Option<u32>) -> Result<(), String> {
     match (mode, group) {
+        (_, Some(u32::MAX)) => Err(format!(
+            "the group {}, which the kernel takes for none\n  fix: name the group",
+            u32::MAX
+        )),
         (0o600, None) | (0o640 | 0o660, Some(_)) => Ok(()),
         (0o640 | 0o660, None) => Err(format!(
             "a mode of {mode:o} without the group that it is for\n  fix: name the group, or use 600"

@@ -59,8 +59,8 @@ fn compare(theirs: &Schema, ours: &Schema) -> Vec<String> {
         let of = |schema: &Schema| format!("v{}", schema.version);
         facts.push(both("version", &of(theirs), &of(ours)));
     }
-    if theirs.size != ours.size {
-        let of = |schema: &Schema| format!("{} bytes", schema.size);
+    if theirs.size() != ours.size() {
+        let of = |schema: &Schema| format!("{} bytes", schema.size());
         facts.push(both("size", &of(theirs), &of(ours)));
     }
     facts.extend(compare_fields(theirs, ours));
@@ -74,17 +74,18 @@ fn compare_fields(theirs: &Schema, ours: &Schema) -> Vec<String> {
     let ours_by_name: BTreeMap<String, &SchemaField> =
         ours.fields().iter().map(|our| (name(our), our)).collect();
     // A field of ours that they lack, in the place of one of theirs that we lack, has another name.
-    let mut added: BTreeMap<(usize, &str), &SchemaField> = ours
+    // Fields without bytes may share a place, so the name is part of the key.
+    let mut added: BTreeMap<(usize, &str, &str), &SchemaField> = ours
         .fields()
         .iter()
         .filter(|our| !their_names.contains(&our.name))
-        .map(|our| ((our.offset, our.kind.as_str()), our))
+        .map(|our| ((our.offset, our.kind.as_str(), our.name.as_str()), our))
         .collect();
     let mut facts = Vec::new();
     for their in theirs.fields() {
         let fact = if let Some(our) = ours_by_name.get(&their.name) {
             changed(their, our)
-        } else if let Some(our) = added.remove(&(their.offset, their.kind.as_str())) {
+        } else if let Some(our) = take_in_place_of(their, &mut added) {
             Some(renamed(their, our))
         } else {
             Some(format!("{}, only in the segment", described(their)))
@@ -98,6 +99,16 @@ fn compare_fields(theirs: &Schema, ours: &Schema) -> Vec<String> {
     }));
     facts.sort_by_key(|(offset, _)| *offset);
     facts.into_iter().map(|(_, fact)| fact).collect()
+}
+
+/// The first of our added fields that has the place and kind of one of theirs.
+fn take_in_place_of<'a>(
+    their: &SchemaField,
+    added: &mut BTreeMap<(usize, &'a str, &'a str), &'a SchemaField>,
+) -> Option<&'a SchemaField> {
+    let place = (their.offset, their.kind.as_str());
+    let key = added.keys().find(|key| (key.0, key.1) == place).copied()?;
+    added.remove(&key)
 }
 
 fn described(field: &SchemaField) -> String {
@@ -194,6 +205,20 @@ mod tests {
         ] {
             assert_eq!(against(&ours), said);
         }
+    }
+
+    #[test]
+    fn fields_without_bytes_in_one_place_are_all_said() {
+        let ours = format!("{BASE}a [u8;0] 24 x\nb [u8;0] 24 x\n");
+        assert_eq!(
+            against(&ours),
+            "  a: [u8;0] at 24, unit `x`, only in this program\n  b: [u8;0] at 24, unit `x`, only in this program\n"
+        );
+        let theirs = format!("{BASE}c [u8;0] 24 x\n");
+        assert_eq!(
+            difference(&theirs, &ours),
+            "  the [u8;0] at 24: `c` in the segment, `a` in this program\n  b: [u8;0] at 24, unit `x`, only in this program\n"
+        );
     }
 
     #[test]

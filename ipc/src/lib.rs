@@ -53,6 +53,7 @@ mod residency;
 mod role;
 mod schema;
 mod segment;
+mod silence;
 mod slot;
 mod sync;
 mod wait;

@@ -87,14 +87,14 @@ struct Awaited {
     ticket: u64,
     words: Words,
     /// When it is woken though nothing rings.
-    due: Option<Instant>,
+    due: Instant,
     waker: Waker,
 }
 
 impl Awaited {
     fn is_over(&self, now: Instant) -> bool {
         let rings = self.words.0.iter().flatten().any(Word::has_changed);
-        rings || self.due.is_some_and(|due| due <= now)
+        rings || self.due <= now
     }
 }
 
@@ -109,6 +109,8 @@ struct List {
 /// dropped while the list is locked.
 pub(crate) struct Listener {
     list: Mutex<List>,
+    /// Whose thread it is.
+    process: u32,
     /// Changed when something is added to the list, so that the thread does not sleep past it. Changed
     /// and read under the list's lock, which orders it.
     word: AtomicU32,
@@ -119,11 +121,13 @@ impl Listener {
     pub(crate) fn of_this_process() -> io::Result<&'static Self> {
         static PROCESS: Mutex<Option<&'static Listener>> = Mutex::new(None);
         let mut process = PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(listener) = *process {
+        // A child that was forked has its parent's listener, but not the thread.
+        if let Some(listener) = process.filter(|listener| listener.is_of_this_process()) {
             return Ok(listener);
         }
         let listener: &'static Self = Box::leak(Box::new(Self {
             list: Mutex::default(),
+            process: std::process::id(),
             word: AtomicU32::new(0),
         }));
         watch::start_thread("ipc-async", || {
@@ -134,13 +138,17 @@ impl Listener {
         Ok(process.insert(listener))
     }
 
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        self.process == std::process::id()
+    }
+
     fn lock(&self) -> MutexGuard<'_, List> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Calls `waker` once, when a word is not as it was seen, or at `due`. Returns the ticket to forget
     /// it by.
-    pub(crate) fn listen(&self, words: Words, due: Option<Instant>, waker: Waker) -> u64 {
+    pub(crate) fn listen(&self, words: Words, due: Instant, waker: Waker) -> u64 {
         let mut list = self.lock();
         list.tickets += 1;
         let ticket = list.tickets;
@@ -186,7 +194,10 @@ impl Listener {
         let (over, limit) = self.take_over(&mut waits);
         for one in over {
             // What a waker panics at must not end the wake-ups of all others.
-            let _ = catch_unwind(AssertUnwindSafe(|| one.waker.wake()));
+            if let Err(thrown) = catch_unwind(AssertUnwindSafe(|| one.waker.wake())) {
+                // To drop it is foreign code too.
+                std::mem::forget(thrown);
+            }
         }
         waits.sleep(limit, UNSURE_SLEEP);
     }
@@ -205,7 +216,7 @@ impl Listener {
         let over: Vec<Awaited> = over.collect();
         let words = list.awaited.iter().flat_map(|one| &one.words.0);
         words.flatten().for_each(|word| waits.add(word.seen()));
-        let due = list.awaited.iter().filter_map(|one| one.due).min();
+        let due = list.awaited.iter().map(|one| one.due).min();
         // A word that rings is never missed: who slept through it did not need a limit.
         let mut limit = due.map_or(Duration::MAX, |due| due.saturating_duration_since(now));
         if list.awaited.len() > MOST_AWAITED {

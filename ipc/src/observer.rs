@@ -90,12 +90,13 @@ impl Observer {
             reason,
         };
         let schema = Schema::parse(&info.schema).map_err(|error| invalid(error.to_string()))?;
-        if schema.size == info.message_size as usize {
+        if schema.size() == info.message_size as usize {
             Ok(schema)
         } else {
             Err(invalid(format!(
                 "its messages have {} bytes, its schema says {}",
-                info.message_size, schema.size
+                info.message_size,
+                schema.size()
             )))
         }
     }

@@ -3,6 +3,9 @@
 use crate::schema::{Schema, SchemaField, Shape};
 use std::fmt::{self, Display, Formatter, Write as _};
 
+/// Widest column of names: a foreign name may be longer than a formatter can pad.
+const WIDEST: usize = 64;
+
 /// The bytes of one message with the schema that says what they are.
 ///
 /// Shown on one line by `{}`, and one field a line, with its unit, by `{:#}`.
@@ -132,7 +135,7 @@ impl Display for Record<'_> {
         write!(out, "{name} v{version}")?;
         let names = self.schema.fields().iter();
         let width = names.map(|field| field.name.chars().count()).max();
-        let width = width.unwrap_or(0);
+        let width = width.unwrap_or(0).min(WIDEST);
         for (field, value) in self.fields() {
             let unit = meaning(field, &value).unwrap_or(&field.unit);
             write!(out, "\n  {:width$}  {value}  {unit}", field.name)?;

@@ -40,8 +40,8 @@ pub struct Schema {
     pub name: String,
     /// Version of the meaning of its fields.
     pub version: u16,
-    /// Bytes of a message, at most 4096.
-    pub size: usize,
+    /// Bounds every field, so it is nobody else's to change.
+    size: usize,
     fields: Vec<SchemaField>,
 }
 
@@ -135,6 +135,12 @@ impl Schema {
             size,
             fields,
         })
+    }
+
+    /// Bytes of a message, at most 4096.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
     }
 
     /// Its fields, in order of offset.

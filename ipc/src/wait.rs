@@ -17,8 +17,9 @@ use std::{
 
 /// Longest sleep when a wake-up could be missed: `membarrier` is refused, or too many sources.
 pub(crate) const UNSURE_SLEEP: Duration = Duration::from_millis(1);
-/// Longest sleep at all, so that a loop gets to its housekeeping.
-const LONGEST_SLEEP: Duration = Duration::from_millis(50);
+/// Longest sleep at all, so that a loop gets to its housekeeping, and finds what a peer published that
+/// was stopped or killed before it rang.
+pub(crate) const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 /// Most sources that one sleep can wait for; each has two words at most.
 const MOST_SOURCES: usize = MOST_WORDS / 2;
 /// Rounds of spinning before a loop that may sleep begins to yield, and before it sleeps.

@@ -391,6 +391,29 @@ fn a_stopped_producer_is_stale_and_not_dead_and_goes_on_without_loss() {
     assert_eq!(consumer.pop(), Err(PopError::Empty), "a new silence begins");
 }
 
+/// Who comes to a producer that was stopped before need not trust it for another bound.
+#[test]
+fn a_consumer_that_comes_to_a_silent_producer_is_told_at_its_first_pop() {
+    let (_directory, path) = ring();
+    let bound = Duration::from_millis(200);
+    let mut second = Second::start("producer", &path);
+    assert_eq!(second.ask("push 1"), "pushed");
+    second.signal(Signal::SIGSTOP);
+    waitpid(second.pid(), Some(WaitPidFlag::WUNTRACED)).unwrap();
+    let mut before = Consumer::<Count>::attach(&path).unwrap();
+    before.stale_after(Some(bound));
+    assert!(before.pop().is_ok());
+    before.commit();
+    assert!(matches!(await_reason(&mut before), PopError::Stale { .. }));
+    drop(before);
+    let mut consumer = Consumer::<Count>::attach(&path).unwrap();
+    consumer.stale_after(Some(bound));
+    assert!(matches!(consumer.pop(), Err(PopError::Stale { age }) if age > bound));
+    second.signal(Signal::SIGCONT);
+    assert_eq!(second.ask("push 1"), "pushed");
+    assert_eq!(consumer.pop().unwrap().message.number, 1);
+}
+
 /// Starved of processor time, neither side mistakes the other's slowness for its end.
 #[test]
 fn overload_is_no_death_and_no_silence_of_a_producer_that_beats() {

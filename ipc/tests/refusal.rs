@@ -177,6 +177,14 @@ fn impossible_options_are_refused_before_anything_is_created() {
         ),
         (
             RingOptions {
+                mode: 0o660,
+                group: Some(u32::MAX),
+                ..RingOptions::default()
+            },
+            "which the kernel takes for none",
+        ),
+        (
+            RingOptions {
                 kind: Kind::Board,
                 ..RingOptions::default()
             },

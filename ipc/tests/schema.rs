@@ -92,7 +92,7 @@ fn schema_of<T: Message>() -> Schema {
     let schema = Schema::parse(&ipc::schema::<T>()).unwrap();
     assert_eq!(schema.name, T::NAME);
     assert_eq!(schema.version, T::VERSION);
-    assert_eq!(schema.size, size_of::<T>());
+    assert_eq!(schema.size(), size_of::<T>());
     assert_eq!(schema.fields().len(), T::FIELDS.len());
     for (parsed, stated) in schema.fields().iter().zip(T::FIELDS) {
         assert_eq!(
@@ -211,8 +211,8 @@ fn survive(text: &str) -> Result<(), TestCaseError> {
         prop_assert!(field.offset >= end, "{schema:?}");
         end = field.offset + field.size;
     }
-    prop_assert!(end <= schema.size && schema.size <= 4096, "{schema:?}");
-    let bytes: Vec<u8> = (b' '..=b'z').cycle().take(schema.size).collect();
+    prop_assert!(end <= schema.size() && schema.size() <= 4096, "{schema:?}");
+    let bytes: Vec<u8> = (b' '..=b'z').cycle().take(schema.size()).collect();
     let record = schema.decode(&bytes).unwrap();
     for shown in [format!("{record}"), format!("{record:#}")] {
         prop_assert!(
@@ -375,4 +375,14 @@ fn a_thousand_fields_are_as_many_as_they_say() {
     let record = schema.decode(&bytes).unwrap();
     assert_eq!(record.fields().count(), 1000);
     assert_eq!(record.get("f999"), Some(unsigned(249_u8)));
+}
+
+/// A formatter pads to 65,535 characters at most, and panics beyond.
+#[test]
+fn a_name_of_any_length_is_shown() {
+    let name = "n".repeat(70_000);
+    let schema = Schema::parse(&format!("Long v1 8\n{name} u32 0 x\nb u32 4 y\n")).unwrap();
+    let shown = format!("{:#}", schema.decode(&[0; 8]).unwrap());
+    let short = format!("\n  b{}  0  y", " ".repeat(63));
+    assert!(shown.contains(&name) && shown.ends_with(&short), "{shown}");
 }

@@ -10,7 +10,7 @@ fn is_transparent<T: Message>() {
     let text = schema::<T>();
     let schema = Schema::parse(&text).unwrap();
     let bytes: usize = schema.fields().iter().map(|field| field.size).sum();
-    assert_eq!((bytes, schema.size), (48, 48), "{text}");
+    assert_eq!((bytes, schema.size()), (48, 48), "{text}");
     let sent = T::zeroed();
     let record = schema.decode(ipc::bytemuck::bytes_of(&sent)).unwrap();
     for (field, value) in record.fields() {

@@ -13,10 +13,13 @@ use nix::{
 };
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
-    io::ErrorKind,
+    io::{self, ErrorKind},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
+
+/// Mode of a directory above the rings: who may come in is for the ring directory to say.
+const PASSABLE: u32 = 0o711;
 
 /// The ring directory of a running pipeline, locked. Dropping it removes it with everything in it,
 /// and its parent when it was the last.
@@ -38,10 +41,12 @@ impl Segments {
     pub(super) fn lay_out(pipeline: &Pipeline) -> Result<Self, Failure> {
         let directory = pipeline.ring_dir();
         let group = pipeline.ring_gid()?;
-        make_directory(&pipeline.rings, 0o711)?;
-        make_directory(&directory, 0o700)?;
+        make_ring_directory(&directory)?;
         let lock = lock(&directory)?;
         own(&directory, &lock, group)?;
+        if group.is_some() {
+            let_through(&pipeline.rings)?;
+        }
         let leftovers = remove_leftovers(&directory)?;
         // From here on, dropping it cleans up.
         let segments = Self {
@@ -68,21 +73,56 @@ impl Drop for Segments {
     }
 }
 
-/// Creates a directory with this very mode, unless it is there. Other users' pipelines may lie beside
-/// ours, so the parent can be passed through, but not listed.
-fn make_directory(path: &Path, mode: u32) -> Result<(), Failure> {
-    let failed = |error| {
-        let path = path.display();
+/// Creates the ring directory, and what is above it where that is missing too.
+fn make_ring_directory(path: &Path) -> Result<(), Failure> {
+    make_directory(path, 0o700).map_err(|error| {
         let what = format!(
-            "create ring directory `{path}` (fix: make what is above it writable for us, or set `rings` in the pipeline file)"
+            "create ring directory `{}` (fix: set `rings` in the pipeline file to a directory of ours; another user's, \
+             such as that of the first pipeline on this host, takes none)",
+            path.display()
+        );
+        Failure::io(what, error)
+    })
+}
+
+/// Creates a directory with this very mode, whatever the umask, unless it is there. What is above it
+/// can be passed through by everybody, and listed and written by us alone; where it is there, it may be
+/// anybody's.
+fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
+    let create = || match DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => fs::set_permissions(path, Permissions::from_mode(mode)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    };
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    let mut made = create();
+    // Twice: a launcher that ends may remove what is above in between.
+    for _ in 0..2 {
+        match (&made, above) {
+            (Err(error), Some(above)) if error.kind() == ErrorKind::NotFound => {
+                make_directory(above, PASSABLE)?;
+                made = create();
+            }
+            _ => break,
+        }
+    }
+    made
+}
+
+/// Lets the group pass through a directory of ours that older versions have left to us alone.
+fn let_through(parent: &Path) -> Result<(), Failure> {
+    let failed = |error| {
+        let what = format!(
+            "let the group through `{}` (fix: chmod {PASSABLE:o})",
+            parent.display()
         );
         Failure::io(what, error)
     };
-    match DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(failed(error)),
+    let found = fs::metadata(parent).map_err(failed)?;
+    if found.uid() == geteuid().as_raw() && found.mode() & 0o077 == 0 {
+        fs::set_permissions(parent, Permissions::from_mode(PASSABLE)).map_err(failed)?;
     }
+    Ok(())
 }
 
 /// Makes the locked directory ours, for us alone and those who share the rings: whoever can write there
@@ -91,7 +131,7 @@ fn own(path: &Path, directory: &File, group: Option<u32>) -> Result<(), Failure>
     let mode = if group.is_some() { 0o750 } else { 0o700 };
     let us = geteuid();
     fchown(directory, Some(us), group.map(Gid::from_raw))
-        .map_err(std::io::Error::from)
+        .map_err(io::Error::from)
         .and_then(|()| directory.set_permissions(Permissions::from_mode(mode)))
         .map_err(|error| {
             let owner = directory.metadata().map_or(0, |found| found.uid());

@@ -102,12 +102,18 @@ impl Pipeline {
     ///
     /// # Errors
     ///
-    /// When the host has no such group.
+    /// When the host has no such group, or there can be none.
     pub fn ring_gid(&self) -> Result<Option<u32>, Failure> {
         let Some(name) = &self.ring_group else {
             return Ok(None);
         };
         if let Ok(number) = name.parse() {
+            // To the kernel it means that a file keeps the group that it has.
+            if number == u32::MAX {
+                return Err(Failure::Configuration(format!(
+                    "ring_group = \"{name}\" is no group; give its name or number"
+                )));
+            }
             return Ok(Some(number));
         }
         match Group::from_name(name) {

@@ -128,3 +128,45 @@ fn a_group_is_let_in_as_far_as_the_pipeline_file_says() {
         );
     }
 }
+
+#[test]
+fn what_is_missing_above_the_rings_is_made_too_and_can_be_passed_through() {
+    let (directory, mut pipeline) = demo();
+    pipeline.rings = directory.path().join("a/b");
+    let segments = Segments::lay_out(&pipeline).unwrap();
+    for path in [pipeline.rings.parent().unwrap(), &pipeline.rings] {
+        assert_eq!(mode(path), 0o711, "{}", path.display());
+    }
+    assert_eq!(mode(&pipeline.ring_dir()), 0o700);
+    drop(segments);
+    assert!(!pipeline.rings.exists());
+}
+
+#[test]
+fn a_directory_above_the_rings_that_is_no_directory_names_its_fix() {
+    let (directory, mut pipeline) = demo();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    pipeline.rings = file;
+    let error = Segments::lay_out(&pipeline).err().unwrap().to_string();
+    assert!(
+        error.contains("set `rings` in the pipeline file"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_parent_that_an_older_version_left_private_lets_the_group_through() {
+    let (_directory, pipeline) = demo();
+    fs::create_dir(&pipeline.rings).unwrap();
+    fs::set_permissions(&pipeline.rings, Permissions::from_mode(0o700)).unwrap();
+    // Held, so that the parent stays.
+    let _alone = Segments::lay_out(&pipeline).unwrap();
+    assert_eq!(mode(&pipeline.rings), 0o700, "nobody else is to pass");
+    let mut shared = pipeline.clone();
+    shared.name = "shared".into();
+    shared.ring_mode = 0o640;
+    shared.ring_group = Some(nix::unistd::getegid().as_raw().to_string());
+    let _shared = Segments::lay_out(&shared).unwrap();
+    assert_eq!(mode(&pipeline.rings), 0o711);
+}

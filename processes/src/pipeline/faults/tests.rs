@@ -130,6 +130,7 @@ fn rings_are_shared_with_a_group_that_is_named_or_with_nobody() {
         (0o600, Some("root"), "gets nothing from ring_mode"),
         (0o666, Some("root"), "ring_mode = 0o666"),
         (0o640, Some("no such group"), "is no group of this host"),
+        (0o640, Some("4294967295"), "is no group; give its name"),
     ] {
         let faults = shared(mode, group);
         assert!(faults.contains(part), "{part} is missing in:\n{faults}");
