@@ -15,6 +15,7 @@ use crate::{
 };
 use ipc::Producer;
 use rtrb::RingBuffer;
+use std::path::Path;
 
 /// The sending side of a stream, with its reading partner.
 struct Stream<P> {
@@ -115,15 +116,7 @@ pub fn enter_ours<T: Payload>(
     );
     let path = place.directory.join(file);
     ours::create::<T>(&path, shape.slots, stamp_every)?;
-    let partner = Partner::process(&Assignment {
-        core: place.cores.far,
-        job: Job::Drain {
-            transport: Shared::Ours,
-            size: shape.size,
-            path: path.clone(),
-            plan,
-        },
-    })?;
+    let partner = reading_process(Shared::Ours, &path, shape, place)?;
     let mut producer = Producer::<T>::attach(&path)?;
     cell.enter(
         name,
@@ -145,15 +138,7 @@ fn enter_ours_batches<T: Payload>(
     let file = format!("batches-{}-{}.ring", shape.slots, shape.size.bytes());
     let path = place.directory.join(file);
     ours::create::<T>(&path, shape.slots, 0)?;
-    let partner = Partner::process(&Assignment {
-        core: place.cores.far,
-        job: Job::Drain {
-            transport: Shared::OursBatches,
-            size: shape.size,
-            path: path.clone(),
-            plan,
-        },
-    })?;
+    let partner = reading_process(Shared::OursBatches, &path, shape, place)?;
     let mut producer = Producer::<T>::attach(&path)?;
     cell.enter(
         OURS_BATCHES,
@@ -164,6 +149,24 @@ fn enter_ours_batches<T: Payload>(
             total: plan.total(),
         },
     )
+}
+
+/// A process that reads the stream.
+fn reading_process(
+    transport: Shared,
+    path: &Path,
+    shape: Shape,
+    place: Place<'_>,
+) -> Result<Partner, Failure> {
+    Partner::process(&Assignment {
+        core: place.cores.far,
+        job: Job::Drain {
+            transport,
+            size: shape.size,
+            path: path.to_owned(),
+            plan: Plan::for_slots(shape.slots),
+        },
+    })
 }
 
 /// Adds `rtrb`, message by message.
@@ -226,15 +229,7 @@ fn enter_ringfire<T: Payload>(
     let file = format!("stream-{}-{}.ringfire", shape.slots, shape.size.bytes());
     let path = place.directory.join(file);
     let mut producer = ringfire::create::<T>(&path, shape.slots)?;
-    let partner = Partner::process(&Assignment {
-        core: place.cores.far,
-        job: Job::Drain {
-            transport: Shared::Ringfire,
-            size: shape.size,
-            path,
-            plan,
-        },
-    })?;
+    let partner = reading_process(Shared::Ringfire, &path, shape, place)?;
     cell.enter(
         "ringfire",
         0,
