@@ -73,14 +73,8 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
                 Some(received) => Ok(received.sequence),
                 None => Err(prices.why_empty()),
             };
-            match trust.judge(sight, prices.incarnation(), || prices.has_writer()) {
-                Verdict::Same => {}
-                Verdict::Anew => relearn(&mut shard, &board, &mut figures),
-                Verdict::Lost => {
-                    figures.price_losses += 1;
-                    shard.distrust();
-                }
-            }
+            let verdict = trust.judge(sight, prices.incarnation(), || prices.has_writer());
+            heed(verdict, &mut shard, &board, &mut figures);
             if sight == Err(PopError::Damaged) {
                 // A successor reads the ring anew, or is refused and told why.
                 return Err(Failure::other("the ring of prices is damaged"));
@@ -111,6 +105,23 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
             return Ok(json!(figures));
         } else {
             idle.wait(&mut [&mut prices, &mut games]);
+        }
+    }
+}
+
+/// Does what follows from a verdict on who keeps the prices true.
+fn heed(
+    verdict: Verdict,
+    shard: &mut Shard,
+    board: &BoardReader<PriceUpdate>,
+    figures: &mut Figures,
+) {
+    match verdict {
+        Verdict::Same => {}
+        Verdict::Anew => relearn(shard, board, figures),
+        Verdict::Lost => {
+            figures.price_losses += 1;
+            shard.distrust();
         }
     }
 }
