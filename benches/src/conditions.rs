@@ -6,7 +6,7 @@ use nix::{
     sys::utsname::uname,
     unistd::{SysconfVar, sysconf},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{fs, time::Instant};
 
 /// Reads of the clock in one sample of its cost.
@@ -17,7 +17,7 @@ const SLOW_CLOCK_NS: f64 = 150.0;
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The circumstances of a run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Conditions {
     /// The processor's name for itself.
     pub cpu: String,

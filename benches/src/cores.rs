@@ -5,11 +5,11 @@ use nix::{
     sched::{CpuSet, sched_getaffinity, sched_setaffinity},
     unistd::Pid,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{fs, io, str::FromStr};
 
 /// The near side's core (the bench itself) and the far side's (its partners).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cores {
     /// Where the bench itself runs.
     pub near: usize,

@@ -30,6 +30,7 @@ pub mod patience;
 pub mod payload;
 pub mod report;
 pub mod rounds;
+pub mod row;
 pub mod scratch;
 pub mod tally;
 pub mod transport;

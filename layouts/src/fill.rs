@@ -5,6 +5,7 @@ use crate::units::Side;
 ipc::message! {
     /// One execution. Booking is idempotent by `trade`.
     #[derive(Eq)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
     pub struct Fill v1 {
         /// Ingress time of the tick that caused the order.
         ingress_mono_ns: u64 = "ns, CLOCK_MONOTONIC",

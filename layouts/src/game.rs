@@ -6,6 +6,7 @@ use bytemuck::CheckedBitPattern;
 ipc::message! {
     /// One game as the feed last told it.
     #[derive(Eq)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
     pub struct GameState v1 {
         /// Arrival of the feed document that told this state.
         ingress_mono_ns: u64 = "ns, CLOCK_MONOTONIC",
@@ -52,6 +53,7 @@ ipc::message! {
         /// Runners: bit 0 first base, bit 1 second, bit 2 third.
         bases: u8 = "bit set",
         /// Always zero.
+        #[cfg_attr(feature = "serde", serde(skip))]
         padding: [u8; 4] = "zero",
     }
 }

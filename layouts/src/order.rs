@@ -9,6 +9,7 @@ use bytemuck::CheckedBitPattern;
 ipc::message! {
     /// An immediate-or-cancel limit order to be placed.
     #[derive(Eq)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
     pub struct Order v1 {
         /// Ingress time of the tick that caused it.
         ingress_mono_ns: u64 = "ns, CLOCK_MONOTONIC",
@@ -29,6 +30,7 @@ ipc::message! {
         /// A [`SignalKind`].
         kind: u8 = "0 model edge, 1 arbitrage",
         /// Always zero.
+        #[cfg_attr(feature = "serde", serde(skip))]
         padding: [u8; 8] = "zero",
     }
 }
@@ -51,6 +53,7 @@ impl Order {
 ipc::message! {
     /// The final word on one order. There is exactly one for every order taken from the ring.
     #[derive(Eq)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
     pub struct OrderAck v1 {
         /// Ingress time of the tick that caused the order.
         ingress_mono_ns: u64 = "ns, CLOCK_MONOTONIC",
@@ -73,6 +76,7 @@ ipc::message! {
         /// A [`Side`].
         side: u8 = "0 bid, 1 ask",
         /// Always zero.
+        #[cfg_attr(feature = "serde", serde(skip))]
         padding: [u8; 1] = "zero",
     }
 }

@@ -9,6 +9,7 @@ ipc::message! {
     /// It carries what a stage needs to judge the price (team, fee rate, tick, status), so that the
     /// stage needs no table. A price of zero with a count of zero means that the side is empty.
     #[derive(Eq)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
     pub struct PriceUpdate v1 {
         /// Arrival of the frame that changed the book.
         ingress_mono_ns: u64 = "ns, CLOCK_MONOTONIC",
@@ -35,6 +36,7 @@ ipc::message! {
         /// A [`MarketStatus`].
         status: u8 = "0 suspect, 1 active, 2 closed",
         /// Always zero.
+        #[cfg_attr(feature = "serde", serde(skip))]
         padding: [u8; 6] = "zero",
     }
 }

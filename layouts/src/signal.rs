@@ -6,6 +6,7 @@ use bytemuck::CheckedBitPattern;
 ipc::message! {
     /// One leg of an opportunity. The legs of one arbitrage share `signal` but for its lowest bit.
     #[derive(Eq)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
     pub struct Signal v1 {
         /// Ingress time of the tick that caused it.
         ingress_mono_ns: u64 = "ns, CLOCK_MONOTONIC",
@@ -34,6 +35,7 @@ ipc::message! {
         /// A [`TeamSide`](crate::TeamSide): whose win the market pays for.
         team: u8 = "0 home, 1 away",
         /// Always zero.
+        #[cfg_attr(feature = "serde", serde(skip))]
         padding: [u8; 1] = "zero",
     }
 }
