@@ -69,8 +69,9 @@ fn round_trip<T: Numbered>(
 ) -> Result<(), Failure> {
     let message = T::numbered(*number);
     if !there.send(&message)? {
-        return Err("an empty ring says that it is full".into());
+        return Err("an empty transport says that it is full".into());
     }
+    there.flush()?;
     // As a stage does it: what caused a message is committed once the message is sent.
     back.commit();
     let answer = receive(back)?;
@@ -96,20 +97,27 @@ pub fn echo<T: Numbered>(
     for _ in 0..trips {
         let message = receive(there)?;
         if !back.send(&message)? {
-            return Err("an empty ring says that it is full".into());
+            return Err("an empty transport says that it is full".into());
         }
+        back.flush()?;
         there.commit();
     }
     Ok(Outcome::default())
 }
 
+/// The next message, however long it takes.
+///
+/// # Errors
+///
+/// When none comes.
 #[inline(always)]
-fn receive<T>(from: &mut impl Receiver<T>) -> Result<T, Failure> {
+pub fn receive<T>(from: &mut impl Receiver<T>) -> Result<T, Failure> {
     let mut patience = Patience::default();
     loop {
         if let Some(message) = from.receive() {
             return Ok(message);
         }
+        from.check()?;
         patience.spin()?;
     }
 }
@@ -118,7 +126,7 @@ fn receive<T>(from: &mut impl Receiver<T>) -> Result<T, Failure> {
 ///
 /// # Errors
 ///
-/// When the reader is gone.
+/// When the reader is gone, or the transport is broken.
 pub fn produce<T: Numbered>(to: &mut impl Sender<T>, count: u64) -> Result<(), Failure> {
     for number in 0..count {
         let message = T::numbered(number);
@@ -126,11 +134,16 @@ pub fn produce<T: Numbered>(to: &mut impl Sender<T>, count: u64) -> Result<(), F
             send_when_there_is_room(to, &message)?;
         }
     }
-    Ok(())
+    to.flush()
 }
 
+/// Tries until there is room.
+///
+/// # Errors
+///
+/// When there never is.
 #[cold]
-fn send_when_there_is_room<T>(to: &mut impl Sender<T>, message: &T) -> Result<(), Failure> {
+pub fn send_when_there_is_room<T>(to: &mut impl Sender<T>, message: &T) -> Result<(), Failure> {
     let mut patience = Patience::default();
     while !to.send(message)? {
         patience.spin()?;
@@ -161,6 +174,7 @@ pub fn consume<T: Numbered>(from: &mut impl Receiver<T>, meter: &mut Meter) -> R
             uncommitted = 0;
             patience = Patience::default();
         }
+        from.check()?;
         for _ in 0..PAUSES {
             patience.spin()?;
         }

@@ -2,17 +2,15 @@
 
 use crate::{
     Failure,
-    exchange::{consume, echo},
-    experiment::wake::{self, Rung},
-    meter::{Meter, Plan},
-    partner::{Work, serve},
-    payload::{Numbered, Payload, Size},
-    transport::{Receiver, Sender, Shared, ours, ringfire},
-    with_payload,
+    carrier::{Carrier, Ways},
+    entry,
+    experiment::fanin,
+    link::Link,
+    open_loop::Schedule,
+    partner::serve,
+    payload::Size,
 };
-use ipc::{Consumer, Producer};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
 
 /// A job and where to do it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -23,37 +21,40 @@ pub struct Assignment {
     pub core: usize,
 }
 
-/// What to do.
+/// What to do. `who` is an [`entry::Entry::id`].
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Job {
     /// Send back what comes.
-    Echo {
+    RoundTrips {
         /// Through what.
-        transport: Shared,
-        /// In messages of what size.
-        size: Size,
-        /// Where it comes from.
-        there: PathBuf,
-        /// Where it goes.
-        back: PathBuf,
+        who: String,
+        /// There, and back.
+        ways: Ways,
     },
     /// Read a stream.
-    Drain {
+    Stream {
         /// Through what.
-        transport: Shared,
+        who: String,
         /// In messages of what size.
         size: Size,
         /// Where it comes from.
-        path: PathBuf,
-        /// The parts of a window.
-        plan: Plan,
+        way: Link,
     },
-    /// Wait for a message now and then.
-    Wake {
-        /// How to wait.
-        rung: Rung,
-        /// Where it comes from.
-        path: PathBuf,
+    /// Wait for messages at fixed times.
+    OpenLoop {
+        /// Through what.
+        who: String,
+        /// When they are due.
+        schedule: Schedule,
+        /// Where they come from.
+        way: Link,
+    },
+    /// Poll many rings.
+    Fanin {
+        /// So many.
+        rings: u32,
+        /// There, and back.
+        ways: Ways,
     },
 }
 
@@ -62,67 +63,19 @@ impl Assignment {
     ///
     /// # Errors
     ///
-    /// When the rings cannot be attached, or a window fails.
+    /// When an end cannot be opened, or a window fails.
     pub fn carry_out(self) -> Result<(), Failure> {
-        serve(self.core, || match self.job {
-            Job::Echo {
-                transport,
-                size,
-                there,
-                back,
-            } => with_payload!(size, Sent => echo_work::<Sent>(transport, &there, &back)),
-            Job::Drain {
-                transport,
-                size,
-                path,
-                plan,
-            } => with_payload!(size, Sent => drain_work::<Sent>(transport, &path, plan)),
-            Job::Wake { rung, path } => wake::work(rung, &path),
-        })
+        let work = match self.job {
+            Job::RoundTrips { who, ways } => carrier(&who)?.far_round_trips(ways),
+            Job::Stream { who, size, way } => carrier(&who)?.far_stream(size, way),
+            Job::OpenLoop { who, schedule, way } => carrier(&who)?.far_open_loop(schedule, way),
+            Job::Fanin { rings, ways } => fanin::far(rings, ways),
+        };
+        serve(self.core, work)
     }
 }
 
-/// Slots of the rings that carry round trips.
-pub const ECHO_SLOTS: u32 = 4096;
-
-fn echo_work<T: Payload>(transport: Shared, there: &Path, back: &Path) -> Result<Work, Failure> {
-    Ok(match transport {
-        Shared::Ours | Shared::OursBatches => {
-            echoing(Consumer::<T>::attach(there)?, Producer::<T>::attach(back)?)
-        }
-        Shared::Ringfire => echoing(
-            ringfire::attach::<T>(there)?,
-            ringfire::create::<T>(back, ECHO_SLOTS)?,
-        ),
-    })
-}
-
-fn echoing<T: Numbered>(
-    mut there: impl Receiver<T> + 'static,
-    mut back: impl Sender<T> + 'static,
-) -> Work {
-    Box::new(move |count| echo(&mut there, &mut back, count))
-}
-
-fn drain_work<T: Payload>(transport: Shared, path: &Path, plan: Plan) -> Result<Work, Failure> {
-    Ok(match transport {
-        Shared::Ours => draining(Consumer::<T>::attach(path)?, plan),
-        Shared::OursBatches => {
-            let mut consumer = Consumer::<T>::attach(path)?;
-            Box::new(move |_| {
-                let mut meter = Meter::new(plan);
-                ours::consume_batches(&mut consumer, &mut meter)?;
-                meter.finish(T::WORDS)
-            })
-        }
-        Shared::Ringfire => draining(ringfire::attach::<T>(path)?, plan),
-    })
-}
-
-fn draining<T: Numbered>(mut from: impl Receiver<T> + 'static, plan: Plan) -> Work {
-    Box::new(move |_| {
-        let mut meter = Meter::new(plan);
-        consume(&mut from, &mut meter)?;
-        meter.finish(T::WORDS)
-    })
+fn carrier(who: &str) -> Result<&'static dyn Carrier, Failure> {
+    let entry = entry::by_id(who).ok_or_else(|| format!("{who}: no such transport"))?;
+    Ok(entry.carrier)
 }

@@ -7,23 +7,29 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `cores`, `conditions` | where and under what circumstances it was measured |
-//! | `payload`, `transport` | what is sent, and through what |
-//! | `exchange`, `meter`, `patience` | the loops that all transports share |
+//! | `cores`, `conditions`, `scratch` | where and under what circumstances it was measured |
+//! | `payload`, `transport`, `link` | what is sent, through what, from where to where |
+//! | `entry`, `carrier` | who takes part, and how his ends are opened on both sides |
+//! | `exchange`, `open_loop`, `meter`, `patience` | the loops that all transports share |
 //! | `partner`, `outcome`, `job` | the other side, asleep in the kernel between its windows |
-//! | `rounds`, `tally`, `report` | turns, percentiles, paired ratios, the table |
 //! | `experiment` | one question each |
+//! | `suite`, `rounds`, `tally` | a run: turns, percentiles, paired ratios |
+//! | `row`, `targets`, `report` | what it came to, and how that is shown |
 
 #![forbid(unsafe_code)]
 
 use std::error::Error;
 
+pub mod carrier;
 pub mod conditions;
 pub mod cores;
+pub mod entry;
 pub mod exchange;
 pub mod experiment;
 pub mod job;
+pub mod link;
 pub mod meter;
+pub mod open_loop;
 pub mod outcome;
 pub mod partner;
 pub mod patience;
@@ -32,7 +38,9 @@ pub mod report;
 pub mod rounds;
 pub mod row;
 pub mod scratch;
+pub mod suite;
 pub mod tally;
+pub mod targets;
 pub mod transport;
 
 /// Why a measurement could not be made.

@@ -1,8 +1,8 @@
 //! The time per message of a stream, taken by its reader.
 //!
 //! A window is a lead-in, the timed middle, and a tail, so that the ends of a window, where one side
-//! runs alone, are not in the figure. The clock is read once every [`BLOCK`] messages: per message it
-//! would cost more than the message.
+//! runs alone, are not in the figure. The clock is read once every [`BLOCK`] messages (or so that a
+//! short window has some blocks): per message it would cost more than the message.
 
 use crate::{Failure, outcome::Outcome, payload::expected_sum};
 use ipc::clock::mono_ns;
@@ -20,6 +20,8 @@ pub struct Plan {
     pub timed: u64,
     /// After it.
     pub tail: u64,
+    /// Messages between two looks at the clock.
+    pub block: u64,
 }
 
 impl Plan {
@@ -31,6 +33,25 @@ impl Plan {
             lead: lap.max(4 * BLOCK),
             timed: (2 * lap).max(32 * BLOCK),
             tail: lap,
+            block: BLOCK,
+        }
+    }
+
+    /// Of a window of so many messages, which may be fewer than a few laps where a transport is slow.
+    /// Both sides know the parts from the whole.
+    #[must_use]
+    pub fn of(total: u64, slots: u32) -> Self {
+        let whole = Self::for_slots(slots);
+        if total >= whole.total() {
+            return whole;
+        }
+        let (lead, tail) = (total / 4, total / 8);
+        let timed = total - lead - tail;
+        Self {
+            lead,
+            timed,
+            tail,
+            block: (timed / 16).clamp(1, BLOCK),
         }
     }
 
@@ -58,7 +79,7 @@ impl Meter {
     /// For one window.
     #[must_use]
     pub fn new(plan: Plan) -> Self {
-        let blocks = usize::try_from(plan.timed / BLOCK + 2).unwrap_or(0);
+        let blocks = usize::try_from(plan.timed / plan.block + 2).unwrap_or(0);
         Self {
             plan,
             total: plan.total(),
@@ -102,7 +123,7 @@ impl Meter {
         self.next_look = if self.seen >= self.plan.lead + self.plan.timed {
             u64::MAX
         } else {
-            self.seen + BLOCK
+            self.seen + self.plan.block
         };
     }
 
@@ -144,6 +165,7 @@ mod tests {
         lead: 2048,
         timed: 4096,
         tail: 1024,
+        block: BLOCK,
     };
 
     #[test]
@@ -170,6 +192,15 @@ mod tests {
         let outcome = meter.finish(1).unwrap();
         assert_eq!(outcome.level_ps, 10_000);
         assert_eq!(outcome.samples_ps, [10_000, 10_000]);
+    }
+
+    #[test]
+    fn a_short_window_has_all_its_parts() {
+        for total in [16, 100, 5_000, 1_000_000] {
+            let plan = Plan::of(total, 4096);
+            assert!(plan.total() <= total && plan.timed > 0 && plan.block > 0);
+        }
+        assert_eq!(Plan::of(u64::MAX, 4096), Plan::for_slots(4096));
     }
 
     #[test]

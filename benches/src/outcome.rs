@@ -21,6 +21,12 @@ pub struct Outcome {
     pub wall_ns: u64,
     /// Times that the receiving thread was taken off its core against its will.
     pub involuntary: u64,
+    /// Messages that arrived, where they were due at certain times.
+    pub arrived: u64,
+    /// Messages of them that a later one overtook or that were dropped.
+    pub lost: u64,
+    /// From when the first was due to when the last arrived.
+    pub span_ns: u64,
 }
 
 impl Outcome {
@@ -36,6 +42,9 @@ impl Outcome {
             self.cpu_ns,
             self.wall_ns,
             self.involuntary,
+            self.arrived,
+            self.lost,
+            self.span_ns,
             self.samples_ps.len() as u64,
         ];
         let bytes: Vec<u8> = head
@@ -64,15 +73,19 @@ impl Outcome {
             cpu_ns: word()?,
             wall_ns: word()?,
             involuntary: word()?,
+            arrived: word()?,
+            lost: word()?,
+            span_ns: word()?,
             samples_ps: Vec::new(),
         };
         let count = word()?;
         if count > MOST_SAMPLES {
             return Err(io::Error::other(format!("{count} samples of one window")));
         }
-        for _ in 0..count {
-            outcome.samples_ps.push(word()?);
-        }
+        let mut bytes = vec![0; usize::try_from(count * 8).map_err(io::Error::other)?];
+        pipe.read_exact(&mut bytes)?;
+        let (words, _) = bytes.as_chunks::<8>();
+        outcome.samples_ps = words.iter().map(|word| u64::from_ne_bytes(*word)).collect();
         Ok(outcome)
     }
 }
@@ -90,6 +103,9 @@ mod tests {
             cpu_ns: 3,
             wall_ns: 4,
             involuntary: 5,
+            arrived: 6,
+            lost: 10,
+            span_ns: 11,
         };
         let mut pipe = Vec::new();
         outcome.write(&mut pipe).unwrap();

@@ -20,6 +20,9 @@ use std::{
     thread,
 };
 
+/// Instead of a count: open the next end. The calls before the first window are all of these.
+pub const OPEN: u64 = u64::MAX;
+
 /// A partner that waits for its turn.
 pub struct Partner(Link);
 
@@ -89,6 +92,17 @@ impl Partner {
         Ok(partner)
     }
 
+    /// Has it open its next end, and waits until that is done.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot, or is gone.
+    pub fn open(&mut self) -> Result<(), Failure> {
+        self.start(OPEN)?;
+        self.outcome()?;
+        Ok(())
+    }
+
     /// Starts its window of so many messages.
     ///
     /// # Errors
@@ -134,11 +148,10 @@ impl Drop for Partner {
 /// # Errors
 ///
 /// When a window fails.
-pub fn serve(core: usize, prepare: impl FnOnce() -> Result<Work, Failure>) -> Result<(), Failure> {
+pub fn serve(core: usize, mut work: Work) -> Result<(), Failure> {
     // Should the bench have died before this, then the pipe has ended.
     prctl::set_pdeathsig(Signal::SIGKILL)?;
     cores::pin(core)?;
-    let mut work = prepare()?;
     let mut pipe = std::io::stdout().lock();
     Outcome::default().write(&mut pipe)?;
     let mut count = [0; 8];

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// Spins between two looks at the clock.
 const LOOK_EVERY: u32 = 1 << 16;
 /// Longest wait. A machine that starves the partner for longer measures nothing.
-const LONGEST: Duration = Duration::from_secs(20);
+pub const LONGEST: Duration = Duration::from_secs(20);
 
 /// Counts the spins of one wait; costs nothing while the wait is short.
 #[derive(Default)]

@@ -1,10 +1,19 @@
-//! What is sent: messages of three sizes whose words all hold the message's number.
+//! What is sent: price updates as the pipeline has them, and messages of three sizes whose words all
+//! hold the message's number.
 
+use bytemuck::Zeroable as _;
 use ipc::Message;
-use serde::{Deserialize, Serialize};
+use layouts::{MarketStatus, PriceUpdate};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// What every transport can carry: a fixed layout that also has a form in JSON.
+pub trait Carried: Message + Serialize + DeserializeOwned + Send + 'static {}
+
+impl<T: Message + Serialize + DeserializeOwned + Send + 'static> Carried for T {}
 
 ipc::message! {
     /// As long as a message of the pipeline; stamped, it fills one line.
+    #[derive(Serialize, Deserialize)]
     pub struct Bytes48 v1 {
         /// The number of the message, in each word.
         words: [u64; 6] = "messages",
@@ -13,6 +22,7 @@ ipc::message! {
 
 ipc::message! {
     /// The longest that fills one line, without a time stamp.
+    #[derive(Serialize, Deserialize)]
     pub struct Bytes56 v1 {
         /// The number of the message, in each word.
         words: [u64; 7] = "messages",
@@ -21,6 +31,7 @@ ipc::message! {
 
 ipc::message! {
     /// The longest that fills two lines, without a time stamp.
+    #[derive(Serialize, Deserialize)]
     pub struct Bytes120 v1 {
         /// The number of the message, in each word.
         words: [u64; 15] = "messages",
@@ -38,8 +49,53 @@ pub trait Numbered: Copy + Send + 'static {
     fn sum(&self) -> u64;
 }
 
-/// A message that any transport can carry.
-pub trait Payload: Numbered + Message {}
+/// A message that any transport can carry, with its number in it.
+pub trait Payload: Numbered + Carried {}
+
+/// What is added to the number of a price update, so that its times have the digits that real ones
+/// have.
+const UNIX_US: u64 = 1_760_000_000_000_000;
+const MONO_NS: u64 = 40_000_000_000_000;
+
+/// A price update with a number and a time in it.
+#[inline]
+#[must_use]
+pub fn price(number: u64, ingress_mono_ns: u64) -> PriceUpdate {
+    PriceUpdate {
+        ingress_mono_ns,
+        venue_unix_us: UNIX_US + number,
+        market: 17,
+        game: 401_772_510,
+        bid_count_centi: 120_000,
+        ask_count_centi: 45_000,
+        bid_price_e4: 5_300,
+        ask_price_e4: 5_400,
+        fee_rate_e4: 700,
+        tick_e4: 100,
+        status: MarketStatus::Active as u8,
+        ..PriceUpdate::zeroed()
+    }
+}
+
+/// The number in a price update.
+#[inline]
+#[must_use]
+pub const fn number_of(price: &PriceUpdate) -> u64 {
+    price.venue_unix_us.wrapping_sub(UNIX_US)
+}
+
+impl Numbered for PriceUpdate {
+    const WORDS: u64 = 2;
+    #[inline]
+    fn numbered(n: u64) -> Self {
+        price(n, MONO_NS + n)
+    }
+    #[inline]
+    fn sum(&self) -> u64 {
+        number_of(self).wrapping_add(self.ingress_mono_ns.wrapping_sub(MONO_NS))
+    }
+}
+impl Payload for PriceUpdate {}
 
 macro_rules! numbered {
     ($($payload:ty, $words:literal;)+) => {$(
@@ -87,6 +143,8 @@ pub fn expected_sum(words: u64, count: u64) -> u64 {
 /// Which of the messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Size {
+    /// A [`PriceUpdate`]: 48 bytes.
+    Price,
     /// [`Bytes48`].
     B48,
     /// [`Bytes56`].
@@ -100,7 +158,7 @@ impl Size {
     #[must_use]
     pub const fn bytes(self) -> u32 {
         match self {
-            Self::B48 => 48,
+            Self::B48 | Self::Price => 48,
             Self::B56 => 56,
             Self::B120 => 120,
         }
@@ -112,6 +170,10 @@ impl Size {
 macro_rules! with_payload {
     ($size:expr, $payload:ident => $body:expr) => {
         match $size {
+            $crate::payload::Size::Price => {
+                type $payload = ::layouts::PriceUpdate;
+                $body
+            }
             $crate::payload::Size::B48 => {
                 type $payload = $crate::payload::Bytes48;
                 $body
@@ -142,7 +204,7 @@ mod tests {
 
     #[test]
     fn sizes_are_what_they_say() {
-        for size in [Size::B48, Size::B56, Size::B120] {
+        for size in [Size::Price, Size::B48, Size::B56, Size::B120] {
             assert_eq!(
                 with_payload!(size, Sent => size_of::<Sent>()),
                 size.bytes() as usize

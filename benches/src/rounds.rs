@@ -1,12 +1,22 @@
 //! Contenders take turns: in every round each has one window, in random order.
 
-use crate::{Failure, outcome::Outcome, partner::involuntary_switches, tally::Tally};
+use crate::{
+    Failure,
+    entry::Entry,
+    outcome::Outcome,
+    partner::involuntary_switches,
+    row::{Between, Row, Waiting},
+    tally::Tally,
+};
 use rand::seq::SliceRandom;
-use serde::Serialize;
 use std::time::{Duration, Instant};
 
-/// Fewest rounds, whatever the time: a median of fewer ratios says little.
-const FEWEST: u32 = 15;
+/// The name of our ring as it is used by default.
+pub const OURS: &str = "ours";
+/// The name of `rtrb`, used message by message.
+pub const RTRB: &str = "rtrb";
+/// The name of `ringfire`.
+pub const RINGFIRE: &str = "ringfire";
 
 /// Something that is measured in windows.
 pub trait Contender {
@@ -21,7 +31,13 @@ pub trait Contender {
 /// A contender in its cell.
 pub struct Entrant {
     /// As in the table.
-    pub name: &'static str,
+    pub name: String,
+    /// How messages are encoded, where they are.
+    pub encoding: Option<String>,
+    /// What stands between its ends.
+    pub between: Between,
+    /// How its receiver waits.
+    pub waiting: Waiting,
     /// Index of the floor that it is compared with.
     pub floor: usize,
     contender: Box<dyn Contender>,
@@ -29,15 +45,23 @@ pub struct Entrant {
 }
 
 /// Contenders that are compared with one another.
+#[derive(Default)]
 pub struct Cell {
-    /// The question.
+    /// The experiment.
     pub experiment: &'static str,
     /// Size of the messages.
     pub message_bytes: Option<u32>,
     /// Slots of the rings.
     pub slots: Option<u32>,
+    /// Rings that one reader polls.
+    pub rings: Option<u32>,
     /// Time between two messages.
     pub gap_us: Option<u64>,
+    /// Messages a second that are due.
+    pub offered_per_s: Option<f64>,
+    /// Whether the floor is the same work without a transport, so that the difference tells more
+    /// than the ratio.
+    pub differences: bool,
     /// Who takes part.
     pub entrants: Vec<Entrant>,
 }
@@ -47,88 +71,69 @@ pub struct Cell {
 pub enum Rounds {
     /// So many rounds.
     Count(u32),
-    /// As many as fit, at least `FEWEST`.
-    For(Duration),
+    /// As many as fit, but not fewer than `fewest`: a median of few ratios says little.
+    For {
+        /// Time to fill.
+        time: Duration,
+        /// Whatever the time.
+        fewest: u32,
+    },
 }
-
-/// One line of the report. Times in ns.
-#[derive(Debug, Clone, Serialize)]
-pub struct Row {
-    /// The question.
-    pub experiment: &'static str,
-    /// Who.
-    pub name: &'static str,
-    /// Size of the messages.
-    pub message_bytes: Option<u32>,
-    /// Slots of the rings.
-    pub slots: Option<u32>,
-    /// Time between two messages.
-    pub gap_us: Option<u64>,
-    /// Windows measured.
-    pub windows: usize,
-    /// Median over the windows of the window's mean (of its median, where messages are rare).
-    pub level_ns: f64,
-    /// Median of the single times.
-    pub p50_ns: f64,
-    /// 99th percentile.
-    pub p99_ns: f64,
-    /// 99.9th percentile.
-    pub p999_ns: f64,
-    /// Greatest; nothing is dropped.
-    pub max_ns: f64,
-    /// The floor's median over its windows.
-    pub floor_ns: f64,
-    /// Median of the ratios to the floor's window of the same round.
-    pub ratio_to_floor: f64,
-    /// 25th and 75th percentile of these ratios.
-    pub ratio_to_floor_quartiles: [f64; 2],
-    /// How many ratios these are of: the rounds in which neither side lost its core.
-    pub rounds_compared: usize,
-    /// Median of the ratios to the window of `rtrb`, where it took part.
-    pub ratio_to_rtrb: Option<f64>,
-    /// Median of the ratios to our own ring without time stamps, where it took part.
-    pub ratio_to_unstamped: Option<f64>,
-    /// Processor time of the receiving side, percent of one core.
-    pub cpu_percent: Option<f64>,
-    /// Median cost of a push.
-    pub push_ns: Option<f64>,
-}
-
-/// The name of our ring without time stamps.
-pub const OURS: &str = "ours";
-/// The name of our ring without time stamps, used by batches.
-pub const OURS_BATCHES: &str = "ours, batches of 64";
-/// The name of `rtrb`, used message by message.
-pub const RTRB: &str = "rtrb";
 
 impl Cell {
     /// A cell without entrants.
     #[must_use]
-    pub const fn new(experiment: &'static str) -> Self {
+    pub fn new(experiment: &'static str) -> Self {
         Self {
             experiment,
-            message_bytes: None,
-            slots: None,
-            gap_us: None,
-            entrants: Vec::new(),
+            ..Self::default()
         }
     }
 
-    /// Adds a contender, to be compared with the entrant of that index.
+    /// Adds a floor: threads of this process, compared with itself. The index that others are
+    /// compared with is returned.
+    ///
+    /// # Errors
+    ///
+    /// Never in practice.
+    pub fn enter_floor(
+        &mut self,
+        name: &str,
+        between: Between,
+        waiting: Waiting,
+        contender: Box<dyn Contender>,
+    ) -> Result<usize, Failure> {
+        let floor = self.entrants.len();
+        self.entrants.push(Entrant {
+            name: name.to_owned(),
+            encoding: None,
+            between,
+            waiting,
+            floor,
+            contender,
+            tally: Tally::new()?,
+        });
+        Ok(floor)
+    }
+
+    /// Adds a transport, to be compared with the entrant of that index.
     ///
     /// # Errors
     ///
     /// Never in practice.
     pub fn enter(
         &mut self,
-        name: &'static str,
+        entry: &Entry,
         floor: usize,
-        contender: impl Contender + 'static,
+        contender: Box<dyn Contender>,
     ) -> Result<(), Failure> {
         self.entrants.push(Entrant {
-            name,
+            name: entry.name.to_owned(),
+            encoding: entry.encoding.map(str::to_owned),
+            between: entry.between,
+            waiting: entry.waiting,
             floor,
-            contender: Box::new(contender),
+            contender,
             tally: Tally::new()?,
         });
         Ok(())
@@ -145,30 +150,47 @@ impl Cell {
 
     fn row(&self, entrant: &Entrant) -> Row {
         let tally = &entrant.tally;
-        let floor = &self.entrants[entrant.floor].tally;
+        let floor = &self.entrants[entrant.floor];
         let named = |name| {
             let other = self.entrants.iter().find(|other| other.name == name)?;
             Some(tally.ratios_to(&other.tally).median)
         };
-        let to_floor = tally.ratios_to(floor);
+        let to_floor = tally.ratios_to(&floor.tally);
         Row {
-            experiment: self.experiment,
-            name: entrant.name,
+            experiment: self.experiment.to_owned(),
+            name: entrant.name.clone(),
+            encoding: entrant.encoding.clone(),
+            between: entrant.between,
+            waiting: entrant.waiting,
             message_bytes: self.message_bytes,
             slots: self.slots,
+            rings: self.rings,
             gap_us: self.gap_us,
+            offered_per_s: self.offered_per_s,
+            achieved_per_s: tally.achieved_per_s(),
+            lost: self
+                .offered_per_s
+                .or(self.gap_us.map(|_| 0.0))
+                .map(|_| tally.lost()),
             windows: tally.windows(),
+            samples: tally.samples(),
             level_ns: tally.level_ns(),
             p50_ns: tally.quantile_ns(0.5),
             p99_ns: tally.quantile_ns(0.99),
             p999_ns: tally.quantile_ns(0.999),
+            p9999_ns: tally.quantile_ns(0.9999),
             max_ns: tally.max_ns(),
-            floor_ns: floor.level_ns(),
-            ratio_to_floor: to_floor.median,
-            ratio_to_floor_quartiles: [to_floor.low, to_floor.high],
+            curve: tally.curve(),
+            floor: floor.name.clone(),
+            floor_ns: floor.tally.level_ns(),
+            ratio_to_floor: Some(to_floor.median),
+            ratio_to_floor_interval: to_floor.interval,
             rounds_compared: to_floor.pairs,
             ratio_to_rtrb: named(RTRB),
-            ratio_to_unstamped: named(OURS),
+            ratio_to_ours: named(OURS),
+            over_floor_ns: self
+                .differences
+                .then(|| tally.median_difference_ns(&floor.tally)),
             cpu_percent: self.gap_us.and_then(|_| tally.cpu_percent()),
             push_ns: tally.push_ns(),
         }
@@ -181,7 +203,11 @@ impl Cell {
 /// # Errors
 ///
 /// When a contender fails.
-pub fn run(cells: &mut [Cell], rounds: Rounds) -> Result<u64, Failure> {
+pub fn run(
+    cells: &mut [Cell],
+    rounds: Rounds,
+    mut progress: impl FnMut(u32, Duration),
+) -> Result<u64, Failure> {
     let mut order: Vec<usize> = (0..cells.len()).collect();
     let mut random = rand::rng();
     let mut involuntary = 0;
@@ -189,11 +215,12 @@ pub fn run(cells: &mut [Cell], rounds: Rounds) -> Result<u64, Failure> {
     for round in 0.. {
         let enough = match rounds {
             Rounds::Count(count) => round > count,
-            Rounds::For(time) => round > FEWEST && start.elapsed() >= time,
+            Rounds::For { time, fewest } => round > fewest && start.elapsed() >= time,
         };
         if enough {
             break;
         }
+        progress(round, start.elapsed());
         // Those of one cell stay together: what is compared is measured within a few milliseconds.
         order.shuffle(&mut random);
         for cell in &order {
@@ -237,15 +264,17 @@ mod tests {
     #[test]
     fn every_contender_has_a_window_a_round_and_the_first_round_does_not_count() {
         let mut cell = Cell::new("test");
-        cell.enter("floor", 0, Steady(1000)).unwrap();
-        cell.enter(RTRB, 0, Steady(4000)).unwrap();
-        cell.enter(OURS, 0, Steady(2000)).unwrap();
+        for (name, ps) in [("floor", 1000), (RTRB, 4000), (OURS, 2000)] {
+            cell.enter_floor(name, Between::Threads, Waiting::Spins, Box::new(Steady(ps)))
+                .unwrap();
+            cell.entrants.last_mut().unwrap().floor = 0;
+        }
         let mut cells = [cell];
-        assert_eq!(run(&mut cells, Rounds::Count(5)).unwrap(), 15);
+        assert_eq!(run(&mut cells, Rounds::Count(5), |_, _| ()).unwrap(), 15);
         let rows = cells[0].rows();
         assert!(rows.iter().all(|row| row.windows == 5));
-        assert!((rows[2].ratio_to_floor - 2.0).abs() < 1e-9);
+        assert!((rows[2].ratio_to_floor.unwrap() - 2.0).abs() < 1e-9);
         assert!((rows[2].ratio_to_rtrb.unwrap() - 0.5).abs() < 1e-9);
-        assert!((rows[1].ratio_to_unstamped.unwrap() - 2.0).abs() < 1e-9);
+        assert!((rows[1].ratio_to_ours.unwrap() - 2.0).abs() < 1e-9);
     }
 }

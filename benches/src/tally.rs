@@ -9,6 +9,15 @@ const GREATEST_PS: u64 = 3_600_000_000_000_000;
 /// Fewest undisturbed rounds that are enough for a median.
 const FEWEST_PAIRS: usize = 8;
 
+/// Shares of the single times at which the distribution is drawn.
+const CURVE: [f64; 18] = [
+    0.0, 0.1, 0.25, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999,
+    0.99999, 0.999_999,
+];
+
+/// Two-sided 95 % of a normal distribution.
+const NORMAL_95: f64 = 1.959_964;
+
 /// What one contender did over all windows.
 pub struct Tally {
     histogram: Histogram<u64>,
@@ -18,6 +27,9 @@ pub struct Tally {
     disturbed: Vec<bool>,
     pushes: Vec<f64>,
     cpu: (u64, u64),
+    arrived: u64,
+    lost: u64,
+    span_ns: u64,
 }
 
 impl Tally {
@@ -34,6 +46,9 @@ impl Tally {
             disturbed: Vec::new(),
             pushes: Vec::new(),
             cpu: (0, 0),
+            arrived: 0,
+            lost: 0,
+            span_ns: 0,
         })
     }
 
@@ -48,6 +63,53 @@ impl Tally {
         self.pushes.push(outcome.push_ps as f64 / 1000.0);
         self.cpu.0 += outcome.cpu_ns;
         self.cpu.1 += outcome.wall_ns;
+        self.arrived += outcome.arrived;
+        self.lost += outcome.lost;
+        self.span_ns += outcome.span_ns;
+    }
+
+    /// Single times taken.
+    #[must_use]
+    pub fn samples(&self) -> u64 {
+        self.histogram.len()
+    }
+
+    /// Messages a second that arrived, where they were due at certain times.
+    #[must_use]
+    pub fn achieved_per_s(&self) -> Option<f64> {
+        (self.span_ns > 0).then(|| self.arrived as f64 * 1e9 / self.span_ns as f64)
+    }
+
+    /// Messages that were due and never came.
+    #[must_use]
+    pub const fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// The distribution of the single times, for drawing: `[share, ns]`, finer towards the tail,
+    /// ending with the greatest.
+    #[must_use]
+    pub fn curve(&self) -> Vec<[f64; 2]> {
+        if self.histogram.is_empty() {
+            return Vec::new();
+        }
+        let mut curve: Vec<[f64; 2]> = CURVE
+            .into_iter()
+            .filter(|share| (1.0 - share) * self.histogram.len() as f64 >= 1.0)
+            .map(|share| [share, self.quantile_ns(share)])
+            .collect();
+        curve.push([1.0, self.max_ns()]);
+        curve
+    }
+
+    /// Median over the rounds of what this one's window was longer than the other's, ns.
+    #[must_use]
+    pub fn median_difference_ns(&self, other: &Self) -> f64 {
+        let differences = self.levels.iter().zip(&other.levels);
+        quantile(
+            differences.map(|(ours, theirs)| ours - theirs).collect(),
+            0.5,
+        )
     }
 
     /// Windows taken.
@@ -108,11 +170,28 @@ impl Tally {
         };
         Ratios {
             pairs: ratios.len(),
-            low: quantile(ratios.clone(), 0.25),
             median: quantile(ratios.clone(), 0.5),
-            high: quantile(ratios, 0.75),
+            interval: median_interval(ratios),
         }
     }
+}
+
+/// 95 % confidence interval of a median, by order statistics, whatever the distribution: the values
+/// that are `1.96 * sqrt(n) / 2` places off the middle (W. J. Conover, Practical Nonparametric
+/// Statistics, 3rd ed., 3.2). `None` of fewer than six, for which there is none.
+fn median_interval(mut values: Vec<f64>) -> Option<[f64; 2]> {
+    if values.len() < 6 {
+        return None;
+    }
+    values.sort_by(f64::total_cmp);
+    let count = values.len() as f64;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "at most half of the length"
+    )]
+    #[expect(clippy::cast_sign_loss, reason = "positive from six values on")]
+    let below = ((count - NORMAL_95 * count.sqrt()) / 2.0).floor().max(0.0) as usize;
+    Some([values[below], values[values.len() - 1 - below]])
 }
 
 /// The middle of many ratios.
@@ -120,12 +199,10 @@ impl Tally {
 pub struct Ratios {
     /// How many.
     pub pairs: usize,
-    /// 25th percentile.
-    pub low: f64,
     /// Median.
     pub median: f64,
-    /// 75th percentile.
-    pub high: f64,
+    /// Its 95 % confidence interval; `None` of too few.
+    pub interval: Option<[f64; 2]>,
 }
 
 /// By linear interpolation between the two nearest; of no values, not a number.
@@ -163,9 +240,8 @@ mod tests {
             ours.add(&window(110_000 * slow));
         }
         let ratios = ours.ratios_to(&floor);
-        for ratio in [ratios.low, ratios.median, ratios.high] {
-            assert!((ratio - 1.1).abs() < 1e-9, "{ratio}");
-        }
+        assert!((ratios.median - 1.1).abs() < 1e-9);
+        assert_eq!(ratios.interval, None, "of five");
         assert!((ours.level_ns() - 440.0).abs() < 1e-9);
     }
 
@@ -185,7 +261,7 @@ mod tests {
         }
         let ratios = ours.ratios_to(&floor);
         assert_eq!(ratios.pairs, FEWEST_PAIRS);
-        assert!((ratios.high - 1.2).abs() < 1e-9);
+        assert!((ratios.interval.unwrap()[1] - 1.2).abs() < 1e-9);
         assert!((ours.max_ns() - 900.0).abs() < f64::EPSILON);
         assert!(ours.quantile_ns(0.5) > 800.0);
     }
@@ -214,6 +290,29 @@ mod tests {
         assert!((tally.quantile_ns(0.99) - 100.0).abs() < 1.0);
         assert!((tally.max_ns() - 50_000.0).abs() < f64::EPSILON);
         assert!(tally.quantile_ns(0.9999) > 49_000.0);
+    }
+
+    #[test]
+    fn the_interval_is_that_of_the_tables() {
+        // Of 25 values, the 8th and the 18th (Conover, table A3: 95.7 %); the approximation is wider
+        // by at most one place a side.
+        let interval = median_interval((1..=25).map(f64::from).collect()).unwrap();
+        assert!(interval == [8.0, 18.0], "{interval:?}");
+        let many = median_interval((1..=10_000).map(f64::from).collect()).unwrap();
+        assert!(many[0] > 4_895.0 && many[1] < 5_105.0, "{many:?}");
+    }
+
+    #[test]
+    fn the_curve_ends_with_the_greatest_and_draws_no_share_that_no_sample_has() {
+        let mut tally = Tally::new().unwrap();
+        assert!(tally.curve().is_empty());
+        for ps in 1..=200 {
+            tally.add(&window(ps * 1000));
+        }
+        let curve = tally.curve();
+        assert!((curve[curve.len() - 1][1] - 200.0).abs() < 1e-9);
+        assert!(curve[curve.len() - 2][0] <= 0.995);
+        assert!(curve.is_sorted_by(|a, b| a[0] < b[0] && a[1] <= b[1]));
     }
 
     #[test]

@@ -4,22 +4,19 @@
 
 use benches::{
     Failure,
-    conditions::Before,
-    cores::{self, Cores},
-    experiment::{Place, round_trip, stamp, stream, wake},
+    cores::Cores,
     job::Assignment,
-    report::Report,
-    rounds::{self, Cell, Rounds, Row},
-    scratch,
+    report,
+    suite::{self, Order},
 };
 use clap::{Args, Parser, Subcommand};
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{path::PathBuf, process::ExitCode};
 
 /// Measures, each contender beside the machine's floor, in short interleaved windows. Only the ratios
 /// of one round mean anything on a shared machine.
 #[derive(Parser)]
 #[command(
-    after_help = "Exit codes: 0 measured (whether or not targets are met: the report says), 1 failed, 2 cannot be\nmeasured here or was asked wrongly, 128 + N ended by signal N."
+    after_help = "Examples:\n  scripts/bench ring --quick\n  scripts/bench hop --only redis\n  scripts/bench all --quick --json q.json\n  chrt -f 10 scripts/bench ring --quick   # as root, where other work shares the cores\n\nExit codes: 0 measured (whether or not targets are met: the report says), 1 failed, 2 cannot be\nmeasured here or was asked wrongly, 128 + N ended by signal N."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -28,30 +25,39 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Our ring against rtrb, ringfire and the bare cache line.
-    ///
-    /// Round trips, streams, the cost of time stamps and of waking up.
-    #[command(
-        after_help = "Examples:\n  scripts/bench ring --quick\n  scripts/bench ring --json ring.json\n  scripts/bench ring --windows 50 --cores 2,3\n  chrt -f 10 scripts/bench ring --quick   # as root, where other work shares the cores"
-    )]
-    Ring(Ring),
+    /// Everything below, each once.
+    All(Options),
+    /// Round trips, through every transport.
+    Hop(Options),
+    /// As fast as it goes: every transport once, rings at three depths by three sizes.
+    Stream(Options),
+    /// What time stamps cost a stream.
+    Stamps(Options),
+    /// Messages at fixed rates, timed from when each was due.
+    Rate(Options),
+    /// Messages after idle gaps, by ways of waiting, with the processor time used.
+    Wake(Options),
+    /// One reader of 1 to 64 rings.
+    Fanin(Options),
+    /// The rings alone: round trips, streams, time stamps, waking up.
+    Ring(Options),
     /// The far side of a measurement.
     #[command(hide = true)]
     Partner { assignment: String },
 }
 
 #[derive(Args)]
-struct Ring {
-    /// About a minute instead of six.
+struct Options {
+    /// A sixth of the time.
     #[arg(long)]
     quick: bool,
-    /// Write conditions, targets and rows to this file.
+    /// Write everything to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// So many windows of each contender, however long that takes.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     windows: Option<u32>,
-    /// Only the experiments whose name contains this: round trips, streams, time stamps, waking up.
+    /// Only contenders whose name contains this.
     #[arg(long, value_name = "NAME", default_value = "")]
     only: String,
     /// Cores of the near and the far side. Default: the first two that do not share a core.
@@ -60,16 +66,31 @@ struct Ring {
 }
 
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
-        Command::Partner { assignment } => partner(&assignment),
-        Command::Ring(ring) => match ring.cores.map_or_else(Cores::choose, Ok) {
-            Ok(cores) => measure(&ring, cores),
-            Err(error) => {
-                eprintln!("error: {error}\n  fix: give this process two cores of its own");
-                return ExitCode::from(2);
-            }
-        },
+    let (experiments, rings_only, options): (&[&str], _, _) = match Arguments::parse().command {
+        Command::Partner { assignment } => return exit_code(partner(&assignment)),
+        Command::All(options) => (
+            &["hop", "stream", "stamps", "rate", "wake", "fanin"],
+            false,
+            options,
+        ),
+        Command::Hop(options) => (&["hop"], false, options),
+        Command::Stream(options) => (&["stream"], false, options),
+        Command::Stamps(options) => (&["stamps"], false, options),
+        Command::Rate(options) => (&["rate"], false, options),
+        Command::Wake(options) => (&["wake"], false, options),
+        Command::Fanin(options) => (&["fanin"], false, options),
+        Command::Ring(options) => (&["hop", "stream", "stamps", "wake"], true, options),
     };
+    match options.cores.map_or_else(Cores::choose, Ok) {
+        Ok(cores) => exit_code(measure(experiments, rings_only, &options, cores)),
+        Err(error) => {
+            eprintln!("error: {error}\n  fix: give this process two cores of its own");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn exit_code(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -83,50 +104,23 @@ fn partner(assignment: &str) -> Result<(), Failure> {
     serde_json::from_str::<Assignment>(assignment)?.carry_out()
 }
 
-/// Prepares the cells of an experiment.
-type Prepare = fn(Place<'_>) -> Result<Vec<Cell>, Failure>;
-
-/// The experiments, with the seconds of a quick run that each gets.
-const EXPERIMENTS: [(&str, Prepare, u64); 4] = [
-    (
-        "round trips",
-        |place| Ok(vec![round_trip::cell(place)?]),
-        12,
-    ),
-    ("streams", stream::cells, 26),
-    ("time stamps", |place| Ok(vec![stamp::cell(place)?]), 8),
-    ("waking up", wake::cells, 10),
-];
-/// A full run is so many times as long.
-const FULL: u64 = 6;
-
-fn measure(ring: &Ring, cores: Cores) -> Result<(), Failure> {
-    let directory = scratch::directory()?;
-    cores::pin(cores.near)?;
-    let place = Place {
+fn measure(
+    experiments: &[&'static str],
+    rings_only: bool,
+    options: &Options,
+    cores: Cores,
+) -> Result<(), Failure> {
+    let results = suite::measure(&Order {
+        experiments,
+        rings_only,
+        quick: options.quick,
+        windows: options.windows,
+        only: &options.only,
         cores,
-        directory: directory.path(),
-    };
-    let before = Before::now(cores);
-    let mut rows: Vec<Row> = Vec::new();
-    let mut involuntary = 0;
-    let chosen = EXPERIMENTS
-        .iter()
-        .filter(|(name, ..)| name.contains(&ring.only));
-    for &(name, prepare, seconds) in chosen {
-        eprintln!("measuring {name} ...");
-        let seconds = if ring.quick { seconds } else { seconds * FULL };
-        let rounds = ring
-            .windows
-            .map_or(Rounds::For(Duration::from_secs(seconds)), Rounds::Count);
-        let mut cells = prepare(place)?;
-        involuntary += rounds::run(&mut cells, rounds)?;
-        rows.extend(cells.iter().flat_map(Cell::rows));
-    }
-    let report = Report::new(before.until_now(involuntary)?, rows);
-    report.print();
-    if let Some(path) = &ring.json {
-        report.save(path)?;
+    })?;
+    report::print(&results);
+    if let Some(path) = &options.json {
+        report::save(&results, path)?;
     }
     Ok(())
 }

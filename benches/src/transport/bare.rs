@@ -1,21 +1,22 @@
-//! The floor: what the two cores can do with nothing else on the line.
-//!
-//! For a round trip, one number on one cache line each way. For a stream, whole lines written by one
-//! core and read by the other, handed over in large blocks, so that the hand-over costs nothing.
+//! The floor: what the two cores can do with nothing else on the line. One number on one cache line
+//! each way; the reader spins, or is a parked thread.
 
 use super::{Receiver, Sender};
-use crate::{Failure, meter::Meter, patience::Patience};
-use rtrb::{Consumer, Producer, RingBuffer};
-use std::sync::{
-    Arc,
-    atomic::{
-        AtomicU64,
-        Ordering::{Acquire, Relaxed, Release},
-    },
+use crate::{
+    Failure,
+    payload::{number_of, price},
 };
-
-/// Blocks that go round between writer and reader of a stream.
-const BLOCKS: usize = 8;
+use layouts::{MarketStatus, PriceUpdate};
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{
+            AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
+    },
+    thread::{self, Thread},
+};
 
 /// Lines that the windows of a run take turns on. Where a line has its home in the processor makes a
 /// round trip of 376 or of 492 ns; on one line for the whole run the floor would be a matter of luck.
@@ -114,112 +115,103 @@ impl Receiver<u64> for LineReceiver {
     }
 }
 
-/// The lines that one message takes: `WORDS` is 8 or 16.
-#[derive(Clone, Copy)]
-#[repr(align(64))]
-struct Lines<const WORDS: usize>([u64; WORDS]);
+/// In the time of a message: it is the last of its window.
+const LAST: u64 = 1 << 63;
 
-type Block<const WORDS: usize> = Box<[Lines<WORDS>]>;
-
-/// The writing end of a stream of bare lines.
-pub struct BlockWriter<const WORDS: usize> {
-    full: Producer<Block<WORDS>>,
-    empty: Consumer<Block<WORDS>>,
-}
-
-/// The reading end of a stream of bare lines.
-pub struct BlockReader<const WORDS: usize> {
-    full: Consumer<Block<WORDS>>,
-    empty: Producer<Block<WORDS>>,
-}
-
-/// A stream with as many lines in it as a ring of so many slots has.
-///
-/// # Errors
-///
-/// When there are fewer slots than blocks.
-pub fn blocks<const WORDS: usize>(
-    slots: u32,
-) -> Result<(BlockWriter<WORDS>, BlockReader<WORDS>), Failure> {
-    let length = usize::try_from(slots)? / BLOCKS;
-    if length == 0 {
-        return Err(format!("{slots} slots cannot be handed over in {BLOCKS} blocks").into());
+impl Sender<PriceUpdate> for LineSender {
+    #[inline(always)]
+    fn send(&mut self, message: &PriceUpdate) -> Result<bool, Failure> {
+        let last = if message.status == MarketStatus::Closed as u8 {
+            LAST
+        } else {
+            0
+        };
+        self.put(number_of(message) + 1, message.ingress_mono_ns | last);
+        Ok(true)
     }
-    let (full_in, full_out) = RingBuffer::new(BLOCKS);
-    let (mut empty_in, empty_out) = RingBuffer::new(BLOCKS);
-    for _ in 0..BLOCKS {
-        let block = vec![Lines([1; WORDS]); length].into_boxed_slice();
-        empty_in
-            .push(block)
-            .map_err(|_| "room for every block is there")?;
+
+    fn next_window(&mut self) {
+        self.window += 1;
     }
-    Ok((
-        BlockWriter {
-            full: full_in,
-            empty: empty_out,
-        },
-        BlockReader {
-            full: full_out,
-            empty: empty_in,
-        },
-    ))
 }
 
-impl<const WORDS: usize> BlockWriter<WORDS> {
-    /// Writes lines number 0 to `count`, which must be whole blocks.
-    ///
-    /// # Errors
-    ///
-    /// When the reader is gone.
-    pub fn produce(&mut self, count: u64) -> Result<(), Failure> {
-        let mut next = 0;
-        while next < count {
-            let mut patience = Patience::default();
-            let mut block = loop {
-                match self.empty.pop() {
-                    Ok(block) => break block,
-                    Err(_) => patience.spin()?,
-                }
-            };
-            for (lines, number) in block.iter_mut().zip(next..) {
-                lines.0 = [number; WORDS];
-            }
-            next += block.len() as u64;
-            self.full
-                .push(block)
-                .map_err(|_| "room for every block is there")?;
+impl Receiver<PriceUpdate> for LineReceiver {
+    #[inline(always)]
+    fn receive(&mut self) -> Option<PriceUpdate> {
+        let (number, stamp) = self.take()?;
+        let mut message = price(number - 1, stamp & !LAST);
+        if stamp & LAST != 0 {
+            message.status = MarketStatus::Closed as u8;
         }
-        Ok(())
+        Some(message)
+    }
+
+    fn next_window(&mut self) {
+        self.window += 1;
     }
 }
 
-impl<const WORDS: usize> BlockReader<WORDS> {
-    /// Reads the lines of a window.
-    ///
-    /// # Errors
-    ///
-    /// When the writer is gone.
-    pub fn consume(&mut self, meter: &mut Meter) -> Result<(), Failure> {
-        while !meter.is_done() {
-            let mut patience = Patience::default();
-            let block = loop {
-                match self.full.pop() {
-                    Ok(block) => break block,
-                    Err(_) => patience.spin()?,
-                }
-            };
-            let mut sums = [0_u64; WORDS];
-            for lines in &block {
-                for (sum, word) in sums.iter_mut().zip(lines.0) {
-                    *sum = sum.wrapping_add(word);
-                }
-            }
-            let sum = sums.iter().fold(0_u64, |sum, word| sum.wrapping_add(*word));
-            meter.take(block.len() as u64, sum);
-            self.empty
-                .push(block)
-                .map_err(|_| "room for every block is there")?;
+/// A bare line whose reader is a parked thread.
+#[must_use]
+pub fn parked() -> (Unparker, Parker) {
+    let (sender, receiver) = line();
+    let reader = Arc::new(OnceLock::new());
+    (
+        Unparker {
+            line: sender,
+            reader: Arc::clone(&reader),
+        },
+        Parker {
+            line: receiver,
+            reader,
+        },
+    )
+}
+
+/// The writing end, which wakes the reader.
+pub struct Unparker {
+    line: LineSender,
+    reader: Arc<OnceLock<Thread>>,
+}
+
+/// The reading end, which parks.
+pub struct Parker {
+    line: LineReceiver,
+    reader: Arc<OnceLock<Thread>>,
+}
+
+impl Sender<PriceUpdate> for Unparker {
+    #[inline(always)]
+    fn send(&mut self, message: &PriceUpdate) -> Result<bool, Failure> {
+        self.line.send(message)?;
+        // Before it has parked for the first time it spins, and needs no waking.
+        if let Some(reader) = self.reader.get() {
+            reader.unpark();
         }
-        Ok(())
+        Ok(true)
+    }
+
+    fn next_window(&mut self) {
+        Sender::<PriceUpdate>::next_window(&mut self.line);
+    }
+}
+
+impl Receiver<PriceUpdate> for Parker {
+    #[inline(always)]
+    fn receive(&mut self) -> Option<PriceUpdate> {
+        let message = self.line.receive();
+        if message.is_none() {
+            if self.reader.get().is_some() {
+                thread::park_timeout(crate::patience::LONGEST);
+            } else {
+                // Looks once more after this: who wrote before that did not wake it.
+                self.reader.get_or_init(thread::current);
+            }
+        }
+        message
+    }
+
+    fn next_window(&mut self) {
+        Receiver::<PriceUpdate>::next_window(&mut self.line);
     }
 }

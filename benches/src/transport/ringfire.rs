@@ -1,32 +1,51 @@
-//! The crate `ringfire`: rings in shared memory, here lossless, between two processes.
+//! The crate `ringfire`: rings in shared memory, here lossless, between two processes; the reader
+//! spins.
 
-use super::{Receiver, Sender};
-use crate::{Failure, payload::Payload};
+use super::{End, Receiver, Sender, Transport};
+use crate::{
+    Failure,
+    carrier::Remote,
+    entry::{Entry, Part},
+    link::Link,
+    payload::Carried,
+    rounds::RINGFIRE,
+};
 use ringfire::{FlowControl, RingConsumer, RingProducer, RingProducerBuilder};
-use std::path::Path;
 
-/// Creates a ring and attaches as its producer.
-///
-/// # Errors
-///
-/// When its file cannot be had.
-pub fn create<T: Payload>(path: &Path, slots: u32) -> Result<RingProducer<T>, Failure> {
-    Ok(RingProducerBuilder::new(u64::from(slots))
-        .flow_control(FlowControl::LosslessBackpressure)
-        .max_readers(1)
-        .build(path)?)
+/// In the tables.
+pub const ENTRIES: &[Entry] = &[Entry::new(
+    RINGFIRE,
+    &[
+        Part::Hop,
+        Part::Stream,
+        Part::Sweep,
+        Part::Rate,
+        Part::Chain,
+    ],
+    &Remote::<Ringfire>::NEW,
+)];
+
+/// Message by message.
+pub struct Ringfire;
+
+impl Transport for Ringfire {
+    const FIRST: End = End::Sender;
+    type Sender<T: Carried> = RingProducer<T>;
+    type Receiver<T: Carried> = RingConsumer<T>;
+
+    fn sender<T: Carried>(link: &Link) -> Result<RingProducer<T>, Failure> {
+        Ok(RingProducerBuilder::new(u64::from(link.slots))
+            .flow_control(FlowControl::LosslessBackpressure)
+            .max_readers(1)
+            .build(link.file("ringfire"))?)
+    }
+
+    fn receiver<T: Carried>(link: &Link) -> Result<RingConsumer<T>, Failure> {
+        Ok(RingConsumer::attach(link.file("ringfire"))?)
+    }
 }
 
-/// Attaches as a consumer.
-///
-/// # Errors
-///
-/// When there is no such ring.
-pub fn attach<T: Payload>(path: &Path) -> Result<RingConsumer<T>, Failure> {
-    Ok(RingConsumer::attach(path)?)
-}
-
-impl<T: Payload> Sender<T> for RingProducer<T> {
+impl<T: Carried> Sender<T> for RingProducer<T> {
     #[inline(always)]
     fn send(&mut self, message: &T) -> Result<bool, Failure> {
         // Full is its only error.
@@ -34,7 +53,7 @@ impl<T: Payload> Sender<T> for RingProducer<T> {
     }
 }
 
-impl<T: Payload> Receiver<T> for RingConsumer<T> {
+impl<T: Carried> Receiver<T> for RingConsumer<T> {
     #[inline(always)]
     fn receive(&mut self) -> Option<T> {
         self.try_recv()

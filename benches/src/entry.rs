@@ -1,0 +1,151 @@
+//! Who takes part: each transport's file says under which names, in which experiments, and what it
+//! needs.
+
+use crate::{
+    carrier::Carrier,
+    row::{Between, Waiting},
+    transport::{ours, ringfire, rtrb},
+};
+
+/// The experiments that a transport may take part in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Round trips.
+    Hop,
+    /// Streams, at one depth and size.
+    Stream,
+    /// Streams, at every depth and size.
+    Sweep,
+    /// Streams, for what a time stamp costs.
+    Stamps,
+    /// Messages at fixed rates.
+    Rate,
+    /// Messages after idle gaps.
+    Wake,
+    /// The stages of the pipeline.
+    Chain,
+}
+
+/// What must run for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing else.
+    Nothing,
+    /// `redis-server`.
+    Redis,
+    /// `nats-server`.
+    Nats,
+    /// The Aeron media driver.
+    Aeron,
+}
+
+/// A contender.
+pub struct Entry {
+    /// As in the tables, without the encoding.
+    pub name: &'static str,
+    /// `fixed` or `json`, where something is encoded.
+    pub encoding: Option<&'static str>,
+    /// What stands between its ends.
+    pub between: Between,
+    /// How its receiver waits.
+    pub waiting: Waiting,
+    /// What must run for it.
+    pub needs: Needs,
+    /// Where it takes part.
+    pub parts: &'static [Part],
+    /// What it is.
+    pub carrier: &'static dyn Carrier,
+}
+
+impl Entry {
+    /// Two processes, a spinning reader, no server, no encoding.
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        parts: &'static [Part],
+        carrier: &'static dyn Carrier,
+    ) -> Self {
+        Self {
+            name,
+            encoding: None,
+            between: Between::Processes,
+            waiting: Waiting::Spins,
+            needs: Needs::Nothing,
+            parts,
+            carrier,
+        }
+    }
+
+    /// With fixed layout.
+    #[must_use]
+    pub const fn fixed(mut self) -> Self {
+        self.encoding = Some("fixed");
+        self
+    }
+
+    /// With JSON.
+    #[must_use]
+    pub const fn json(mut self) -> Self {
+        self.encoding = Some("json");
+        self
+    }
+
+    /// Its reader waits so.
+    #[must_use]
+    pub const fn waits(mut self, waiting: Waiting) -> Self {
+        self.waiting = waiting;
+        self
+    }
+
+    /// Its ends are two threads.
+    #[must_use]
+    pub const fn threads(mut self) -> Self {
+        self.between = Between::Threads;
+        self
+    }
+
+    /// A server carries every message.
+    #[must_use]
+    pub const fn through(mut self, server: Needs) -> Self {
+        self.between = Between::Server;
+        self.needs = server;
+        self
+    }
+
+    /// What tells it from all others.
+    #[must_use]
+    pub fn id(&self) -> String {
+        match self.encoding {
+            Some(encoding) => format!("{}, {encoding}", self.name),
+            None => self.name.to_owned(),
+        }
+    }
+}
+
+/// All of them, file by file.
+const FILES: &[&[Entry]] = &[ours::ENTRIES, rtrb::ENTRIES, ringfire::ENTRIES];
+
+/// All contenders.
+pub fn all() -> impl Iterator<Item = &'static Entry> {
+    FILES.iter().copied().flatten()
+}
+
+/// The one with that [`Entry::id`].
+#[must_use]
+pub fn by_id(id: &str) -> Option<&'static Entry> {
+    all().find(|entry| entry.id() == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_two_contenders_have_one_name() {
+        let mut seen = HashSet::new();
+        for entry in all() {
+            assert!(seen.insert(entry.id()), "{}", entry.id());
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! One run: the experiments that were asked for, one after the other, and what they came to.
+
+use crate::{
+    Failure,
+    conditions::Before,
+    cores::Cores,
+    experiment::{Place, fanin, hop, rate, stamps, stream, wake},
+    link::Servers,
+    rounds::{self, Cell, Rounds},
+    row::Results,
+    scratch, targets,
+};
+use std::{
+    cell::{Cell as Counter, RefCell},
+    io::{IsTerminal, Write},
+    time::Duration,
+};
+
+/// What was asked for.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// Experiments, by name.
+    pub experiments: &'a [&'static str],
+    /// Only rings and the like.
+    pub rings_only: bool,
+    /// Minutes instead of a quarter of an hour.
+    pub quick: bool,
+    /// So many windows of each contender, however long that takes.
+    pub windows: Option<u32>,
+    /// Only contenders whose name contains this.
+    pub only: &'a str,
+    /// Where.
+    pub cores: Cores,
+}
+
+/// Prepares the cells of an experiment.
+type Prepare = fn(&Place<'_>) -> Result<Vec<Cell>, Failure>;
+
+/// An experiment whose contenders take turns.
+struct Experiment {
+    name: &'static str,
+    prepare: Prepare,
+    /// Seconds of a quick run.
+    seconds: u64,
+    /// Rounds of a quick run, whatever the time.
+    fewest: u32,
+}
+
+/// All that take turns, in the order of a run.
+const EXPERIMENTS: [Experiment; 6] = [
+    Experiment {
+        name: hop::NAME,
+        prepare: hop::cells,
+        seconds: 20,
+        fewest: 15,
+    },
+    Experiment {
+        name: stream::NAME,
+        prepare: stream::cells,
+        seconds: 30,
+        fewest: 15,
+    },
+    Experiment {
+        name: stamps::NAME,
+        prepare: stamps::cells,
+        seconds: 6,
+        fewest: 15,
+    },
+    Experiment {
+        name: rate::NAME,
+        prepare: rate::cells,
+        seconds: 40,
+        fewest: 12,
+    },
+    Experiment {
+        name: wake::NAME,
+        prepare: wake::cells,
+        seconds: 20,
+        fewest: 8,
+    },
+    Experiment {
+        name: fanin::NAME,
+        prepare: fanin::cells,
+        seconds: 8,
+        fewest: 15,
+    },
+];
+/// A full run is so many times as long.
+const FULL: u64 = 6;
+
+/// Measures what was asked for.
+///
+/// # Errors
+///
+/// When a floor cannot be had, or a contender fails in the middle.
+pub fn measure(order: &Order<'_>) -> Result<Results, Failure> {
+    let directory = scratch::directory()?;
+    crate::cores::pin(order.cores.near)?;
+    let place = Place {
+        cores: order.cores,
+        directory: directory.path(),
+        servers: Servers::default(),
+        only: order.only,
+        rings_only: order.rings_only,
+        quick: order.quick,
+        links: Counter::new(0),
+        absent: RefCell::default(),
+    };
+    let before = Before::now(order.cores);
+    let mut rows = Vec::new();
+    let mut involuntary = 0;
+    for experiment in EXPERIMENTS {
+        if !order.experiments.contains(&experiment.name) {
+            continue;
+        }
+        let mut cells = (experiment.prepare)(&place)?;
+        let rounds = rounds_of(&experiment, order);
+        involuntary += rounds::run(&mut cells, rounds, |round, elapsed| {
+            show_progress(experiment.name, round, elapsed, rounds);
+        })?;
+        end_progress();
+        rows.extend(cells.iter().flat_map(Cell::rows));
+    }
+    Ok(Results {
+        conditions: before.until_now(involuntary)?,
+        targets: targets::judge(&rows),
+        claims: targets::claims(&rows),
+        rows,
+        absent: place.absent.into_inner(),
+    })
+}
+
+fn rounds_of(experiment: &Experiment, order: &Order<'_>) -> Rounds {
+    let longer = if order.quick { 1 } else { FULL };
+    order.windows.map_or(
+        Rounds::For {
+            time: Duration::from_secs(experiment.seconds * longer),
+            fewest: experiment.fewest,
+        },
+        Rounds::Count,
+    )
+}
+
+/// One line that is written over, on a terminal; elsewhere a line at the start.
+fn show_progress(name: &str, round: u32, elapsed: Duration, rounds: Rounds) {
+    let whole = match rounds {
+        Rounds::Count(count) => format!("of {count}"),
+        Rounds::For { time, .. } => format!("{} of {} s", elapsed.as_secs(), time.as_secs()),
+    };
+    let mut stderr = std::io::stderr();
+    if stderr.is_terminal() {
+        // Nobody depends on it.
+        let _ = write!(stderr, "\r\x1b[Kmeasuring {name}: round {round}, {whole}");
+        let _ = stderr.flush();
+    } else if round == 0 {
+        eprintln!("measuring {name} ...");
+    }
+}
+
+fn end_progress() {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[K");
+    }
+}

@@ -1,0 +1,224 @@
+//! What is aimed at, judged by the rows of a run; and what the proposal claimed.
+
+use crate::{
+    experiment::{hop, rate, stream},
+    rounds::{OURS, RINGFIRE, RTRB},
+    row::{Bar, Claim, Row, Target},
+};
+
+/// The start of the names of what goes through a socket with nothing on top.
+const SOCKETS: [&str; 3] = ["unix stream", "unix seqpacket", "tcp"];
+/// Experiments whose rows are made elsewhere, as in the reports.
+const CHAIN: &str = "chain";
+const END_TO_END: &str = "end-to-end";
+
+/// Judges what the rows can tell.
+#[must_use]
+pub fn judge(rows: &[Row]) -> Vec<Target> {
+    [
+        hops(rows),
+        streams(rows),
+        tails(rows),
+        chains(rows),
+        ends(rows),
+    ]
+    .concat()
+}
+
+fn named<'a>(rows: &'a [Row], experiment: &str, name: &str) -> Option<&'a Row> {
+    rows.iter()
+        .find(|row| row.experiment == experiment && row.name == name)
+}
+
+fn target(name: impl Into<String>, bar: Bar, value: Option<f64>) -> Target {
+    let met = value.is_some_and(|value| match bar {
+        Bar::AtMost(most) => value <= most,
+        Bar::AtLeast(least) => value >= least,
+    });
+    Target {
+        name: name.into(),
+        bar,
+        value,
+        met,
+    }
+}
+
+/// Round trips of our spinning ring.
+fn hops(rows: &[Row]) -> Vec<Target> {
+    let Some(ours) = named(rows, hop::NAME, OURS) else {
+        return Vec::new();
+    };
+    let mut targets = vec![target(
+        "hop: ours / bare ping-pong",
+        Bar::AtMost(1.05),
+        ours.ratio_to_floor,
+    )];
+    if ours.ratio_to_rtrb.is_some() {
+        targets.push(target(
+            "hop: ours / rtrb",
+            Bar::AtMost(0.8),
+            ours.ratio_to_rtrb,
+        ));
+    }
+    for (name, least) in [(RINGFIRE, 1.0), ("Aeron IPC", 4.0), ("iceoryx2", 4.0)] {
+        if let Some(row) = named(rows, hop::NAME, name) {
+            let name = format!("hop: {name} / ours");
+            targets.push(target(name, Bar::AtLeast(least), row.ratio_to_ours));
+        }
+    }
+    let fastest_socket = rows
+        .iter()
+        .filter(|row| row.experiment == hop::NAME)
+        .filter(|row| SOCKETS.iter().any(|socket| row.name.starts_with(socket)))
+        .filter_map(|row| Some((row.ratio_to_ours?, &row.name)))
+        .min_by(|(one, _), (other, _)| one.total_cmp(other));
+    if let Some((ratio, name)) = fastest_socket {
+        let name = format!("hop: the fastest socket ({name}) / ours");
+        targets.push(target(name, Bar::AtLeast(50.0), Some(ratio)));
+    }
+    targets
+}
+
+/// Streams: time per message of others by ours, which is our rate by theirs.
+fn streams(rows: &[Row]) -> Vec<Target> {
+    let mut targets = Vec::new();
+    for (name, least) in [(RTRB, 1.25), (RINGFIRE, 1.1)] {
+        if let Some(row) = named(rows, stream::NAME, name) {
+            let name = format!("stream: messages a second, ours / {name}");
+            targets.push(target(name, Bar::AtLeast(least), row.ratio_to_ours));
+        }
+    }
+    let deep = rows.iter().find(|row| {
+        row.experiment == stream::SWEEP
+            && row.name == OURS
+            && row.message_bytes == Some(56)
+            && row.slots == Some(65_536)
+    });
+    if let Some(row) = deep {
+        targets.extend([
+            target(
+                "sweep: 56 B, 65,536 slots, ours / rtrb",
+                Bar::AtMost(0.8),
+                row.ratio_to_rtrb,
+            ),
+            target(
+                "sweep: 56 B, 65,536 slots, ours / floor",
+                Bar::AtMost(1.5),
+                row.ratio_to_floor,
+            ),
+        ]);
+    }
+    targets
+}
+
+/// Tails at fixed rates.
+fn tails(rows: &[Row]) -> Vec<Target> {
+    let ours = rows
+        .iter()
+        .filter(|row| row.experiment == rate::NAME && row.name == OURS);
+    ours.filter_map(|row| {
+        let floor = rows.iter().find(|floor| {
+            floor.experiment == rate::NAME
+                && floor.name == row.floor
+                && floor.offered_per_s == row.offered_per_s
+        })?;
+        Some(target(
+            format!(
+                "rate: p99.9 of ours / of the floor, {:.0} a second",
+                row.offered_per_s?
+            ),
+            Bar::AtMost(2.0),
+            Some(row.p999_ns / floor.p999_ns),
+        ))
+    })
+    .collect()
+}
+
+/// Three hops through the stages.
+fn chains(rows: &[Row]) -> Vec<Target> {
+    let ours = named(rows, CHAIN, OURS);
+    ours.map(|row| {
+        target(
+            "chain: ring time of three hops, us",
+            Bar::AtMost(1.0),
+            row.over_floor_ns.map(|ns| ns / 1000.0),
+        )
+    })
+    .into_iter()
+    .collect()
+}
+
+/// The whole pipeline.
+fn ends(rows: &[Row]) -> Vec<Target> {
+    let rings = named(rows, END_TO_END, "rings");
+    rings
+        .map(|row| {
+            target(
+                "end-to-end: median over rings with a venue 100 ms away, ms",
+                Bar::AtMost(101.0),
+                Some(row.p50_ns / 1e6),
+            )
+        })
+        .into_iter()
+        .collect()
+}
+
+/// The proposal's figures, as the design has kept them, beside what was measured. It claims a figure
+/// for Redis and asks for one of shared memory; what it said of other transports is not kept, so
+/// nothing stands beside theirs.
+#[must_use]
+pub fn claims(rows: &[Row]) -> Vec<Claim> {
+    let one_way = |name: &str, encoding| {
+        let row = rows.iter().find(|row| {
+            row.experiment == hop::NAME && row.name == name && row.encoding.as_deref() == encoding
+        });
+        row.map(|row| row.level_ns / 2.0)
+    };
+    let over_floor = |name, encoding: Option<&str>| {
+        let row = rows.iter().find(|row| {
+            row.experiment == CHAIN && row.name == name && row.encoding.as_deref() == encoding
+        });
+        row.and_then(|row| row.over_floor_ns)
+    };
+    let median = |name| named(rows, END_TO_END, name).map(|row| row.p50_ns);
+    let redis = "redis pub/sub, tcp";
+    [
+        (
+            "one hop over Redis pub/sub",
+            "15-20 ms",
+            one_way(redis, Some("json")),
+            "half of a round trip in hop: redis pub/sub, tcp, JSON",
+        ),
+        (
+            "the hot path's three hops over Redis",
+            "60 ms",
+            over_floor(redis, Some("json")),
+            "chain, without the stages: redis pub/sub, tcp, JSON",
+        ),
+        (
+            "all hops together over shared memory",
+            "under 0.1 ms",
+            over_floor(OURS, None),
+            "chain, without the stages: ours",
+        ),
+        (
+            "end to end over Redis, venue 100 ms",
+            "160-200 ms",
+            median("Redis pub/sub"),
+            "end-to-end: Redis pub/sub",
+        ),
+        (
+            "end to end over shared memory, venue 100 ms",
+            "100-120 ms",
+            median("rings"),
+            "end-to-end: rings",
+        ),
+    ]
+    .map(|(what, claimed, measured_ns, from)| Claim {
+        what: what.into(),
+        claimed: claimed.into(),
+        measured_ns,
+        from: from.into(),
+    })
+    .into()
+}
