@@ -7,6 +7,7 @@
 use crate::{
     Failure,
     exchange::{echo, round_trips, window_trips},
+    experiment::chain::{self, Hops},
     job::Assignment,
     link::Link,
     meter::{Meter, Plan},
@@ -56,6 +57,14 @@ pub trait Carrier: Sync {
     ) -> Result<Box<dyn Contender>, Failure>;
     /// The far side of messages at fixed times.
     fn far_open_loop(&self, schedule: Schedule, way: Link) -> Work;
+    /// The stages of the pipeline.
+    ///
+    /// # Errors
+    ///
+    /// When an end cannot be had.
+    fn chain(&self, hops: &Hops, far: Far) -> Result<Box<dyn Contender>, Failure>;
+    /// The far side of the stages.
+    fn far_chain(&self, hops: Hops) -> Work;
 }
 
 /// Where the far side comes from.
@@ -82,8 +91,12 @@ impl<P> Local<P> {
     pub const NEW: Self = Self(PhantomData);
 }
 
-/// Opens the ends of one way: the far one by telling the partner to.
-fn open<Tr: Transport, X>(
+/// Opens the ends of one way: the near one, and the far one by telling the partner to.
+///
+/// # Errors
+///
+/// When one cannot be had.
+pub fn open<Tr: Transport, X>(
     near_end: End,
     partner: &mut Partner,
     near: impl FnOnce() -> Result<X, Failure>,
@@ -157,6 +170,14 @@ impl<Tr: Transport> Carrier for Remote<Tr> {
             move |receiver, count| open_loop::receive(receiver, schedule, count),
         )
     }
+
+    fn chain(&self, hops: &Hops, far: Far) -> Result<Box<dyn Contender>, Failure> {
+        chain::near::<Tr>(hops, far)
+    }
+
+    fn far_chain(&self, hops: Hops) -> Work {
+        chain::far::<Tr>(hops)
+    }
 }
 
 impl<P: InProcess> Carrier for Local<P> {
@@ -204,6 +225,14 @@ impl<P: InProcess> Carrier for Local<P> {
     fn far_open_loop(&self, _: Schedule, _: Link) -> Work {
         no_process()
     }
+
+    fn chain(&self, _: &Hops, far: Far) -> Result<Box<dyn Contender>, Failure> {
+        chain::within::<P>(far)
+    }
+
+    fn far_chain(&self, _: Hops) -> Work {
+        no_process()
+    }
 }
 
 impl Far {
@@ -219,7 +248,12 @@ impl Far {
         }
     }
 
-    fn core(self) -> Result<usize, Failure> {
+    /// The core of the partner thread.
+    ///
+    /// # Errors
+    ///
+    /// When the far side is to be a process.
+    pub fn core(self) -> Result<usize, Failure> {
         match self {
             Self::Thread(core) => Ok(core),
             Self::Process(_) => Err("a transport between threads was given a process".into()),

@@ -4,7 +4,7 @@ use crate::{
     Failure,
     carrier::{Carrier, Ways},
     entry,
-    experiment::fanin,
+    experiment::{chain::Hops, fanin},
     link::Link,
     open_loop::Schedule,
     partner::serve,
@@ -49,6 +49,13 @@ pub enum Job {
         /// Where they come from.
         way: Link,
     },
+    /// Two stages of the pipeline.
+    Chain {
+        /// Through what.
+        who: String,
+        /// The four ways.
+        hops: Box<Hops>,
+    },
     /// Poll many rings.
     Fanin {
         /// So many.
@@ -69,6 +76,7 @@ impl Assignment {
             Job::RoundTrips { who, ways } => carrier(&who)?.far_round_trips(ways),
             Job::Stream { who, size, way } => carrier(&who)?.far_stream(size, way),
             Job::OpenLoop { who, schedule, way } => carrier(&who)?.far_open_loop(schedule, way),
+            Job::Chain { who, hops } => carrier(&who)?.far_chain(*hops),
             Job::Fanin { rings, ways } => fanin::far(rings, ways),
         };
         serve(self.core, work)

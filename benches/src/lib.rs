@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `cores`, `conditions`, `scratch` | where and under what circumstances it was measured |
 //! | `payload`, `transport`, `link` | what is sent, through what, from where to where |
+//! | `stages` | the pipeline's own, for what goes through several hops |
 //! | `entry`, `carrier` | who takes part, and how his ends are opened on both sides |
 //! | `exchange`, `open_loop`, `meter`, `patience` | the loops that all transports share |
 //! | `partner`, `outcome`, `job` | the other side, asleep in the kernel between its windows |
@@ -38,6 +39,7 @@ pub mod report;
 pub mod rounds;
 pub mod row;
 pub mod scratch;
+pub mod stages;
 pub mod suite;
 pub mod tally;
 pub mod targets;

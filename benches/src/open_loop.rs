@@ -89,7 +89,7 @@ impl<S: Sender<PriceUpdate>> Contender for Pulses<S> {
         }
         let outcome = self.partner.outcome()?;
         Ok(Outcome {
-            push_ps: median(pushing).saturating_mul(1000),
+            push_ps: Outcome::of_latencies(pushing).level_ps,
             ..outcome
         })
     }
@@ -177,16 +177,9 @@ impl Record {
             arrived: self.latencies_ns.len() as u64 - self.lost,
             lost: self.lost,
             span_ns: span,
-            samples_ps: self.latencies_ns.iter().map(|ns| ns * 1000).collect(),
-            level_ps: median(self.latencies_ns).saturating_mul(1000),
-            ..Outcome::default()
+            ..Outcome::of_latencies(self.latencies_ns)
         }
     }
-}
-
-fn median(mut values: Vec<u64>) -> u64 {
-    values.sort_unstable();
-    values.get(values.len() / 2).copied().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -30,6 +30,22 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Of single times in ns; the level is their median.
+    #[must_use]
+    pub fn of_latencies(mut latencies_ns: Vec<u64>) -> Self {
+        let samples_ps = latencies_ns
+            .iter()
+            .map(|ns| ns.saturating_mul(1000))
+            .collect();
+        latencies_ns.sort_unstable();
+        let median = latencies_ns.get(latencies_ns.len() / 2);
+        Self {
+            level_ps: median.map_or(0, |ns| ns.saturating_mul(1000)),
+            samples_ps,
+            ..Self::default()
+        }
+    }
+
     /// Writes it as native words.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use crate::{
     Failure,
     conditions::Before,
     cores::Cores,
-    experiment::{Place, fanin, hop, rate, stamps, stream, wake},
+    experiment::{Place, chain, fanin, hop, rate, stamps, stream, wake},
     link::Servers,
     rounds::{self, Cell, Rounds},
     row::Results,
@@ -47,7 +47,7 @@ struct Experiment {
 }
 
 /// All that take turns, in the order of a run.
-const EXPERIMENTS: [Experiment; 6] = [
+const EXPERIMENTS: [Experiment; 7] = [
     Experiment {
         name: hop::NAME,
         prepare: hop::cells,
@@ -82,6 +82,12 @@ const EXPERIMENTS: [Experiment; 6] = [
         name: fanin::NAME,
         prepare: fanin::cells,
         seconds: 8,
+        fewest: 15,
+    },
+    Experiment {
+        name: chain::NAME,
+        prepare: chain::cells,
+        seconds: 12,
         fewest: 15,
     },
 ];

@@ -1,7 +1,7 @@
 //! What is aimed at, judged by the rows of a run; and what the proposal claimed.
 
 use crate::{
-    experiment::{hop, rate, stream},
+    experiment::{chain, hop, rate, stream},
     rounds::{OURS, RINGFIRE, RTRB},
     row::{Bar, Claim, Row, Target},
 };
@@ -9,7 +9,6 @@ use crate::{
 /// The start of the names of what goes through a socket with nothing on top.
 const SOCKETS: [&str; 3] = ["unix stream", "unix seqpacket", "tcp"];
 /// Experiments whose rows are made elsewhere, as in the reports.
-const CHAIN: &str = "chain";
 const END_TO_END: &str = "end-to-end";
 
 /// Judges what the rows can tell.
@@ -136,7 +135,7 @@ fn tails(rows: &[Row]) -> Vec<Target> {
 
 /// Three hops through the stages.
 fn chains(rows: &[Row]) -> Vec<Target> {
-    let ours = named(rows, CHAIN, OURS);
+    let ours = named(rows, chain::NAME, OURS);
     ours.map(|row| {
         target(
             "chain: ring time of three hops, us",
@@ -176,7 +175,7 @@ pub fn claims(rows: &[Row]) -> Vec<Claim> {
     };
     let over_floor = |name, encoding: Option<&str>| {
         let row = rows.iter().find(|row| {
-            row.experiment == CHAIN && row.name == name && row.encoding.as_deref() == encoding
+            row.experiment == chain::NAME && row.name == name && row.encoding.as_deref() == encoding
         });
         row.and_then(|row| row.over_floor_ns)
     };

@@ -60,3 +60,8 @@ fn fixed_rates() {
 fn idle_gaps() {
     all_are_there("wake", Part::Wake);
 }
+
+#[test]
+fn the_stages_of_the_pipeline() {
+    all_are_there("chain", Part::Chain);
+}

@@ -39,6 +39,8 @@ enum Command {
     Wake(Options),
     /// One reader of 1 to 64 rings.
     Fanin(Options),
+    /// A tick through three hops and the pipeline's real stages, over each transport of the proposal.
+    Chain(Options),
     /// The rings alone: round trips, streams, time stamps, waking up.
     Ring(Options),
     /// The far side of a measurement.
@@ -69,7 +71,7 @@ fn main() -> ExitCode {
     let (experiments, rings_only, options): (&[&str], _, _) = match Arguments::parse().command {
         Command::Partner { assignment } => return exit_code(partner(&assignment)),
         Command::All(options) => (
-            &["hop", "stream", "stamps", "rate", "wake", "fanin"],
+            &["hop", "stream", "stamps", "rate", "wake", "fanin", "chain"],
             false,
             options,
         ),
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Command::Rate(options) => (&["rate"], false, options),
         Command::Wake(options) => (&["wake"], false, options),
         Command::Fanin(options) => (&["fanin"], false, options),
+        Command::Chain(options) => (&["chain"], false, options),
         Command::Ring(options) => (&["hop", "stream", "stamps", "wake"], true, options),
     };
     match options.cores.map_or_else(Cores::choose, Ok) {

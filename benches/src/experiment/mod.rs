@@ -15,6 +15,7 @@ use std::{
     path::Path,
 };
 
+pub mod chain;
 pub mod fanin;
 pub mod hop;
 pub mod rate;
