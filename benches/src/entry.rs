@@ -4,7 +4,7 @@
 use crate::{
     carrier::Carrier,
     row::{Between, Waiting},
-    transport::{ours, ringfire, rtrb},
+    transport::{ours, ours_batches, ours_waiting, ringfire, rtrb},
 };
 
 /// The experiments that a transport may take part in.
@@ -123,7 +123,13 @@ impl Entry {
 }
 
 /// All of them, file by file.
-const FILES: &[&[Entry]] = &[ours::ENTRIES, rtrb::ENTRIES, ringfire::ENTRIES];
+const FILES: &[&[Entry]] = &[
+    ours::ENTRIES,
+    ours_waiting::ENTRIES,
+    ours_batches::ENTRIES,
+    rtrb::ENTRIES,
+    ringfire::ENTRIES,
+];
 
 /// All contenders.
 pub fn all() -> impl Iterator<Item = &'static Entry> {

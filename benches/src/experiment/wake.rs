@@ -12,7 +12,7 @@ use crate::{
     payload::Size,
     rounds::Cell,
     row::{Between, Waiting},
-    transport::bare,
+    transport::{bare, parked},
 };
 
 /// As in the reports.
@@ -52,11 +52,11 @@ fn cell(gap_us: u64, count: u64, place: &Place<'_>) -> Result<Cell, Failure> {
         Waiting::Spins,
         Box::new(Pulses::new(sender, partner, schedule)),
     )?;
-    let (sender, mut receiver) = bare::parked();
+    let (sender, mut receiver) = parked::pair();
     let partner = Partner::thread(place.cores.far, move |first| {
         receive(&mut receiver, schedule, first)
     })?;
-    let parked = cell.enter_floor(
+    let sleeping = cell.enter_floor(
         "floor: parked thread",
         Between::Threads,
         Waiting::Sleeps,
@@ -70,7 +70,7 @@ fn cell(gap_us: u64, count: u64, place: &Place<'_>) -> Result<Cell, Failure> {
             way: way.clone(),
         };
         let floor = match entry.waiting {
-            Waiting::Sleeps => parked,
+            Waiting::Sleeps => sleeping,
             Waiting::Spins | Waiting::Yields => spinning,
         };
         let far = place.far(entry, job);

@@ -1,5 +1,5 @@
 //! The floor: what the two cores can do with nothing else on the line. One number on one cache line
-//! each way; the reader spins, or is a parked thread.
+//! each way; the reader spins.
 
 use super::{Receiver, Sender};
 use crate::{
@@ -7,15 +7,12 @@ use crate::{
     payload::{number_of, price},
 };
 use layouts::{MarketStatus, PriceUpdate};
-use std::{
-    sync::{
-        Arc, OnceLock,
-        atomic::{
-            AtomicU64,
-            Ordering::{Acquire, Relaxed, Release},
-        },
+use std::sync::{
+    Arc,
+    atomic::{
+        AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
     },
-    thread::{self, Thread},
 };
 
 /// Lines that the windows of a run take turns on. Where a line has its home in the processor makes a
@@ -148,70 +145,5 @@ impl Receiver<PriceUpdate> for LineReceiver {
 
     fn next_window(&mut self) {
         self.window += 1;
-    }
-}
-
-/// A bare line whose reader is a parked thread.
-#[must_use]
-pub fn parked() -> (Unparker, Parker) {
-    let (sender, receiver) = line();
-    let reader = Arc::new(OnceLock::new());
-    (
-        Unparker {
-            line: sender,
-            reader: Arc::clone(&reader),
-        },
-        Parker {
-            line: receiver,
-            reader,
-        },
-    )
-}
-
-/// The writing end, which wakes the reader.
-pub struct Unparker {
-    line: LineSender,
-    reader: Arc<OnceLock<Thread>>,
-}
-
-/// The reading end, which parks.
-pub struct Parker {
-    line: LineReceiver,
-    reader: Arc<OnceLock<Thread>>,
-}
-
-impl Sender<PriceUpdate> for Unparker {
-    #[inline(always)]
-    fn send(&mut self, message: &PriceUpdate) -> Result<bool, Failure> {
-        self.line.send(message)?;
-        // Before it has parked for the first time it spins, and needs no waking.
-        if let Some(reader) = self.reader.get() {
-            reader.unpark();
-        }
-        Ok(true)
-    }
-
-    fn next_window(&mut self) {
-        Sender::<PriceUpdate>::next_window(&mut self.line);
-    }
-}
-
-impl Receiver<PriceUpdate> for Parker {
-    #[inline(always)]
-    fn receive(&mut self) -> Option<PriceUpdate> {
-        let message = self.line.receive();
-        if message.is_none() {
-            if self.reader.get().is_some() {
-                thread::park_timeout(crate::patience::LONGEST);
-            } else {
-                // Looks once more after this: who wrote before that did not wake it.
-                self.reader.get_or_init(thread::current);
-            }
-        }
-        message
-    }
-
-    fn next_window(&mut self) {
-        Receiver::<PriceUpdate>::next_window(&mut self.line);
     }
 }

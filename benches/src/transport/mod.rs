@@ -19,6 +19,9 @@ pub mod blocks;
 pub mod bytes;
 pub mod empty;
 pub mod ours;
+pub mod ours_batches;
+pub mod ours_waiting;
+pub mod parked;
 pub mod ringfire;
 pub mod rtrb;
 
