@@ -27,6 +27,11 @@ pub struct Conditions {
     pub cores: Cores,
     /// Cores of the machine.
     pub online: i64,
+    /// The frequency governor of the near core; `None` where the host decides, as in most virtual
+    /// machines.
+    pub governor: Option<String>,
+    /// The kernel's clock, such as `tsc`.
+    pub clock_source: String,
     /// What a clock read costs; it is in every single time, and subtracted from none.
     pub clock_read_ns: f64,
     /// How long the run took.
@@ -81,6 +86,10 @@ impl Before {
             ),
             cores: self.cores,
             online: sysconf(SysconfVar::_NPROCESSORS_ONLN)?.unwrap_or(0),
+            governor: governor(self.cores.near),
+            clock_source: read("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+                .trim()
+                .to_owned(),
             clock_read_ns: clock_read_ns(),
             seconds,
             steal_percent: 100.0 * (steal_seconds(self.cores) - self.steal) / (2.0 * seconds),
@@ -118,6 +127,13 @@ fn warnings(conditions: &Conditions, cpuinfo: &str) -> Vec<String> {
             "absolute times: a virtual machine's cores move about; compare ratios only".into(),
         );
     }
+    if let Some(governor) = &conditions.governor
+        && governor != "performance"
+    {
+        warnings.push(format!(
+            "everything: the frequency governor is {governor}; `cpupower frequency-set -g performance`"
+        ));
+    }
     if conditions.cores.are_siblings() {
         warnings.push(format!(
             "everything: cores {near} and {far} are hyper-threads of one core; they share their caches"
@@ -130,6 +146,13 @@ fn warnings(conditions: &Conditions, cpuinfo: &str) -> Vec<String> {
         ));
     }
     warnings
+}
+
+fn governor(core: usize) -> Option<String> {
+    let text = read(&format!(
+        "/sys/devices/system/cpu/cpu{core}/cpufreq/scaling_governor"
+    ));
+    (!text.trim().is_empty()).then(|| text.trim().to_owned())
 }
 
 fn clock_read_ns() -> f64 {
@@ -200,8 +223,10 @@ mod tests {
             .unwrap();
         conditions.near_involuntary = 40;
         conditions.far_involuntary = 1;
+        conditions.governor = Some("powersave".into());
         let text = warnings(&conditions, "").join("\n");
         assert!(text.contains("41 times"), "{text}");
+        assert!(text.contains("governor is powersave"), "{text}");
         assert!(!text.contains("virtual machine"), "{text}");
         assert!(
             warnings(&conditions, "flags: fpu hypervisor")
