@@ -1,0 +1,191 @@
+//! Lines over a scale of times, each named at its end.
+
+use super::{
+    scale::{Times, with_room},
+    svg::{Anchor, Drawing, LINE, WIDTH, apart, width, wrap},
+};
+
+/// Widest that the names' column becomes, px.
+const NAMES: f64 = 290.0;
+const LEFT: f64 = 72.0;
+const TOP: f64 = 26.0;
+const LEAST_HEIGHT: f64 = 320.0;
+
+/// One line.
+pub(super) struct Series {
+    /// Who.
+    pub(super) name: String,
+    /// What it looks like.
+    pub(super) look: Look,
+    /// The line, by ascending x.
+    pub(super) points: Vec<(f64, f64)>,
+    /// The points that were measured, and whether they are not what they should be.
+    pub(super) marks: Vec<(f64, f64, bool)>,
+}
+
+/// What a line looks like: told by its mark as well as by its colour.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// What others are compared with.
+    Floor,
+    /// This project's.
+    Ours(usize),
+    /// The n-th of the others.
+    Other(usize),
+}
+
+impl Look {
+    fn classes(self) -> (String, usize) {
+        match self {
+            Self::Floor => ("s-floor".to_owned(), 5),
+            Self::Ours(index) => ("s-ours".to_owned(), index),
+            Self::Other(index) => (format!("s{}", index % 7 + 1), index + 1),
+        }
+    }
+}
+
+/// What lies along the x axis.
+pub(super) struct Axis {
+    /// Below it.
+    pub(super) title: String,
+    /// Values and texts, ascending.
+    pub(super) ticks: Vec<(f64, String)>,
+}
+
+/// How values become heights.
+pub(super) enum Heights {
+    /// Times, on a logarithmic scale.
+    Times,
+    /// Percent, from 0 to at least 100.
+    Percent,
+}
+
+enum Vertical {
+    Times(Times),
+    Percent { most: f64, ends: (f64, f64) },
+}
+
+impl Vertical {
+    fn of(heights: &Heights, series: &[Series], ends: (f64, f64)) -> Option<Self> {
+        let values = series
+            .iter()
+            .flat_map(|series| series.points.iter().map(|(_, y)| *y));
+        match heights {
+            Heights::Times => Times::of(values, ends).map(Self::Times),
+            Heights::Percent => Some(Self::Percent {
+                most: values.fold(100.0, f64::max),
+                ends,
+            }),
+        }
+    }
+
+    fn at(&self, value: f64) -> f64 {
+        match self {
+            Self::Times(times) => times.at(value),
+            Self::Percent { most, ends } => ends.0 + (ends.1 - ends.0) * value.max(0.0) / most,
+        }
+    }
+
+    fn ticks(&self) -> Vec<(f64, String)> {
+        match self {
+            Self::Times(times) => times.ticks(20.0),
+            Self::Percent { .. } => [0.0, 25.0, 50.0, 75.0, 100.0]
+                .map(|value| (self.at(value), format!("{value} %")))
+                .to_vec(),
+        }
+    }
+}
+
+/// Draws them; nothing where there is no line to draw. Returns the height too.
+pub(super) fn draw(
+    series: &[Series],
+    axis: &Axis,
+    y_title: &str,
+    heights: &Heights,
+) -> Option<(Drawing, f64)> {
+    let names: Vec<Vec<String>> = series.iter().map(|it| wrap(&it.name, NAMES)).collect();
+    let widest = names
+        .iter()
+        .flatten()
+        .map(|text| width(text))
+        .fold(40.0_f64, f64::max);
+    let right = WIDTH - widest - 40.0;
+    let labels: Vec<f64> = names
+        .iter()
+        .map(|lines| lines.len() as f64 * LINE + 1.0)
+        .collect();
+    let height = LEAST_HEIGHT.max(labels.iter().sum());
+    let bottom = TOP + height;
+    let vertical = Vertical::of(heights, series, (bottom, TOP))?;
+    let xs = || {
+        series
+            .iter()
+            .flat_map(|it| it.points.iter().map(|(x, _)| *x))
+    };
+    let (low, high) = xs().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| {
+        (low.min(x), high.max(x))
+    });
+    if low > high {
+        return None;
+    }
+    let span = if high > low { high - low } else { 1.0 };
+    let across = |x: f64| LEFT + (x - low) / span * (right - LEFT);
+
+    let mut drawing = Drawing::default();
+    drawing.text("tick", (8.0, 13.0), Anchor::Start, y_title);
+    for (y, text) in vertical.ticks() {
+        drawing.line("grid", (LEFT, y), (right, y));
+        drawing.text("tick", (LEFT - 8.0, y + 4.0), Anchor::End, &text);
+    }
+    let ticks = axis
+        .ticks
+        .iter()
+        .filter(|(x, _)| *x >= low && *x <= high + 1e-9);
+    let ticks = ticks.map(|(x, text)| (across(*x), text.clone())).collect();
+    for (x, text) in with_room(ticks, width) {
+        drawing.line("grid", (x, TOP), (x, bottom));
+        drawing.text("tick", (x, bottom + 17.0), Anchor::Middle, &text);
+    }
+    drawing.line("axis", (LEFT, bottom), (right, bottom));
+    let middle = f64::midpoint(LEFT, right);
+    drawing.text("tick", (middle, bottom + 35.0), Anchor::Middle, &axis.title);
+
+    let ends: Vec<(f64, f64)> = series
+        .iter()
+        .map(|it| {
+            let last = it.points.last().copied().unwrap_or((low, f64::NAN));
+            (across(last.0), vertical.at(last.1))
+        })
+        .collect();
+    let wanted: Vec<f64> = ends.iter().map(|(_, y)| *y).collect();
+    let places = apart(&wanted, &labels, TOP - 8.0, bottom + 8.0);
+    // Ours and the floor are drawn last: they lie on top.
+    let mut order: Vec<usize> = (0..series.len()).collect();
+    order.sort_by_key(|index| !matches!(series[*index].look, Look::Other(_)));
+    for index in order {
+        let place = |(x, y): (f64, f64)| (across(x), vertical.at(y));
+        draw_series(&mut drawing, &series[index], place);
+        let (class, shape) = series[index].look.classes();
+        let y = places[index];
+        drawing.line("leader", ends[index], (right + 12.0, y));
+        drawing.mark(&class, shape, (right + 20.0, y), false);
+        let strong = match series[index].look {
+            Look::Ours(_) => "strong",
+            _ => "label",
+        };
+        let first = y + 4.5 - (names[index].len() - 1) as f64 * LINE / 2.0;
+        drawing.lines(strong, (right + 30.0, first), Anchor::Start, &names[index]);
+    }
+    Some((drawing, bottom + 44.0))
+}
+
+fn draw_series(drawing: &mut Drawing, series: &Series, place: impl Fn((f64, f64)) -> (f64, f64)) {
+    let (class, shape) = series.look.classes();
+    drawing.open(&series.name);
+    let points: Vec<(f64, f64)> = series.points.iter().copied().map(&place).collect();
+    drawing.path(&format!("curve {class}"), &points);
+    for &(x, y, hollow) in &series.marks {
+        drawing.mark(&class, shape, place((x, y)), hollow);
+    }
+    drawing.close();
+}
