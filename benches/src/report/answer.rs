@@ -12,25 +12,31 @@ const SENTENCES: usize = 3;
 /// The sentences, the one that matters most first. Every figure in them is in a row.
 pub(super) fn answer(results: &Results) -> Vec<String> {
     let sections = sections(results);
-    let of = |name: &str| sections.iter().find(|section| section.name == name);
-    let told = [
-        of("hop").and_then(ours),
-        of("hop").and_then(others),
-        of("end-to-end").and_then(above_floor),
-        of("chain").and_then(above_floor),
-        of("stream").and_then(stream),
-        of("rate").and_then(rate),
-    ];
-    let others = sections
-        .iter()
-        .filter(|section| !matches!(section.name, "hop" | "end-to-end" | "chain" | "stream"))
-        .map(range);
-    told.into_iter()
-        .chain(others)
-        .flatten()
-        .take(SENTENCES)
-        .collect()
+    let mut told: Vec<(&str, String)> = Vec::new();
+    for (name, tell) in TELLERS {
+        let section = sections.iter().find(|section| section.name == name);
+        told.extend(section.and_then(tell).map(|sentence| (name, sentence)));
+    }
+    for section in &sections {
+        if !told.iter().any(|(name, _)| *name == section.name) {
+            told.extend(range(section).map(|sentence| (section.name, sentence)));
+        }
+    }
+    let sentences = told.into_iter().map(|(_, sentence)| sentence);
+    sentences.take(SENTENCES).collect()
 }
+
+/// Says something of an experiment.
+type Teller = fn(&Section<'_>) -> Option<String>;
+
+const TELLERS: [(&str, Teller); 6] = [
+    ("hop", ours),
+    ("hop", others),
+    ("end-to-end", above_floor),
+    ("chain", above_floor),
+    ("stream", stream),
+    ("rate", rate),
+];
 
 fn fastest<'a>(rows: impl Iterator<Item = &'a Row>) -> Option<&'a Row> {
     rows.filter(|row| row.level_ns.is_finite())
@@ -69,20 +75,20 @@ fn others(section: &Section<'_>) -> Option<String> {
         .filter_map(|row| Some((*row, row.ratio_to_ours.filter(|it| it.is_finite())?)))
         .collect();
     rows.sort_by(|one, other| one.1.total_cmp(&other.1));
-    let say = |(row, times): &(&Row, f64)| {
-        format!("{} takes {} times as long", row.title(), ratio(*times))
-    };
     match rows.as_slice() {
         [] => None,
-        [only] => Some(format!(
-            "Of other ways between two processes, {}.",
-            say(only)
+        [(row, times)] => Some(format!(
+            "Another way between two processes takes {} times as long ({}).",
+            ratio(*times),
+            row.title()
         )),
-        [first, .., last] => Some(format!(
-            "Of the {} other ways between two processes the fastest, {}; the slowest, {}.",
+        [(first, least), .., (last, most)] => Some(format!(
+            "Of the {} other ways between two processes the fastest takes {} times as long ({}), the slowest {} times ({}).",
             rows.len(),
-            say(first),
-            say(last)
+            ratio(*least),
+            first.title(),
+            ratio(*most),
+            last.title()
         )),
     }
 }
@@ -191,7 +197,7 @@ mod tests {
         );
         assert!(told[0].contains("1.02 to 1.07"), "{told:?}");
         assert!(
-            told[1].contains("slowest, redis streams, tcp, pipelined XADD, JSON"),
+            told[1].contains("(redis streams, tcp, pipelined XADD, JSON)"),
             "{told:?}"
         );
         assert!(
@@ -215,6 +221,8 @@ mod tests {
             let mut results = invented::results();
             results.rows.retain(|row| row.experiment == name);
             assert!(!answer(&results).is_empty(), "{name}");
+            results.rows.retain(|row| !is_ours(row));
+            assert_eq!(answer(&results).len(), 1, "{name}");
         }
     }
 

@@ -128,7 +128,7 @@ fn columns() -> Vec<Column> {
         number("x rtrb", 5, |row| row.ratio_to_rtrb.map(ratio)),
         number("x ours", 4, |row| row.ratio_to_ours.map(ratio)),
         number("rounds", 9, |row| Some(count(row.rounds_compared as u64))),
-        number("times", 9, |row| Some(count(row.samples))),
+        number("samples", 9, |row| Some(count(row.samples))),
     ]
 }
 

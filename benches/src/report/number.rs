@@ -40,14 +40,16 @@ pub(super) fn time_tick(ns: f64) -> String {
     format!("{} {unit}", trimmed(significant(value)))
 }
 
-/// How many times.
+/// How many times: three digits, or up to four of a whole number.
 pub(super) fn ratio(value: f64) -> String {
     if !value.is_finite() {
         NONE.to_owned()
     } else if value.abs() < 999.5 {
         significant(value)
-    } else {
+    } else if value.abs() < 9_999.5 {
         grouped(&format!("{value:.0}"))
+    } else {
+        per_second(value).replace(' ', "")
     }
 }
 
@@ -71,7 +73,7 @@ pub(super) fn count(value: u64) -> String {
 /// A value beside its bar, with as many decimals as tell the two apart.
 pub(super) fn beside(value: f64, bar: f64) -> (String, String) {
     if !value.is_finite() {
-        return (NONE.to_owned(), trimmed(format!("{bar:.2}")));
+        return (NONE.to_owned(), format!("{bar:.2}"));
     }
     let alike = |decimals: &usize| format!("{value:.decimals$}") == format!("{bar:.decimals$}");
     let decimals = (2..6)
@@ -150,7 +152,8 @@ mod tests {
         assert_eq!(per_second(10_000.0), "10 k");
         assert_eq!(per_second(100.0), "100");
         assert_eq!(ratio(1.0449), "1.04");
-        assert_eq!(ratio(12_345.6), "12,346");
+        assert_eq!(ratio(2_345.6), "2,346");
+        assert_eq!(ratio(781_193.0), "781k");
         assert_eq!(ratio(f64::NAN), "-");
     }
 
@@ -159,6 +162,6 @@ mod tests {
         assert_eq!(beside(1.0504, 1.05), ("1.0504".into(), "1.05".into()));
         assert_eq!(beside(1.05, 1.05), ("1.05".into(), "1.05".into()));
         assert_eq!(beside(0.7, 0.8), ("0.70".into(), "0.80".into()));
-        assert_eq!(beside(f64::NAN, 0.8), ("-".into(), "0.8".into()));
+        assert_eq!(beside(f64::NAN, 0.8), ("-".into(), "0.80".into()));
     }
 }

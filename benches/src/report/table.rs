@@ -181,31 +181,24 @@ fn aligned(heads: &[Head], cells: &[String], widths: &[usize]) -> String {
     text.trim_end().to_owned()
 }
 
-/// Leaves out the columns that can be spared, then cuts names, until lines are not wider than that.
+/// What is given up for room, in this order: columns that are this expendable, names beyond this.
+const ROOM: [(u8, usize); 4] = [(4, 40), (2, 28), (2, NARROWEST_NAME), (1, NARROWEST_NAME)];
+
+/// Leaves out the columns that can be spared, and cuts names, until lines are not wider than that.
 fn fit(grid: &mut Grid, width: usize) {
     let total = |grid: &Grid| widths(grid).iter().map(|it| it + SPACE).sum::<usize>();
-    while total(grid) > width {
-        let expendable = |(index, head): (usize, &Head)| {
-            // A column of names that is far too wide is cut before figures go.
-            (head.expendable > 3).then_some((head.expendable, index))
-        };
-        let spare = grid.heads.iter().enumerate().filter_map(expendable).max();
-        if let Some((_, index)) = spare {
-            remove(grid, index);
-            continue;
+    for (least, narrowest) in ROOM {
+        while total(grid) > width {
+            let heads = grid.heads.iter().enumerate();
+            let spare = heads.filter(|(_, head)| head.expendable >= least);
+            match spare.map(|(index, head)| (head.expendable, index)).max() {
+                Some((_, index)) => remove(grid, index),
+                None => break,
+            }
         }
-        let over = total(grid) - width;
-        if cut_names(grid, over) {
-            continue;
-        }
-        let last = grid
-            .heads
-            .iter()
-            .enumerate()
-            .filter(|(_, head)| head.expendable > 0);
-        match last.map(|(index, head)| (head.expendable, index)).max() {
-            Some((_, index)) => remove(grid, index),
-            None => return,
+        let over = total(grid).saturating_sub(width);
+        if over > 0 {
+            cut_names(grid, over, narrowest);
         }
     }
 }
@@ -217,20 +210,18 @@ fn remove(grid: &mut Grid, index: usize) {
     }
 }
 
-/// Makes names that much narrower, within reason; says whether they became so.
-fn cut_names(grid: &mut Grid, over: usize) -> bool {
+/// Makes names that much narrower, but leaves them that many letters.
+fn cut_names(grid: &mut Grid, over: usize, narrowest: usize) {
     let Some(index) = grid.heads.iter().position(|head| head.is_name) else {
-        return false;
+        return;
     };
-    let widest = widths(grid)[index];
-    let narrower = widest.saturating_sub(over).max(NARROWEST_NAME);
+    let narrower = widths(grid)[index].saturating_sub(over).max(narrowest);
     for line in &mut grid.lines {
         let name = &mut line.cells[index];
         if name.chars().count() > narrower {
             *name = name.chars().take(narrower - 1).chain(['…']).collect();
         }
     }
-    widths(grid)[index] < widest
 }
 
 /// Lines that fit, broken at spaces.

@@ -2,7 +2,7 @@
 
 use super::{
     scale::{Times, drawable, with_room},
-    svg::{Anchor, Drawing, LINE, WIDTH, width, wrap},
+    svg::{Anchor, Drawing, LINE, WIDTH, bold_width, width, wrap},
 };
 use crate::{
     report::section::{is_floor, is_ours},
@@ -89,7 +89,7 @@ impl Fill {
 pub(super) fn draw(bars: &[Bar], heads: [&str; 2]) -> Option<(Drawing, f64)> {
     let names: Vec<Vec<String>> = bars.iter().map(|bar| wrap(&bar.name, NAMES)).collect();
     let widest = |texts: &mut dyn Iterator<Item = &String>| {
-        texts.map(|text| width(text)).fold(40.0_f64, f64::max)
+        texts.map(|text| bold_width(text)).fold(40.0_f64, f64::max)
     };
     let left = widest(&mut names.iter().flatten()) + 16.0;
     let note = |index: usize| {
@@ -113,7 +113,7 @@ pub(super) fn draw(bars: &[Bar], heads: [&str; 2]) -> Option<(Drawing, f64)> {
         .map(|lines| lines.len() as f64 * LINE + 7.0)
         .collect();
     let bottom = top + heights.iter().sum::<f64>();
-    for (x, text) in with_room(scale.ticks(24.0), width) {
+    for (x, text) in with_room(scale.ticks(54.0), width) {
         drawing.line("grid", (x, top), (x, bottom));
         drawing.text("tick", (x, top - 7.0), Anchor::Middle, &text);
         if bars.len() > 12 {

@@ -3,19 +3,17 @@
 use super::{
     Plot,
     bars::{self, Bar, Fill},
-    lines::{self, Axis, Heights, Look, Series},
-    scale::{drawable, nines},
+    courses::{by_depth, by_gap, by_rate, by_rings, by_size, processor},
+    distribution::percentiles,
+    scale::drawable,
 };
 use crate::{
     report::{
-        number::{count, per_second, ratio, time},
-        section::{Section, ascending, fell_behind, is_floor, is_ours},
+        number::{count, ratio, time},
+        section::{Section, ascending, is_floor},
     },
     row::Row,
 };
-
-/// So many curves are told from one another in one picture.
-const CURVES: usize = 14;
 
 /// The pictures of an experiment, the one that says most first.
 pub(in crate::report) fn of_section(section: &Section<'_>) -> Vec<Plot> {
@@ -59,10 +57,10 @@ fn bar(row: &Row) -> Bar {
 
 fn medians(section: &Section<'_>, name: &str, rows: &[&Row]) -> Option<Plot> {
     let bars: Vec<Bar> = rows.iter().map(|row| bar(row)).collect();
-    let drawn = bars::draw(&bars, [section.question.level, "x floor"])?;
+    let drawn = bars::draw(&bars, [section.question.level, "× floor"])?;
     Some(Plot::new(
         name,
-        section.title().to_owned(),
+        [section.title(), "Medians"],
         caption(rows, section.question.level),
         drawn,
     ))
@@ -87,7 +85,7 @@ fn caption(rows: &[&Row], what: &str) -> String {
 }
 
 /// The value that most rows have, of equals the greatest.
-fn usual(rows: &[&Row], of: fn(&Row) -> Option<u32>) -> Option<u32> {
+pub(super) fn usual(rows: &[&Row], of: fn(&Row) -> Option<u32>) -> Option<u32> {
     let values = || rows.iter().filter_map(|row| of(row));
     values().max_by_key(|value| (values().filter(|other| other == value).count(), *value))
 }
@@ -109,7 +107,7 @@ fn at_one_shape(section: &Section<'_>, name: &str, rows: &[&Row]) -> Option<Plot
     ];
     let shape: Vec<String> = shape.into_iter().flatten().collect();
     if !shape.is_empty() {
-        plot.title = format!("{}, {}", plot.title, shape.join(", "));
+        plot.title = format!("{} at {}", plot.title, shape.join(", "));
     }
     Some(plot)
 }
@@ -144,325 +142,8 @@ fn above_floor(section: &Section<'_>, rows: &[&Row]) -> Option<Plot> {
         floor.floor,
         time(floor.floor_ns)
     );
-    let title = format!("{}: the transport alone", section.title());
-    Some(Plot::new(section.name, title, caption, drawn))
-}
-
-/// What a picture of lines shows.
-struct Course<'a> {
-    name: &'a str,
-    title: String,
-    caption: String,
-    x_title: &'a str,
-    y_title: &'a str,
-    /// Where a row lies, and how to say it.
-    x: fn(&Row) -> Option<(f64, String)>,
-    y: fn(&Row) -> f64,
-    heights: Heights,
-    /// What else tells lines of one name apart.
-    also: fn(&Row) -> Option<String>,
-}
-
-impl Course<'_> {
-    fn plot(self, rows: &[&Row]) -> Option<Plot> {
-        let mut ticks: Vec<(f64, String)> = rows.iter().filter_map(|row| (self.x)(row)).collect();
-        ticks.sort_by(|one, other| one.0.total_cmp(&other.0));
-        ticks.dedup_by(|one, other| one.0.to_bits() == other.0.to_bits());
-        if ticks.len() < 2 {
-            return None;
-        }
-        let mut series: Vec<Series> = Vec::new();
-        let (mut ours, mut others) = (0, 0);
-        for row in rows {
-            let Some((x, _)) = (self.x)(row) else {
-                continue;
-            };
-            let y = (self.y)(row);
-            if !y.is_finite() || (matches!(self.heights, Heights::Times) && !drawable(y)) {
-                continue;
-            }
-            let name = match (self.also)(row) {
-                Some(also) => format!("{}, {also}", row.title()),
-                None => row.title(),
-            };
-            let mark = (x, y, fell_behind(row).is_some());
-            if let Some(line) = series.iter_mut().find(|line| line.name == name) {
-                line.points.push((x, y));
-                line.marks.push(mark);
-                continue;
-            }
-            series.push(Series {
-                name,
-                look: look(row, &mut ours, &mut others),
-                points: vec![(x, y)],
-                marks: vec![mark],
-            });
-        }
-        for line in &mut series {
-            line.points.sort_by(|one, other| one.0.total_cmp(&other.0));
-        }
-        let axis = Axis {
-            title: self.x_title.to_owned(),
-            ticks,
-        };
-        let drawn = lines::draw(&series, &axis, self.y_title, &self.heights)?;
-        Some(Plot::new(self.name, self.title, self.caption, drawn))
-    }
-}
-
-fn look(row: &Row, ours: &mut usize, others: &mut usize) -> Look {
-    let next = |counter: &mut usize| {
-        *counter += 1;
-        *counter - 1
-    };
-    if is_floor(row) {
-        Look::Floor
-    } else if is_ours(row) {
-        Look::Ours(next(ours))
-    } else {
-        Look::Other(next(others))
-    }
-}
-
-fn slots(row: &Row) -> Option<(f64, String)> {
-    let slots = row.slots?;
-    Some((f64::from(slots.max(1)).log2(), count(slots.into())))
-}
-
-fn size(row: &Row) -> Option<String> {
-    Some(format!("{} B", count(row.message_bytes?.into())))
-}
-
-fn by_depth(section: &Section<'_>, rows: &[&Row]) -> Option<Plot> {
-    let deep: Vec<&Row> = rows
-        .iter()
-        .copied()
-        .filter(|row| {
-            let same = |other: &&&Row| {
-                other.title() == row.title() && other.message_bytes == row.message_bytes
-            };
-            row.slots.is_some() && rows.iter().filter(same).count() > 1
-        })
-        .collect();
-    let first = deep.first()?.message_bytes;
-    let several = deep.iter().any(|row| row.message_bytes != first);
-    Course {
-        name: "stream",
-        title: format!("{}, by depth", section.title()),
-        caption: "Time per message as the ring has room for more: up to the size of a cache it is read where it was written.".to_owned(),
-        x_title: "slots",
-        y_title: "per message",
-        x: slots,
-        y: |row| row.level_ns,
-        heights: Heights::Times,
-        also: if several { size } else { |_| None },
-    }
-    .plot(&deep)
-}
-
-fn by_size(section: &Section<'_>, rows: &[&Row]) -> Option<Plot> {
-    let depth = usual(rows, |row| row.slots);
-    let rows: Vec<&Row> = rows
-        .iter()
-        .copied()
-        .filter(|row| row.slots == depth && row.message_bytes.is_some())
-        .filter(|row| {
-            let same = |other: &&&Row| other.title() == row.title() && other.slots == row.slots;
-            rows.iter().filter(same).count() > 1
-        })
-        .collect();
-    Course {
-        name: "stream-sizes",
-        title: format!("{}, by size of message", section.title()),
-        caption: depth.map_or_else(String::new, |depth| {
-            format!(
-                "Time per message through {} slots as messages grow.",
-                count(depth.into())
-            )
-        }),
-        x_title: "bytes",
-        y_title: "per message",
-        x: |row| {
-            let bytes = row.message_bytes?;
-            Some((f64::from(bytes.max(1)).log2(), count(bytes.into())))
-        },
-        y: |row| row.level_ns,
-        heights: Heights::Times,
-        also: |_| None,
-    }
-    .plot(&rows)
-}
-
-fn by_rate(section: &Section<'_>, rows: &[&Row]) -> Option<Plot> {
-    Course {
-        name: "rate",
-        title: format!("{}: the 99.9th percentile", section.title()),
-        caption: "From when a message was due until it arrived, 99.9th percentile. Hollow marks: the transport did not keep up.".to_owned(),
-        x_title: "messages due per second",
-        y_title: "99.9th percentile",
-        x: |row| {
-            let rate = row.offered_per_s.filter(|rate| drawable(*rate))?;
-            Some((rate.log10(), per_second(rate)))
-        },
-        y: |row| row.p999_ns,
-        heights: Heights::Times,
-        also: |_| None,
-    }
-    .plot(rows)
-}
-
-fn gap(row: &Row) -> Option<(f64, String)> {
-    let gap = row.gap_us? as f64;
-    let text = match gap {
-        gap if gap < 1000.0 => format!("{gap} µs"),
-        gap if gap < 1e6 => format!("{} ms", gap / 1e3),
-        gap => format!("{} s", gap / 1e6),
-    };
-    Some((gap.max(0.1).log10(), text))
-}
-
-fn by_gap(section: &Section<'_>, rows: &[&Row]) -> Option<Plot> {
-    Course {
-        name: "wake",
-        title: section.title().to_owned(),
-        caption: "From push to pop, median, by the gap before the message.".to_owned(),
-        x_title: "gap before the message",
-        y_title: "median",
-        x: gap,
-        y: |row| row.level_ns,
-        heights: Heights::Times,
-        also: |_| None,
-    }
-    .plot(rows)
-}
-
-fn processor(section: &Section<'_>, rows: &[&Row]) -> Option<Plot> {
-    if rows.iter().all(|row| row.cpu_percent.is_none()) {
-        return None;
-    }
-    Course {
-        name: "wake-cpu",
-        title: format!("{}: what waiting costs", section.title()),
-        caption: "Processor time of the receiving side, percent of one core, by the gap between messages.".to_owned(),
-        x_title: "gap before the message",
-        y_title: "of one core",
-        x: gap,
-        y: |row| row.cpu_percent.unwrap_or(f64::NAN),
-        heights: Heights::Percent,
-        also: |_| None,
-    }
-    .plot(rows)
-}
-
-fn by_rings(section: &Section<'_>, rows: &[&Row]) -> Option<Plot> {
-    Course {
-        name: "fanin",
-        title: section.title().to_owned(),
-        caption: "Median by the number of rings that one reader polls; the floor polls as many bare lines.".to_owned(),
-        x_title: "rings",
-        y_title: "median",
-        x: |row| {
-            let rings = row.rings?;
-            Some((f64::from(rings.max(1)).log2(), count(rings.into())))
-        },
-        y: |row| row.level_ns,
-        heights: Heights::Times,
-        also: |_| None,
-    }
-    .plot(rows)
-}
-
-/// The first word of a name: of one family the fastest stands for all in the first picture.
-fn family(row: &Row) -> String {
-    row.name
-        .split(|letter: char| !letter.is_alphanumeric())
-        .next()
-        .unwrap_or_default()
-        .to_lowercase()
-}
-
-fn percentiles(section: &Section<'_>, name: &str, rows: &[&Row]) -> Vec<Plot> {
-    let reference = |row: &&&Row| is_floor(row) || is_ours(row);
-    let references: Vec<&Row> = rows.iter().copied().filter(|row| reference(&row)).collect();
-    let mut first = references.clone();
-    let mut rest: Vec<&Row> = Vec::new();
-    for row in rows.iter().copied().filter(|row| !reference(&row)) {
-        let is_new = !first.iter().any(|other| family(other) == family(row));
-        if is_new && first.len() < CURVES {
-            first.push(row);
-        } else {
-            rest.push(row);
-        }
-    }
-    let title = format!("{}: the whole distribution", section.title());
-    let caption = if rest.is_empty() {
-        "Every single time, up to the greatest: each step to the right is ten times rarer."
-    } else {
-        "Every single time, up to the greatest: each step to the right is ten times rarer. Of each family its fastest; the table has all."
-    };
-    let mut plots: Vec<Plot> = curves(name, &title, caption, &first).into_iter().collect();
-    for (index, rows) in rest.chunks(CURVES - 4).enumerate() {
-        let floor = references.iter().filter(|row| is_floor(row)).take(1);
-        let ours = references.iter().filter(|row| is_ours(row)).take(1);
-        let rows: Vec<&Row> = floor.chain(ours).chain(rows).copied().collect();
-        let title = format!("{title}, others ({})", index + 1);
-        let caption = "The same for the others, beside the floor and ours.";
-        if let Some(mut plot) = curves(&format!("{name}-{}", index + 2), &title, caption, &rows) {
-            plot.is_detail = true;
-            plots.push(plot);
-        }
-    }
-    plots
-}
-
-fn curves(name: &str, title: &str, caption: &str, rows: &[&Row]) -> Option<Plot> {
-    let (mut ours, mut others) = (0, 0);
-    let series: Vec<Series> = rows
-        .iter()
-        .filter_map(|row| {
-            let place =
-                |(share, ns): (f64, f64)| (drawable(ns)).then(|| (nines(share, row.samples), ns));
-            let known = [
-                (0.5, row.p50_ns),
-                (0.99, row.p99_ns),
-                (0.999, row.p999_ns),
-                (0.9999, row.p9999_ns),
-                (1.0, row.max_ns),
-            ];
-            let last = nines(1.0, row.samples);
-            let known: Vec<(f64, f64)> = known
-                .into_iter()
-                .filter_map(place)
-                .filter(|(x, ns)| *x < last || ns.to_bits() == row.max_ns.to_bits())
-                .collect();
-            let curve = row.curve.iter().map(|[share, ns]| (*share, *ns));
-            let mut points: Vec<(f64, f64)> = curve.filter_map(place).collect();
-            points.sort_by(|one, other| one.0.total_cmp(&other.0));
-            if points.len() < 2 {
-                points.clone_from(&known);
-            }
-            (!points.is_empty()).then(|| Series {
-                name: row.title(),
-                look: look(row, &mut ours, &mut others),
-                points,
-                marks: known.into_iter().map(|(x, y)| (x, y, false)).collect(),
-            })
-        })
-        .collect();
-    let axis = Axis {
-        title: "percentile of single times".to_owned(),
-        ticks: [
-            "0", "50", "90", "99", "99.9", "99.99", "99.999", "99.9999", "99.99999",
-        ]
-        .into_iter()
-        .map(|text| {
-            let share = text.parse::<f64>().unwrap_or(0.0) / 100.0;
-            (nines(share, u64::MAX), format!("{text} %"))
-        })
-        .collect(),
-    };
-    let drawn = lines::draw(&series, &axis, "time", &Heights::Times)?;
-    Some(Plot::new(name, title.to_owned(), caption.to_owned(), drawn))
+    let titles = [section.title(), "The transport alone"];
+    Some(Plot::new(section.name, titles, caption, drawn))
 }
 
 #[cfg(test)]

@@ -2,14 +2,14 @@
 
 use super::{
     scale::{Times, with_room},
-    svg::{Anchor, Drawing, LINE, WIDTH, apart, width, wrap},
+    svg::{Anchor, Drawing, LINE, WIDTH, apart, bold_width, width, wrap},
 };
 
 /// Widest that the names' column becomes, px.
 const NAMES: f64 = 290.0;
 const LEFT: f64 = 72.0;
 const TOP: f64 = 26.0;
-const LEAST_HEIGHT: f64 = 320.0;
+const LEAST_HEIGHT: f64 = 340.0;
 
 /// One line.
 pub(super) struct Series {
@@ -107,7 +107,7 @@ pub(super) fn draw(
     let widest = names
         .iter()
         .flatten()
-        .map(|text| width(text))
+        .map(|text| bold_width(text))
         .fold(40.0_f64, f64::max);
     let right = WIDTH - widest - 40.0;
     let labels: Vec<f64> = names

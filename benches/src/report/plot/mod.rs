@@ -4,6 +4,8 @@
 
 mod bars;
 mod choice;
+mod courses;
+mod distribution;
 mod lines;
 mod palette;
 mod scale;
@@ -24,7 +26,9 @@ use svg::{Drawing, WIDTH};
 pub(super) struct Plot {
     /// Names its file.
     pub(super) name: String,
-    /// Above it.
+    /// The experiment.
+    context: String,
+    /// What of it.
     pub(super) title: String,
     /// What it says, for those who cannot see it too.
     pub(super) caption: String,
@@ -35,7 +39,12 @@ pub(super) struct Plot {
 }
 
 impl Plot {
-    fn new(name: &str, title: String, caption: String, (drawing, height): (Drawing, f64)) -> Self {
+    fn new(
+        name: &str,
+        [context, title]: [&str; 2],
+        caption: String,
+        (drawing, height): (Drawing, f64),
+    ) -> Self {
         Self {
             name: name
                 .chars()
@@ -44,12 +53,17 @@ impl Plot {
                     _ => '-',
                 })
                 .collect(),
-            title,
+            context: context.to_owned(),
+            title: title.to_owned(),
             caption,
             is_detail: false,
             body: drawing.into_body(),
             height,
         }
+    }
+
+    fn heading(&self) -> String {
+        format!("{} · {}", self.context, self.title)
     }
 
     /// For a page that has the style already.
@@ -65,7 +79,7 @@ impl Plot {
             style(),
             WIDTH + 24.0,
             self.height + above + 8.0,
-            escape(&self.title)
+            escape(&self.heading())
         );
         self.element(r#" xmlns="http://www.w3.org/2000/svg""#, &inside, above)
     }
@@ -80,7 +94,7 @@ impl Plot {
         format!(
             "<svg{attributes} class=\"plot\" viewBox=\"{left:.0} {:.0} {wide:.0} {high:.0}\" width=\"{wide:.0}\" height=\"{high:.0}\" role=\"img\" aria-labelledby=\"{name}-title {name}-text\">\n<title id=\"{name}-title\">{}</title>\n<desc id=\"{name}-text\">{}</desc>\n{inside}{body}</svg>\n",
             -above,
-            escape(&self.title),
+            escape(&self.heading()),
             escape(&self.caption),
         )
     }
@@ -117,7 +131,7 @@ mod tests {
     use super::*;
     use crate::{report::invented, row::Row};
     use roxmltree::Document;
-    use svg::width;
+    use svg::{bold_width, width};
 
     fn attribute(node: &roxmltree::Node<'_, '_>, name: &str) -> f64 {
         node.attribute(name).unwrap().parse().unwrap()
@@ -130,7 +144,11 @@ mod tests {
             .filter(|node| node.attribute("class") != Some("title"))
             .map(|node| {
                 let text = node.text().unwrap_or_default();
-                let (x, wide) = (attribute(&node, "x"), width(text));
+                let x = attribute(&node, "x");
+                let wide = match node.attribute("class") {
+                    Some("strong") => bold_width(text),
+                    _ => width(text),
+                };
                 let left = match node.attribute("text-anchor") {
                     Some("middle") => x - wide / 2.0,
                     Some("end") => x - wide,

@@ -6,6 +6,8 @@ use crate::report::number::time_tick;
 pub(super) struct Times {
     low: f64,
     high: f64,
+    /// First digits of the values that count as round.
+    digits: &'static [f64],
     /// Pixels of the lowest and the highest.
     ends: (f64, f64),
 }
@@ -16,7 +18,7 @@ pub(super) fn drawable(value: f64) -> bool {
 }
 
 impl Times {
-    /// Wide enough for these values, and to the next 1, 2 or 5; nothing where there is no value.
+    /// Wide enough for these values, and to the next round values; nothing where there is no value.
     pub(super) fn of(values: impl Iterator<Item = f64>, ends: (f64, f64)) -> Option<Self> {
         let (low, high) = values
             .filter(|value| drawable(*value))
@@ -26,10 +28,18 @@ impl Times {
         if high <= 0.0 {
             return None;
         }
-        let low = round_values(low / 10.0, low).last().unwrap_or(low);
-        let high = round_values(high, high * 10.0).next().unwrap_or(high);
-        let high = if high > low { high } else { low * 10.0 };
-        Some(Self { low, high, ends })
+        let digits = if high < low * 6.0 { FINE } else { COARSE };
+        let low = round_values(digits, low / 10.0, low).last().unwrap_or(low);
+        let high = round_values(digits, high, high * 10.0)
+            .next()
+            .unwrap_or(high);
+        let high = if high > low { high } else { low * 2.0 };
+        Some(Self {
+            low,
+            high,
+            digits,
+            ends,
+        })
     }
 
     /// Where a value lies; values beyond the ends lie at the ends.
@@ -40,7 +50,7 @@ impl Times {
 
     /// Round values with their texts, at least that many pixels apart.
     pub(super) fn ticks(&self, apart: f64) -> Vec<(f64, String)> {
-        let all: Vec<f64> = round_values(self.low, self.high).collect();
+        let all: Vec<f64> = round_values(self.digits, self.low, self.high).collect();
         let decades: Vec<f64> = all
             .iter()
             .copied()
@@ -51,7 +61,7 @@ impl Times {
                 .windows(2)
                 .all(|pair| (self.at(pair[1]) - self.at(pair[0])).abs() >= apart)
         };
-        let chosen = if fits(&all) || decades.len() < 2 {
+        let chosen = if decades.len() < 2 || (decades.len() < 5 && fits(&all)) {
             all
         } else {
             decades
@@ -63,10 +73,13 @@ impl Times {
     }
 }
 
-/// 1, 2, 5, 10, 20 ... from `low` to `high`, both included.
-fn round_values(low: f64, high: f64) -> impl Iterator<Item = f64> {
+const COARSE: &[f64] = &[1.0, 2.0, 5.0];
+const FINE: &[f64] = &[1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0];
+
+/// Values with these first digits from `low` to `high`, both included.
+fn round_values(digits: &[f64], low: f64, high: f64) -> impl Iterator<Item = f64> {
     (-3..=13)
-        .flat_map(|decade| [1.0, 2.0, 5.0].map(|digit| digit * 10.0_f64.powi(decade)))
+        .flat_map(move |decade| digits.iter().map(move |it| it * 10.0_f64.powi(decade)))
         .filter(move |value| *value >= low * (1.0 - 1e-9) && *value <= high * (1.0 + 1e-9))
 }
 
@@ -99,12 +112,19 @@ mod tests {
 
     #[test]
     fn a_scale_ends_at_round_values() {
-        let scale = Times::of([55.0, f64::NAN, 0.0, 310.0].into_iter(), (0.0, 100.0)).unwrap();
+        let scale = Times::of([55.0, f64::NAN, 0.0, 410.0].into_iter(), (0.0, 100.0)).unwrap();
         assert!((scale.at(50.0)).abs() < 1e-9);
         assert!((scale.at(500.0) - 100.0).abs() < 1e-9);
         assert!((scale.at(1.0)).abs() < 1e-9);
         let texts: Vec<String> = scale.ticks(10.0).into_iter().map(|(_, it)| it).collect();
         assert_eq!(texts, ["50 ns", "100 ns", "200 ns", "500 ns"]);
+    }
+
+    #[test]
+    fn a_narrow_scale_has_finer_values() {
+        let scale = Times::of([4.2, 8.1].into_iter(), (0.0, 100.0)).unwrap();
+        let texts: Vec<String> = scale.ticks(5.0).into_iter().map(|(_, it)| it).collect();
+        assert_eq!(texts, ["4 ns", "5 ns", "6 ns", "8 ns", "10 ns"]);
     }
 
     #[test]

@@ -139,6 +139,11 @@ pub(super) fn width(text: &str) -> f64 {
     text.chars().map(em).sum::<f64>() * TEXT
 }
 
+/// How wide a text is at most where it is set in bold type, px.
+pub(super) fn bold_width(text: &str) -> f64 {
+    1.13 * width(text)
+}
+
 /// Breaks a text so that no line is wider than that: at spaces, and within words that are too wide.
 pub(super) fn wrap(text: &str, widest: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
