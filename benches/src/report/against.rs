@@ -8,6 +8,7 @@ use super::{
     columns::{Grid, Head, Line},
     file,
     number::{count, per_second, ratio, time},
+    section::waiting,
     table::{self, BAD, BOLD, Colour, GOOD},
 };
 use crate::{
@@ -233,6 +234,7 @@ fn words(row: &Row) -> String {
         row.gap_us
             .map(|it| format!("every {}", time(it as f64 * 1e3))),
         row.offered_per_s.map(|it| format!("{}/s", per_second(it))),
+        Some(waiting(row.waiting).to_owned()),
     ];
     for part in shape.into_iter().flatten() {
         text += ", ";
@@ -294,7 +296,7 @@ fn warnings(before: &Results, now: &Results) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::invented;
+    use crate::{report::invented, row::Waiting};
 
     fn run(rows: &[(&str, f64, [f64; 2])]) -> Results {
         let mut results = invented::results();
@@ -332,10 +334,10 @@ mod tests {
         assert_eq!(
             verdicts,
             [
-                ("hop: slower, 64 B", Verdict::Worse, true),
-                ("hop: a little slower, 64 B", Verdict::Worse, false),
-                ("hop: faster, 64 B", Verdict::Better, false),
-                ("hop: steady, 64 B", Verdict::Same, false),
+                ("hop: slower, 64 B, spins", Verdict::Worse, true),
+                ("hop: a little slower, 64 B, spins", Verdict::Worse, false),
+                ("hop: faster, 64 B, spins", Verdict::Better, false),
+                ("hop: steady, 64 B, spins", Verdict::Same, false),
             ]
         );
         assert!(comparison.has_regressions());
@@ -353,8 +355,8 @@ mod tests {
         let before = run(&[("gone", 1.0, [1.0, 1.0]), ("kept", 1.0, [1.0, 1.0])]);
         let now = run(&[("kept", 1.0, [1.0, 1.0]), ("new", 1.0, [1.0, 1.0])]);
         let comparison = compare(&before, &now);
-        assert_eq!(comparison.only_before, ["hop: gone, 64 B"]);
-        assert_eq!(comparison.only_now, ["hop: new, 64 B"]);
+        assert_eq!(comparison.only_before, ["hop: gone, 64 B, spins"]);
+        assert_eq!(comparison.only_now, ["hop: new, 64 B, spins"]);
         assert_eq!(comparison.changes.len(), 1);
     }
 
@@ -362,7 +364,8 @@ mod tests {
     fn rows_of_another_shape_are_other_rows() {
         let before = run(&[("a", 1.0, [1.0, 1.0])]);
         type Edit = fn(&mut Row);
-        let edits: [Edit; 7] = [
+        let edits: [Edit; 8] = [
+            |row| row.waiting = Waiting::Sleeps,
             |row| row.encoding = Some("json".into()),
             |row| row.message_bytes = Some(8),
             |row| row.slots = Some(8),

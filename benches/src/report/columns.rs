@@ -2,9 +2,9 @@
 
 use super::{
     number::{NONE, count, per_second, ratio, time},
-    section::{Section, fell_behind, is_floor, is_ours, same_shape},
+    section::{Section, fell_behind, is_floor, is_ours, same_shape, waiting},
 };
-use crate::row::{Between, Row, Waiting};
+use crate::row::{Between, Row};
 
 /// An experiment's table, before it is laid out.
 pub(super) struct Grid {
@@ -143,12 +143,7 @@ fn between(row: &Row) -> Option<String> {
 }
 
 fn waits(row: &Row) -> Option<String> {
-    let word = match row.waiting {
-        Waiting::Spins => "spins",
-        Waiting::Yields => "yields",
-        Waiting::Sleeps => "sleeps",
-    };
-    Some(word.to_owned())
+    Some(waiting(row.waiting).to_owned())
 }
 
 fn throughput(row: &Row) -> Option<String> {

@@ -1,6 +1,6 @@
 //! The rows of a run, experiment by experiment.
 
-use crate::row::{Results, Row};
+use crate::row::{Results, Row, Waiting};
 use std::cmp::Ordering;
 
 /// The rows of one experiment.
@@ -163,6 +163,28 @@ pub(super) fn same_shape(one: &Row, other: &Row) -> bool {
     shape_order(one, other) == Ordering::Equal
 }
 
+/// How a row is called among others: with its way of waiting, where that alone tells it from another.
+pub(super) fn title_among(row: &Row, rows: &[&Row]) -> String {
+    let title = row.title();
+    let also = rows
+        .iter()
+        .any(|other| other.waiting != row.waiting && other.title() == title);
+    if also {
+        format!("{title}, {}", waiting(row.waiting))
+    } else {
+        title
+    }
+}
+
+/// What the receiver does while there is nothing.
+pub(super) const fn waiting(waiting: Waiting) -> &'static str {
+    match waiting {
+        Waiting::Spins => "spins",
+        Waiting::Yields => "yields",
+        Waiting::Sleeps => "sleeps",
+    }
+}
+
 /// Whether this is this project's transport.
 pub(super) fn is_ours(row: &Row) -> bool {
     let name = row.name.to_lowercase();
@@ -223,6 +245,18 @@ mod tests {
         assert!(!named("ourselves"));
         assert!(!named("ringfire"));
         assert!(!named("yours"));
+    }
+
+    #[test]
+    fn rows_of_one_name_are_told_by_how_they_wait() {
+        let one = invented::row("wake", "ours", 1.0);
+        let other = Row {
+            waiting: Waiting::Sleeps,
+            ..one.clone()
+        };
+        assert_eq!(title_among(&one, &[&one]), "ours");
+        assert_eq!(title_among(&one, &[&one, &other]), "ours, spins");
+        assert_eq!(title_among(&other, &[&one, &other]), "ours, sleeps");
     }
 
     #[test]

@@ -19,11 +19,11 @@ use std::{fmt::Write, path::Path};
 const TITLE: &str = "What it costs to hand over a message";
 
 const METHOD: [&str; 10] = [
-    "Both sides are pinned, each to a core of its own; they are two processes unless a row says otherwise.",
+    "Both sides of a transport are pinned, each to a core of its own; they are two processes unless a row says otherwise.",
     "All contenders of a comparison take turns in short windows, in random order: what the machine does to one, it does to all.",
     "In every round the floor has its window too: what these two cores can do with nothing else on the line.",
     "\"× floor\" is the median, over the rounds, of the row's window by the floor's window of the same round; the interval holds that median with 95 % confidence.",
-    "Rounds in which a side lost its core are left out of the ratios, by that cause and never by their value.",
+    "Rounds in which a side lost its core are left out of the ratios, by that cause and never by their value; where hardly any other is left, all count.",
     "Percentiles are of single times (in streams, of blocks of messages) and leave nothing out: the maximum is the greatest that there was.",
     "At fixed rates a message is timed from when it was due, not from when it could be sent: a transport that stalls is charged for all who waited.",
     "The cost of reading the clock is in every single time, and subtracted from none.",

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     report::{
         number::{count, ratio, time},
-        section::{Section, ascending, is_floor},
+        section::{Section, ascending, is_floor, title_among},
     },
     row::Row,
 };
@@ -42,9 +42,9 @@ pub(in crate::report) fn of_section(section: &Section<'_>) -> Vec<Plot> {
     plots.into_iter().flatten().collect()
 }
 
-fn bar(row: &Row) -> Bar {
+fn bar(row: &Row, rows: &[&Row]) -> Bar {
     Bar {
-        name: row.title(),
+        name: title_among(row, rows),
         value: row.level_ns,
         whisker: Some(row.p99_ns).filter(|p99| drawable(*p99)),
         notes: [
@@ -56,7 +56,7 @@ fn bar(row: &Row) -> Bar {
 }
 
 fn medians(section: &Section<'_>, name: &str, rows: &[&Row]) -> Option<Plot> {
-    let bars: Vec<Bar> = rows.iter().map(|row| bar(row)).collect();
+    let bars: Vec<Bar> = rows.iter().map(|row| bar(row, rows)).collect();
     let drawn = bars::draw(&bars, [section.question.level, "× floor"])?;
     Some(Plot::new(
         name,
@@ -132,7 +132,7 @@ fn above_floor(section: &Section<'_>, rows: &[&Row]) -> Option<Plot> {
                 row.over_floor_ns.map_or_else(String::new, time),
                 time(row.level_ns),
             ],
-            ..bar(row)
+            ..bar(row, &rows)
         })
         .collect();
     let drawn = bars::draw(&bars, ["alone", "with floor"])?;

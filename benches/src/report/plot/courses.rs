@@ -9,7 +9,7 @@ use super::{
 use crate::{
     report::{
         number::{count, per_second},
-        section::{Section, fell_behind, is_floor, is_ours},
+        section::{Section, fell_behind, is_floor, is_ours, title_among},
     },
     row::Row,
 };
@@ -47,10 +47,10 @@ impl Course<'_> {
             if !y.is_finite() || (matches!(self.heights, Heights::Times) && !drawable(y)) {
                 continue;
             }
-            let name = match (self.also)(row) {
-                Some(also) => format!("{}, {also}", row.title()),
-                None => row.title(),
-            };
+            let mut name = title_among(row, rows);
+            if let Some(also) = (self.also)(row) {
+                name = format!("{name}, {also}");
+            }
             let mark = (x, y, fell_behind(row).is_some());
             if let Some(line) = series.iter_mut().find(|line| line.name == name) {
                 line.points.push((x, y));

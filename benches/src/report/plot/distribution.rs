@@ -7,7 +7,7 @@ use super::{
     scale::{drawable, nines},
 };
 use crate::{
-    report::section::{Section, ascending, is_floor, is_ours},
+    report::section::{Section, ascending, is_floor, is_ours, title_among},
     row::Row,
 };
 
@@ -97,7 +97,7 @@ fn curves(name: &str, titles: [&str; 2], caption: &str, rows: &[&Row]) -> Option
                 points.clone_from(&known);
             }
             (!points.is_empty()).then(|| Series {
-                name: row.title(),
+                name: title_among(row, rows),
                 look: look(row, &mut ours, &mut others),
                 points,
                 marks: known.into_iter().map(|(x, y)| (x, y, false)).collect(),

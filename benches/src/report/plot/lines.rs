@@ -96,6 +96,55 @@ impl Vertical {
     }
 }
 
+/// Where everything lies.
+struct Frame {
+    left: f64,
+    right: f64,
+    bottom: f64,
+    /// Least and greatest x.
+    range: (f64, f64),
+    vertical: Vertical,
+}
+
+impl Frame {
+    fn across(&self, x: f64) -> f64 {
+        let (low, high) = self.range;
+        let span = if high > low { high - low } else { 1.0 };
+        self.left + (x - low) / span * (self.right - self.left)
+    }
+
+    fn place(&self, (x, y): (f64, f64)) -> (f64, f64) {
+        (self.across(x), self.vertical.at(y))
+    }
+
+    fn draw(&self, drawing: &mut Drawing, axis: &Axis, y_title: &str) {
+        let Self {
+            left,
+            right,
+            bottom,
+            range: (low, high),
+            ..
+        } = *self;
+        drawing.text("tick", (8.0, 13.0), Anchor::Start, y_title);
+        for (y, text) in self.vertical.ticks() {
+            drawing.line("grid", (left, y), (right, y));
+            drawing.text("tick", (left - 8.0, y + 4.0), Anchor::End, &text);
+        }
+        let inside = |x: f64| x >= low && x <= high + 1e-9;
+        let ticks = axis.ticks.iter().filter(|(x, _)| inside(*x));
+        let ticks = ticks
+            .map(|(x, text)| (self.across(*x), text.clone()))
+            .collect();
+        for (x, text) in with_room(ticks, width) {
+            drawing.line("grid", (x, TOP), (x, bottom));
+            drawing.text("tick", (x, bottom + 17.0), Anchor::Middle, &text);
+        }
+        drawing.line("axis", (left, bottom), (right, bottom));
+        let middle = f64::midpoint(left, right);
+        drawing.text("tick", (middle, bottom + 35.0), Anchor::Middle, &axis.title);
+    }
+}
+
 /// Draws them; nothing where there is no line to draw. Returns the height too.
 pub(super) fn draw(
     series: &[Series],
@@ -104,58 +153,36 @@ pub(super) fn draw(
     heights: &Heights,
 ) -> Option<(Drawing, f64)> {
     let names: Vec<Vec<String>> = series.iter().map(|it| wrap(&it.name, NAMES)).collect();
-    let widest = names
-        .iter()
-        .flatten()
-        .map(|text| bold_width(text))
-        .fold(40.0_f64, f64::max);
-    let right = WIDTH - widest - 40.0;
+    let widest = names.iter().flatten().map(|text| bold_width(text));
+    let right = WIDTH - widest.fold(40.0, f64::max) - 40.0;
     let labels: Vec<f64> = names
         .iter()
         .map(|lines| lines.len() as f64 * LINE + 1.0)
         .collect();
-    let height = LEAST_HEIGHT.max(labels.iter().sum());
-    let bottom = TOP + height;
-    let vertical = Vertical::of(heights, series, (bottom, TOP))?;
-    let xs = || {
-        series
-            .iter()
-            .flat_map(|it| it.points.iter().map(|(x, _)| *x))
-    };
-    let (low, high) = xs().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| {
+    let bottom = TOP + LEAST_HEIGHT.max(labels.iter().sum());
+    let xs = series
+        .iter()
+        .flat_map(|it| it.points.iter().map(|(x, _)| *x));
+    let range = xs.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| {
         (low.min(x), high.max(x))
     });
-    if low > high {
+    if range.0 > range.1 {
         return None;
     }
-    let span = if high > low { high - low } else { 1.0 };
-    let across = |x: f64| LEFT + (x - low) / span * (right - LEFT);
-
+    let frame = Frame {
+        left: LEFT,
+        right,
+        bottom,
+        range,
+        vertical: Vertical::of(heights, series, (bottom, TOP))?,
+    };
     let mut drawing = Drawing::default();
-    drawing.text("tick", (8.0, 13.0), Anchor::Start, y_title);
-    for (y, text) in vertical.ticks() {
-        drawing.line("grid", (LEFT, y), (right, y));
-        drawing.text("tick", (LEFT - 8.0, y + 4.0), Anchor::End, &text);
-    }
-    let ticks = axis
-        .ticks
-        .iter()
-        .filter(|(x, _)| *x >= low && *x <= high + 1e-9);
-    let ticks = ticks.map(|(x, text)| (across(*x), text.clone())).collect();
-    for (x, text) in with_room(ticks, width) {
-        drawing.line("grid", (x, TOP), (x, bottom));
-        drawing.text("tick", (x, bottom + 17.0), Anchor::Middle, &text);
-    }
-    drawing.line("axis", (LEFT, bottom), (right, bottom));
-    let middle = f64::midpoint(LEFT, right);
-    drawing.text("tick", (middle, bottom + 35.0), Anchor::Middle, &axis.title);
+    frame.draw(&mut drawing, axis, y_title);
 
     let ends: Vec<(f64, f64)> = series
         .iter()
-        .map(|it| {
-            let last = it.points.last().copied().unwrap_or((low, f64::NAN));
-            (across(last.0), vertical.at(last.1))
-        })
+        .map(|it| it.points.last().copied().unwrap_or((range.0, f64::NAN)))
+        .map(|last| frame.place(last))
         .collect();
     let wanted: Vec<f64> = ends.iter().map(|(_, y)| *y).collect();
     let places = apart(&wanted, &labels, TOP - 8.0, bottom + 8.0);
@@ -163,29 +190,32 @@ pub(super) fn draw(
     let mut order: Vec<usize> = (0..series.len()).collect();
     order.sort_by_key(|index| !matches!(series[*index].look, Look::Other(_)));
     for index in order {
-        let place = |(x, y): (f64, f64)| (across(x), vertical.at(y));
-        draw_series(&mut drawing, &series[index], place);
-        let (class, shape) = series[index].look.classes();
-        let y = places[index];
-        drawing.line("leader", ends[index], (right + 12.0, y));
-        drawing.mark(&class, shape, (right + 20.0, y), false);
-        let strong = match series[index].look {
-            Look::Ours(_) => "strong",
-            _ => "label",
-        };
-        let first = y + 4.5 - (names[index].len() - 1) as f64 * LINE / 2.0;
-        drawing.lines(strong, (right + 30.0, first), Anchor::Start, &names[index]);
+        draw_series(&mut drawing, &series[index], &frame);
+        drawing.line("leader", ends[index], (right + 12.0, places[index]));
+        let at = (right + 20.0, places[index]);
+        draw_name(&mut drawing, &names[index], series[index].look, at);
     }
     Some((drawing, bottom + 44.0))
 }
 
-fn draw_series(drawing: &mut Drawing, series: &Series, place: impl Fn((f64, f64)) -> (f64, f64)) {
+fn draw_series(drawing: &mut Drawing, series: &Series, frame: &Frame) {
     let (class, shape) = series.look.classes();
     drawing.open(&series.name);
-    let points: Vec<(f64, f64)> = series.points.iter().copied().map(&place).collect();
+    let points: Vec<(f64, f64)> = series.points.iter().map(|it| frame.place(*it)).collect();
     drawing.path(&format!("curve {class}"), &points);
     for &(x, y, hollow) in &series.marks {
-        drawing.mark(&class, shape, place((x, y)), hollow);
+        drawing.mark(&class, shape, frame.place((x, y)), hollow);
     }
     drawing.close();
+}
+
+fn draw_name(drawing: &mut Drawing, name: &[String], look: Look, (x, y): (f64, f64)) {
+    let (class, shape) = look.classes();
+    drawing.mark(&class, shape, (x, y), false);
+    let strong = match look {
+        Look::Ours(_) => "strong",
+        _ => "label",
+    };
+    let first = y + 4.5 - (name.len() - 1) as f64 * LINE / 2.0;
+    drawing.lines(strong, (x + 10.0, first), Anchor::Start, name);
 }
