@@ -354,6 +354,10 @@ mod tests {
             for line in text.lines() {
                 assert!(line.chars().count() <= WIDTH, "{line}");
             }
+            for head in ["p99.9", "max", "x floor", "95 %"] {
+                let has_interval = section.name == "hop" || section.name == "rate";
+                assert!(!has_interval || text.contains(head), "{head}: {text}");
+            }
             for row in &section.rows {
                 let start: String = row.name.chars().take(NARROWEST_NAME - 1).collect();
                 assert!(text.contains(&start), "{start}: {text}");

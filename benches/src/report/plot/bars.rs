@@ -1,4 +1,4 @@
-//! Bars on a logarithmic axis: the median as a bar, the 99th percentile as a whisker.
+//! Bars: the median as a bar, the 99th percentile as a whisker.
 
 use super::{
     scale::{Times, drawable, with_room},
@@ -102,11 +102,10 @@ pub(super) fn draw(bars: &[Bar], heads: [&str; 2]) -> Option<(Drawing, f64)> {
         .iter()
         .flat_map(|bar| [Some(bar.value), bar.whisker])
         .flatten();
-    // The axis begins below the shortest bar, so that this one is seen too.
-    let scale = Times::of(values.flat_map(|value| [value, 0.7 * value]), (left, right))?;
+    let scale = Times::of_lengths(values, (left, right))?;
 
     let mut drawing = Drawing::default();
-    let legend = legend(&mut drawing, bars);
+    let legend = legend(&mut drawing, bars, !scale.is_linear());
     let top = legend + ABOVE;
     let heights: Vec<f64> = names
         .iter()
@@ -186,7 +185,7 @@ fn draw_bar(
 }
 
 /// Whose bars there are; returns how high that is.
-fn legend(drawing: &mut Drawing, bars: &[Bar]) -> f64 {
+fn legend(drawing: &mut Drawing, bars: &[Bar], is_logarithmic: bool) -> f64 {
     let (mut x, mut y) = (8.0, 10.0);
     let mut place = |words: &str| {
         let wide = width(words) + 44.0;
@@ -211,6 +210,11 @@ fn legend(drawing: &mut Drawing, bars: &[Bar]) -> f64 {
         drawing.line("whisker", (x, y + 5.0), (x + 22.0, y + 5.0));
         drawing.line("whisker", (x + 22.0, y + 1.5), (x + 22.0, y + 8.5));
         drawing.text("label", (x + 28.0, y + 9.5), Anchor::Start, words);
+    }
+    if is_logarithmic {
+        let words = "the axis is logarithmic";
+        let (x, y) = place(words);
+        drawing.text("tick", (x, y + 9.5), Anchor::Start, words);
     }
     y + LINE
 }

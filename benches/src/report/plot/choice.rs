@@ -72,7 +72,7 @@ fn caption(rows: &[&Row], what: &str) -> String {
     let ends = (known.clone().next(), known.next_back());
     match ends {
         (Some(first), Some(last)) if first.title() != last.title() => format!(
-            "{} contenders, the shortest time first ({what}): from {} with {} to {} with {}. Note the logarithmic axis.",
+            "{} contenders, the shortest time first ({what}): from {} with {} to {} with {}.",
             rows.len(),
             first.title(),
             time(first.level_ns),
@@ -135,14 +135,18 @@ fn above_floor(section: &Section<'_>, rows: &[&Row]) -> Option<Plot> {
             ..bar(row, &rows)
         })
         .collect();
-    let drawn = bars::draw(&bars, ["alone", "with floor"])?;
+    let drawn = bars::draw(&bars, ["above floor", "in all"])?;
     let floor = rows.first()?;
     let caption = format!(
-        "What each transport adds to {}, which takes {}. Note the logarithmic axis.",
+        "What each adds to {}, which takes {}.",
         floor.floor,
         time(floor.floor_ns)
     );
-    let titles = [section.title(), "The transport alone"];
+    let what = match section.name {
+        "chain" => "The transport alone",
+        _ => "Above the floor",
+    };
+    let titles = [section.title(), what];
     Some(Plot::new(section.name, titles, caption, drawn))
 }
 

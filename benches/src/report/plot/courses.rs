@@ -116,7 +116,7 @@ pub(super) fn by_depth(section: &Section<'_>, rows: &[&Row]) -> Option<Plot> {
     Course {
         name: "stream",
         titles: [section.title(), "By depth"],
-        caption: "Time per message as the ring has room for more: up to the size of a cache it is read where it was written.".to_owned(),
+        caption: "Time per message as there is room for more of them.".to_owned(),
         x_title: "slots",
         y_title: "per message",
         x: slots,

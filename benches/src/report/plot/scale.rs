@@ -6,6 +6,8 @@ use crate::report::number::time_tick;
 pub(super) struct Times {
     low: f64,
     high: f64,
+    /// From zero, each pixel worth the same.
+    is_linear: bool,
     /// First digits of the values that count as round.
     digits: &'static [f64],
     /// Pixels of the lowest and the highest.
@@ -37,19 +39,64 @@ impl Times {
         Some(Self {
             low,
             high,
+            is_linear: false,
             digits,
             ends,
         })
     }
 
+    /// For lengths: where they are of one size the scale is linear and begins at zero, as bars ought
+    /// to; where they are not it is logarithmic and begins below the shortest.
+    pub(super) fn of_lengths(
+        values: impl Iterator<Item = f64> + Clone,
+        ends: (f64, f64),
+    ) -> Option<Self> {
+        let logarithmic = Self::of(values.clone().flat_map(|it| [it, 0.7 * it]), ends)?;
+        let (low, high) = values
+            .filter(|value| drawable(*value))
+            .fold((f64::INFINITY, 0.0_f64), |(low, high), value| {
+                (low.min(value), high.max(value))
+            });
+        let is_linear = high < low * 8.0;
+        Some(if is_linear {
+            Self {
+                low: 0.0,
+                high: round_values(FINE, high, high * 10.0).next().unwrap_or(high),
+                is_linear,
+                ..logarithmic
+            }
+        } else {
+            logarithmic
+        })
+    }
+
+    /// Whether a pixel is worth the same everywhere.
+    pub(super) fn is_linear(&self) -> bool {
+        self.is_linear
+    }
+
     /// Where a value lies; values beyond the ends lie at the ends.
     pub(super) fn at(&self, value: f64) -> f64 {
+        if self.is_linear {
+            let share = (value / self.high).clamp(0.0, 1.0);
+            return self.ends.0 + (self.ends.1 - self.ends.0) * share;
+        }
         let share = (value.max(self.low) / self.low).log10() / (self.high / self.low).log10();
         self.ends.0 + (self.ends.1 - self.ends.0) * share.min(1.0)
     }
 
     /// Round values with their texts, at least that many pixels apart.
     pub(super) fn ticks(&self, apart: f64) -> Vec<(f64, String)> {
+        if self.is_linear {
+            let rough = self.high / 8.0;
+            let step = round_values(COARSE, rough, rough * 10.0).next();
+            let step = step.unwrap_or(self.high);
+            return (0..=8)
+                .map(|index| f64::from(index) * step)
+                .filter(|value| *value <= self.high * (1.0 + 1e-9))
+                .map(|value| (self.at(value), time_tick(value)))
+                .collect();
+        }
         let all: Vec<f64> = round_values(self.digits, self.low, self.high).collect();
         let decades: Vec<f64> = all
             .iter()
@@ -125,6 +172,19 @@ mod tests {
         let scale = Times::of([4.2, 8.1].into_iter(), (0.0, 100.0)).unwrap();
         let texts: Vec<String> = scale.ticks(5.0).into_iter().map(|(_, it)| it).collect();
         assert_eq!(texts, ["4 ns", "5 ns", "6 ns", "8 ns", "10 ns"]);
+    }
+
+    #[test]
+    fn lengths_of_one_size_begin_at_zero() {
+        let scale = Times::of_lengths([4.4, 6.9, 9.6].into_iter(), (10.0, 110.0)).unwrap();
+        assert!(scale.is_linear());
+        assert!((scale.at(0.0) - 10.0).abs() < 1e-9);
+        assert!((scale.at(5.0) - 60.0).abs() < 1e-9);
+        let texts: Vec<String> = scale.ticks(1.0).into_iter().map(|(_, it)| it).collect();
+        assert_eq!(texts, ["0 ns", "2 ns", "4 ns", "6 ns", "8 ns", "10 ns"]);
+        let scale = Times::of_lengths([50.0, 1e6].into_iter(), (0.0, 100.0)).unwrap();
+        assert!(!scale.is_linear());
+        assert!(scale.at(50.0) > 1.0);
     }
 
     #[test]
