@@ -2,7 +2,7 @@
 //! comparisons read.
 
 use crate::conditions::Conditions;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Everything that a run found out.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -125,22 +125,29 @@ pub struct Row {
     pub samples: u64,
     /// Median over the windows of the window's mean (of its median, where messages are timed from
     /// when they were due).
+    #[serde(deserialize_with = "number_or_null")]
     pub level_ns: f64,
     /// Median of the single times.
+    #[serde(deserialize_with = "number_or_null")]
     pub p50_ns: f64,
     /// 99th percentile.
+    #[serde(deserialize_with = "number_or_null")]
     pub p99_ns: f64,
     /// 99.9th percentile.
+    #[serde(deserialize_with = "number_or_null")]
     pub p999_ns: f64,
     /// 99.99th percentile.
+    #[serde(deserialize_with = "number_or_null")]
     pub p9999_ns: f64,
     /// Greatest; nothing is dropped.
+    #[serde(deserialize_with = "number_or_null")]
     pub max_ns: f64,
     /// `[share of the single times, ns]`, from 0 to 1, for drawing the whole distribution.
     pub curve: Vec<[f64; 2]>,
     /// Name of the floor that it is compared with.
     pub floor: String,
     /// The floor's median over its windows.
+    #[serde(deserialize_with = "number_or_null")]
     pub floor_ns: f64,
     /// Median of the ratios to the floor's window of the same round.
     pub ratio_to_floor: Option<f64>,
@@ -159,6 +166,11 @@ pub struct Row {
     pub cpu_percent: Option<f64>,
     /// Median cost of sending, on the sender's side.
     pub push_ns: Option<f64>,
+}
+
+/// JSON has no word for what is no number: it is written as null.
+fn number_or_null<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
 }
 
 impl Row {
