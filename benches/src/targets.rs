@@ -82,13 +82,17 @@ fn hops(rows: &[Row]) -> Vec<Target> {
 fn streams(rows: &[Row]) -> Vec<Target> {
     let mut targets = Vec::new();
     for (name, least) in [(RTRB, 1.25), (RINGFIRE, 1.1)] {
-        if let Some(row) = named(rows, stream::NAME, name) {
-            let name = format!("stream: messages a second, ours / {name}");
+        let row = rows.iter().find(|row| {
+            let shape = (row.message_bytes, row.slots);
+            row.experiment == stream::NAME && row.name == name && shape == (Some(48), Some(4096))
+        });
+        if let Some(row) = row {
+            let name = format!("stream: messages a second, 48 B, 4,096 slots, ours / {name}");
             targets.push(target(name, Bar::AtLeast(least), row.ratio_to_ours));
         }
     }
     let deep = rows.iter().find(|row| {
-        row.experiment == stream::SWEEP
+        row.experiment == stream::NAME
             && row.name == OURS
             && row.message_bytes == Some(56)
             && row.slots == Some(65_536)
@@ -96,12 +100,12 @@ fn streams(rows: &[Row]) -> Vec<Target> {
     if let Some(row) = deep {
         targets.extend([
             target(
-                "sweep: 56 B, 65,536 slots, ours / rtrb",
+                "stream: 56 B, 65,536 slots, ours / rtrb",
                 Bar::AtMost(0.8),
                 row.ratio_to_rtrb,
             ),
             target(
-                "sweep: 56 B, 65,536 slots, ours / floor",
+                "stream: 56 B, 65,536 slots, ours / floor",
                 Bar::AtMost(1.5),
                 row.ratio_to_floor,
             ),

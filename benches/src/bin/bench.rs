@@ -6,17 +6,22 @@ use benches::{
     Failure,
     cores::Cores,
     job::Assignment,
-    report,
+    report::{against, file, html, plot, table},
     suite::{self, Order},
 };
 use clap::{Args, Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
 
+/// What `all` is.
+const ALL: [&str; 7] = ["hop", "stream", "stamps", "rate", "wake", "fanin", "chain"];
+/// Something is worse than in the baseline.
+const WORSE: u8 = 3;
+
 /// Measures, each contender beside the machine's floor, in short interleaved windows. Only the ratios
 /// of one round mean anything on a shared machine.
 #[derive(Parser)]
 #[command(
-    after_help = "Examples:\n  scripts/bench ring --quick\n  scripts/bench hop --only redis\n  scripts/bench all --quick --json q.json\n  chrt -f 10 scripts/bench ring --quick   # as root, where other work shares the cores\n\nExit codes: 0 measured (whether or not targets are met: the report says), 1 failed, 2 cannot be\nmeasured here or was asked wrongly, 128 + N ended by signal N."
+    after_help = "Examples:\n  scripts/bench ring --quick\n  scripts/bench hop --only redis\n  scripts/bench all --quick --json q.json --html q.html\n  scripts/bench ring --quick --against q.json\n  chrt -f 10 scripts/bench ring --quick   # as root, where other work shares the cores\n\nExit codes: 0 measured (whether or not targets are met: the report says), 1 failed, 2 cannot be\nmeasured here or was asked wrongly, 3 something is worse than in the baseline, 128 + N ended by signal N."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -56,6 +61,16 @@ struct Options {
     /// Write everything to this file, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write a page with tables and pictures to this file.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Write the pictures to this directory.
+    #[arg(long, value_name = "DIRECTORY")]
+    svg: Option<PathBuf>,
+    /// Compare the ratios to the floor with those of an earlier run's JSON; exit code 3 if one is worse
+    /// by more than 10 % beyond its interval.
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
     /// So many windows of each contender, however long that takes.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     windows: Option<u32>,
@@ -70,11 +85,7 @@ struct Options {
 fn main() -> ExitCode {
     let (experiments, rings_only, options): (&[&str], _, _) = match Arguments::parse().command {
         Command::Partner { assignment } => return exit_code(partner(&assignment)),
-        Command::All(options) => (
-            &["hop", "stream", "stamps", "rate", "wake", "fanin", "chain"],
-            false,
-            options,
-        ),
+        Command::All(options) => (&ALL, false, options),
         Command::Hop(options) => (&["hop"], false, options),
         Command::Stream(options) => (&["stream"], false, options),
         Command::Stamps(options) => (&["stamps"], false, options),
@@ -93,18 +104,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn exit_code(result: Result<(), Failure>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+fn exit_code(result: Result<ExitCode, Failure>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
 }
 
-fn partner(assignment: &str) -> Result<(), Failure> {
-    serde_json::from_str::<Assignment>(assignment)?.carry_out()
+fn partner(assignment: &str) -> Result<ExitCode, Failure> {
+    serde_json::from_str::<Assignment>(assignment)?.carry_out()?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn measure(
@@ -112,7 +121,9 @@ fn measure(
     rings_only: bool,
     options: &Options,
     cores: Cores,
-) -> Result<(), Failure> {
+) -> Result<ExitCode, Failure> {
+    // A baseline that cannot be read is told before minutes are spent.
+    let baseline = options.against.as_deref().map(file::read).transpose()?;
     let results = suite::measure(&Order {
         experiments,
         rings_only,
@@ -121,9 +132,25 @@ fn measure(
         only: &options.only,
         cores,
     })?;
-    report::print(&results);
+    // Files first: whoever reads the table may leave early.
     if let Some(path) = &options.json {
-        report::save(&results, path)?;
+        file::save(&results, path)?;
     }
-    Ok(())
+    if let Some(path) = &options.html {
+        html::save(&results, path)?;
+    }
+    if let Some(path) = &options.svg {
+        plot::save_svgs(&results, path)?;
+    }
+    table::print(&results)?;
+    let Some(baseline) = baseline else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let comparison = against::compare(&baseline, &results);
+    comparison.print()?;
+    Ok(if comparison.has_regressions() {
+        ExitCode::from(WORSE)
+    } else {
+        ExitCode::SUCCESS
+    })
 }

@@ -19,7 +19,8 @@ pub const NAME: &str = "stream";
 /// Messages that must fit, where all transports take part.
 const SLOTS: u32 = 4096;
 
-/// A cell with all transports, and the rings alone at three depths by three sizes.
+/// A cell with all transports, and the rings alone at three depths by three sizes, of which the
+/// first may be one.
 ///
 /// # Errors
 ///
@@ -29,16 +30,15 @@ pub fn cells(place: &Place<'_>) -> Result<Vec<Cell>, Failure> {
     if !place.rings_only {
         cells.push(cell(NAME, Size::Price, SLOTS, Part::Stream, place)?);
     }
-    for slots in [1024, 4096, 65_536] {
+    for slots in [1024, SLOTS, 65_536] {
         for size in [Size::B48, Size::B56, Size::B120] {
-            cells.push(cell(SWEEP, size, slots, Part::Sweep, place)?);
+            if place.rings_only || slots != SLOTS || size != Size::B48 {
+                cells.push(cell(NAME, size, slots, Part::Sweep, place)?);
+            }
         }
     }
     Ok(cells)
 }
-
-/// The rings alone, as in the reports.
-pub const SWEEP: &str = "sweep";
 
 /// One size and depth.
 ///

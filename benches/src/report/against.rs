@@ -6,16 +6,12 @@
 
 use super::{
     columns::{Grid, Head, Line},
-    file,
     number::{count, per_second, ratio, time},
     section::waiting,
     table::{self, BAD, BOLD, Colour, GOOD},
 };
-use crate::{
-    Failure,
-    row::{Results, Row},
-};
-use std::{collections::HashMap, io, path::Path};
+use crate::row::{Results, Row};
+use std::{collections::HashMap, io};
 
 /// A row that is worse by more than this, beyond what both intervals allow, is a regression.
 const ALLOWED: f64 = 1.10;
@@ -181,15 +177,6 @@ impl Comparison {
     }
 }
 
-/// Compares with the run that was saved in that file.
-///
-/// # Errors
-///
-/// When the file cannot be read, or holds no results.
-pub fn against_file(now: &Results, path: &Path) -> Result<Comparison, Failure> {
-    Ok(compare(&file::read(path)?, now))
-}
-
 /// Compares two runs.
 #[must_use]
 pub fn compare(before: &Results, now: &Results) -> Comparison {
@@ -296,6 +283,7 @@ fn warnings(before: &Results, now: &Results) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::file;
     use crate::{report::invented, row::Waiting};
 
     fn run(rows: &[(&str, f64, [f64; 2])]) -> Results {
@@ -412,7 +400,7 @@ mod tests {
         let path = directory.path().join("before.json");
         let results = invented::results();
         file::save(&results, &path).unwrap();
-        let comparison = against_file(&results, &path).unwrap();
+        let comparison = compare(&file::read(&path).unwrap(), &results);
         assert!(comparison.only_now.is_empty(), "{:?}", comparison.only_now);
         assert!(comparison.only_before.is_empty());
         assert!(comparison.changes.len() > 50);

@@ -114,6 +114,8 @@ fn conditions() -> Conditions {
         kernel: "Linux 6.1.0 x86_64".to_owned(),
         cores: Cores { near: 0, far: 1 },
         online: 2,
+        governor: Some("performance".to_owned()),
+        clock_source: "tsc".to_owned(),
         clock_read_ns: 24.6,
         seconds: 412.0,
         steal_percent: 0.83,

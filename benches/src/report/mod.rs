@@ -8,7 +8,6 @@
 //! | `html`, `answer` | one self-contained page |
 //! | `plot` | the pictures, within the page and on their own |
 //! | `against` | the ratios of this run beside those of an earlier one |
-//! | `ring` | the table of `scripts/bench ring` |
 
 pub mod against;
 mod answer;
@@ -19,8 +18,5 @@ pub mod html;
 mod invented;
 mod number;
 pub mod plot;
-mod ring;
 mod section;
 pub mod table;
-
-pub use ring::{Report, Target};

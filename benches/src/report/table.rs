@@ -95,7 +95,7 @@ pub fn render(results: &Results, colour: Colour) -> String {
 fn conditions(results: &Results) -> String {
     let it = &results.conditions;
     format!(
-        "{}, {}, cores {} > {} of {}; load {}\n\
+        "{}, {}, cores {} > {} of {}; governor {}; clock {}; load {}\n\
          {:.0} s; steal {:.2} %; involuntary switches: near {}, far {}; clock read {:.1} ns, not subtracted\n\
          contenders take turns in short windows; the median is of windows; x floor, x rtrb and x ours are medians of ratios\n\
          of one round, of the rounds in which no side lost its core; percentiles leave nothing out\n",
@@ -104,6 +104,8 @@ fn conditions(results: &Results) -> String {
         it.cores.near,
         it.cores.far,
         it.online,
+        it.governor.as_deref().unwrap_or("the host's"),
+        it.clock_source,
         it.load,
         it.seconds,
         it.steal_percent,

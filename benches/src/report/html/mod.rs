@@ -130,6 +130,13 @@ fn conditions(results: &Results) -> String {
             "Cores",
             format!("{} and {} of {}", it.cores.near, it.cores.far, it.online),
         ),
+        (
+            "Frequency governor",
+            it.governor
+                .clone()
+                .unwrap_or_else(|| "the host's".to_owned()),
+        ),
+        ("Clock", it.clock_source.clone()),
         ("Took", format!("{:.0} s", it.seconds)),
         ("Load average", it.load.clone()),
         ("Taken by the host", format!("{:.2} %", it.steal_percent)),
