@@ -244,6 +244,9 @@ pub struct Simulator {
     pub balance_dollars: u32,
     /// One-way network delay, milliseconds: least and greatest.
     pub delay_ms: [f64; 2],
+    /// What our account at the exchange may call.
+    #[serde(default)]
+    pub tier: Tier,
     /// Port on loopback of the exchange; 0 takes a free one.
     #[serde(default)]
     pub venue_port: u16,
@@ -260,6 +263,21 @@ pub enum Source {
     Generated,
     /// Minutes of real games: real states, real prices, real results.
     Recorded,
+}
+
+/// The exchange's tiers of accounts: from 10 orders a second to 800.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the exchange's own names")]
+pub enum Tier {
+    #[default]
+    Basic,
+    Advanced,
+    Expert,
+    Premier,
+    Paragon,
+    Prime,
+    Prestige,
 }
 
 /// One process.
