@@ -32,6 +32,8 @@ pub struct RingReport {
     pub p50_ns: Option<u64>,
     /// 99th percentile of it.
     pub p99_ns: Option<u64>,
+    /// 99.9th percentile.
+    pub p999_ns: Option<u64>,
     /// Greatest.
     pub max_ns: Option<u64>,
 }
@@ -91,6 +93,7 @@ impl Rings {
                 lost: statistics.published.saturating_sub(statistics.consumed),
                 p50_ns: histogram.quantile(0.5),
                 p99_ns: histogram.quantile(0.99),
+                p999_ns: histogram.quantile(0.999),
                 max_ns: histogram.quantile(1.0),
             }
         };

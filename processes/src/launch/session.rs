@@ -302,6 +302,10 @@ impl Session {
             .directory
             .read("execution_service", "report.json")
             .unwrap_or_default();
+        let latencies = |name: &str| {
+            let value = figures.get(name).filter(|value| value["count"] != 0)?;
+            serde_json::from_value(value.clone()).ok()
+        };
         let mut processes = self.processes.report();
         processes.extend(self.redis.as_mut().map(|redis| redis.report(0)));
         Report {
@@ -318,10 +322,9 @@ impl Session {
             rejected: figures
                 .pointer("/acked/rejected")
                 .and_then(serde_json::Value::as_u64),
-            tick_to_order_ns: figures
-                .get("tick_to_order_ns")
-                .filter(|figures| figures["count"] != 0)
-                .and_then(|value| serde_json::from_value(value.clone()).ok()),
+            tick_to_order_ns: latencies("tick_to_order_ns"),
+            tick_to_answer_ns: latencies("tick_to_answer_ns"),
+            order_to_answer_ns: latencies("order_to_answer_ns"),
             cash: books.cash,
             positions: books.positions,
             pnl: books.pnl,
