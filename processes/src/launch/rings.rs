@@ -47,6 +47,21 @@ pub(super) struct Totals {
     pub(super) fills: u64,
 }
 
+#[cfg(feature = "redis-hot-path")]
+impl RingReport {
+    /// Takes over the latencies and losses on the way through Redis, of which the ring sees the end only.
+    pub(super) fn add_redis(&mut self, pipeline: &Pipeline) {
+        if let Some(hops) = crate::runtime::redis_path::Hops::read(pipeline, &self.name) {
+            self.p50_ns = Some(hops.p50_ns);
+            self.p99_ns = Some(hops.p99_ns);
+            self.p999_ns = Some(hops.p999_ns);
+            self.max_ns = Some(hops.max_ns);
+            self.published += hops.lost;
+            self.lost += hops.lost;
+        }
+    }
+}
+
 impl Rings {
     /// Opens every ring of the pipeline for looking.
     pub(super) fn open(pipeline: &Pipeline) -> Result<Self, Failure> {

@@ -306,6 +306,12 @@ impl Session {
             let value = figures.get(name).filter(|value| value["count"] != 0)?;
             serde_json::from_value(value.clone()).ok()
         };
+        #[cfg_attr(not(feature = "redis-hot-path"), expect(unused_mut))]
+        let mut rings = rings.map(Rings::report).unwrap_or_default();
+        #[cfg(feature = "redis-hot-path")]
+        for ring in &mut rings {
+            ring.add_redis(&self.pipeline);
+        }
         let mut processes = self.processes.report();
         processes.extend(self.redis.as_mut().map(|redis| redis.report(0)));
         Report {
@@ -314,7 +320,7 @@ impl Session {
             stopped_because: reason,
             placement: self.placement.clone(),
             processes,
-            rings: rings.map(Rings::report).unwrap_or_default(),
+            rings,
             ticks: totals.ticks,
             signals: totals.signals,
             orders: totals.orders,
