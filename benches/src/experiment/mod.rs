@@ -3,6 +3,7 @@
 use crate::{cores::Cores, payload::Size};
 use std::path::Path;
 
+pub mod end_to_end;
 pub mod round_trip;
 pub mod stamp;
 pub mod stream;
