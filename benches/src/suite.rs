@@ -4,10 +4,10 @@ use crate::{
     Failure,
     conditions::Before,
     cores::Cores,
-    experiment::{Place, chain, fanin, hop, rate, stamps, stream, wake},
+    experiment::{Place, chain, end_to_end, fanin, hop, rate, stamps, stream, wake},
     link::Servers,
     rounds::{self, Cell, Rounds},
-    row::Results,
+    row::{Results, Row},
     scratch, targets,
 };
 use std::{
@@ -127,12 +127,31 @@ pub fn measure(order: &Order<'_>) -> Result<Results, Failure> {
         end_progress();
         rows.extend(cells.iter().flat_map(Cell::rows));
     }
+    if order.experiments.contains(&end_to_end::NAME) {
+        rows.extend(whole_pipeline(&place));
+    }
     Ok(Results {
         conditions: before.until_now(involuntary)?,
         targets: targets::judge(&rows),
         claims: targets::claims(&rows),
         rows,
         absent: place.absent.into_inner(),
+    })
+}
+
+/// The whole pipeline, which measures itself; noted as absent when it cannot be had.
+fn whole_pipeline(place: &Place<'_>) -> Vec<Row> {
+    let rows = end_to_end::rows(place.directory, place.quick, |done, of| {
+        say(
+            end_to_end::NAME,
+            &format!("run {} of {of}", done + 1),
+            done == 0,
+        );
+    });
+    end_progress();
+    rows.unwrap_or_else(|error| {
+        place.note_absent(end_to_end::NAME, "the pipeline", error.to_string());
+        Vec::new()
     })
 }
 
@@ -147,18 +166,22 @@ fn rounds_of(experiment: &Experiment, order: &Order<'_>) -> Rounds {
     )
 }
 
-/// One line that is written over, on a terminal; elsewhere a line at the start.
 fn show_progress(name: &str, round: u32, elapsed: Duration, rounds: Rounds) {
     let whole = match rounds {
         Rounds::Count(count) => format!("of {count}"),
         Rounds::For { time, .. } => format!("{} of {} s", elapsed.as_secs(), time.as_secs()),
     };
+    say(name, &format!("round {round}, {whole}"), round == 0);
+}
+
+/// One line that is written over, on a terminal; elsewhere a line at the start.
+fn say(name: &str, progress: &str, first: bool) {
     let mut stderr = std::io::stderr();
     if stderr.is_terminal() {
         // Nobody depends on it.
-        let _ = write!(stderr, "\r\x1b[Kmeasuring {name}: round {round}, {whole}");
+        let _ = write!(stderr, "\r\x1b[Kmeasuring {name}: {progress}");
         let _ = stderr.flush();
-    } else if round == 0 {
+    } else if first {
         eprintln!("measuring {name} ...");
     }
 }

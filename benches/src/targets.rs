@@ -1,15 +1,13 @@
 //! What is aimed at, judged by the rows of a run; and what the proposal claimed.
 
 use crate::{
-    experiment::{chain, hop, rate, stream},
+    experiment::{chain, end_to_end, hop, rate, stream},
     rounds::{OURS, RINGFIRE, RTRB},
     row::{Bar, Claim, Row, Target},
 };
 
 /// The start of the names of what goes through a socket with nothing on top.
 const SOCKETS: [&str; 3] = ["unix stream", "unix seqpacket", "tcp"];
-/// Experiments whose rows are made elsewhere, as in the reports.
-const END_TO_END: &str = "end-to-end";
 
 /// Judges what the rows can tell.
 #[must_use]
@@ -153,7 +151,7 @@ fn chains(rows: &[Row]) -> Vec<Target> {
 
 /// The whole pipeline.
 fn ends(rows: &[Row]) -> Vec<Target> {
-    let rings = named(rows, END_TO_END, "rings");
+    let rings = named(rows, end_to_end::NAME, end_to_end::Path::Rings.name());
     rings
         .map(|row| {
             target(
@@ -183,7 +181,7 @@ pub fn claims(rows: &[Row]) -> Vec<Claim> {
         });
         row.and_then(|row| row.over_floor_ns)
     };
-    let median = |name| named(rows, END_TO_END, name).map(|row| row.p50_ns);
+    let median = |name| named(rows, end_to_end::NAME, name).map(|row| row.p50_ns);
     let redis = "redis pub/sub, tcp";
     [
         (

@@ -13,7 +13,16 @@ use clap::{Args, Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
 
 /// What `all` is.
-const ALL: [&str; 7] = ["hop", "stream", "stamps", "rate", "wake", "fanin", "chain"];
+const ALL: [&str; 8] = [
+    "hop",
+    "stream",
+    "stamps",
+    "rate",
+    "wake",
+    "fanin",
+    "chain",
+    "end-to-end",
+];
 /// Something is worse than in the baseline.
 const WORSE: u8 = 3;
 
@@ -46,6 +55,8 @@ enum Command {
     Fanin(Options),
     /// A tick through three hops and the pipeline's real stages, over each transport of the proposal.
     Chain(Options),
+    /// The whole pipeline with a venue 100 ms away: the hot path over Redis, and over rings.
+    EndToEnd(Options),
     /// The rings alone: round trips, streams, time stamps, waking up.
     Ring(Options),
     /// The far side of a measurement.
@@ -93,6 +104,7 @@ fn main() -> ExitCode {
         Command::Wake(options) => (&["wake"], false, options),
         Command::Fanin(options) => (&["fanin"], false, options),
         Command::Chain(options) => (&["chain"], false, options),
+        Command::EndToEnd(options) => (&["end-to-end"], false, options),
         Command::Ring(options) => (&["hop", "stream", "stamps", "wake"], true, options),
     };
     match options.cores.map_or_else(Cores::choose, Ok) {

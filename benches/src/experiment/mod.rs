@@ -16,6 +16,7 @@ use std::{
 };
 
 pub mod chain;
+pub mod end_to_end;
 pub mod fanin;
 pub mod hop;
 pub mod rate;

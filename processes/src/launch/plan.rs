@@ -1,6 +1,6 @@
 //! What will be started, where, and why: the pipeline file fitted to this host.
 
-use crate::pipeline::{Pipeline, Wait};
+use crate::pipeline::{HotPath, Pipeline, Wait};
 use nix::{sched::sched_getaffinity, unistd::Pid};
 use std::fmt::Write as _;
 
@@ -58,6 +58,9 @@ pub(super) fn fit(pipeline: &mut Pipeline, cores: &[usize]) -> String {
                 "all".into()
             }
         );
+    }
+    if pipeline.hot_path == HotPath::Redis {
+        reason.push_str("; hot path over Redis pub/sub in JSON, a baseline");
     }
     reason
 }

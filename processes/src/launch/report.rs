@@ -35,6 +35,10 @@ pub struct Report {
     /// From the arrival of the frame to the hand-over of the order to the HTTP client, before it is signed;
     /// of the last incarnation of the execution service, `None` without an order.
     pub tick_to_order_ns: Option<Percentiles>,
+    /// From the arrival of the frame to that of the venue's answer to the order, likewise.
+    pub tick_to_answer_ns: Option<Percentiles>,
+    /// From the hand-over of the order to the HTTP client to that answer: signing, network and venue.
+    pub order_to_answer_ns: Option<Percentiles>,
     /// Money at the venue, by our books.
     pub cash: Option<String>,
     /// What is held, by our books.
@@ -74,6 +78,8 @@ pub struct Percentiles {
     pub p999: u64,
     /// Greatest.
     pub max: u64,
+    /// How many there are.
+    pub count: u64,
 }
 
 /// One holding.
@@ -182,12 +188,18 @@ impl Report {
             "\nticks {}  signals {}  orders {}  fills {}  rejected {rejected}",
             self.ticks, self.signals, self.orders, self.fills
         );
-        if let Some(figures) = &self.tick_to_order_ns {
+        let latencies = [
+            ("tick to order", &self.tick_to_order_ns),
+            ("tick to answer", &self.tick_to_answer_ns),
+            ("order to answer", &self.order_to_answer_ns),
+        ];
+        for (name, figures) in latencies {
+            let Some(figures) = figures else { continue };
             let [p50, p99, p999, max] = [figures.p50, figures.p99, figures.p999, figures.max]
                 .map(|value| latency(Some(value)));
             let _ = writeln!(
                 text,
-                "tick to order  p50 {p50}  p99 {p99}  p99.9 {p999}  max {max}"
+                "{name}  p50 {p50}  p99 {p99}  p99.9 {p999}  max {max}"
             );
         }
         let unknown = || "unknown".to_owned();

@@ -32,6 +32,8 @@ pub struct RingReport {
     pub p50_ns: Option<u64>,
     /// 99th percentile of it.
     pub p99_ns: Option<u64>,
+    /// 99.9th percentile.
+    pub p999_ns: Option<u64>,
     /// Greatest.
     pub max_ns: Option<u64>,
 }
@@ -43,6 +45,21 @@ pub(super) struct Totals {
     pub(super) signals: u64,
     pub(super) orders: u64,
     pub(super) fills: u64,
+}
+
+#[cfg(feature = "redis-hot-path")]
+impl RingReport {
+    /// Takes over the latencies and losses on the way through Redis, of which the ring sees the end only.
+    pub(super) fn add_redis(&mut self, pipeline: &Pipeline) {
+        if let Some(hops) = crate::runtime::redis_path::Hops::read(pipeline, &self.name) {
+            self.p50_ns = Some(hops.p50_ns);
+            self.p99_ns = Some(hops.p99_ns);
+            self.p999_ns = Some(hops.p999_ns);
+            self.max_ns = Some(hops.max_ns);
+            self.published += hops.lost;
+            self.lost += hops.lost;
+        }
+    }
 }
 
 impl Rings {
@@ -91,6 +108,7 @@ impl Rings {
                 lost: statistics.published.saturating_sub(statistics.consumed),
                 p50_ns: histogram.quantile(0.5),
                 p99_ns: histogram.quantile(0.99),
+                p999_ns: histogram.quantile(0.999),
                 max_ns: histogram.quantile(1.0),
             }
         };

@@ -302,6 +302,16 @@ impl Session {
             .directory
             .read("execution_service", "report.json")
             .unwrap_or_default();
+        let latencies = |name: &str| {
+            let value = figures.get(name).filter(|value| value["count"] != 0)?;
+            serde_json::from_value(value.clone()).ok()
+        };
+        #[cfg_attr(not(feature = "redis-hot-path"), expect(unused_mut))]
+        let mut rings = rings.map(Rings::report).unwrap_or_default();
+        #[cfg(feature = "redis-hot-path")]
+        for ring in &mut rings {
+            ring.add_redis(&self.pipeline);
+        }
         let mut processes = self.processes.report();
         processes.extend(self.redis.as_mut().map(|redis| redis.report(0)));
         Report {
@@ -310,7 +320,7 @@ impl Session {
             stopped_because: reason,
             placement: self.placement.clone(),
             processes,
-            rings: rings.map(Rings::report).unwrap_or_default(),
+            rings,
             ticks: totals.ticks,
             signals: totals.signals,
             orders: totals.orders,
@@ -318,10 +328,9 @@ impl Session {
             rejected: figures
                 .pointer("/acked/rejected")
                 .and_then(serde_json::Value::as_u64),
-            tick_to_order_ns: figures
-                .get("tick_to_order_ns")
-                .filter(|figures| figures["count"] != 0)
-                .and_then(|value| serde_json::from_value(value.clone()).ok()),
+            tick_to_order_ns: latencies("tick_to_order_ns"),
+            tick_to_answer_ns: latencies("tick_to_answer_ns"),
+            order_to_answer_ns: latencies("order_to_answer_ns"),
             cash: books.cash,
             positions: books.positions,
             pnl: books.pnl,

@@ -1,6 +1,6 @@
 //! What is wrong with a pipeline file: every fault at once, each with what was found and the fix.
 
-use super::{LinkKind, Pipeline, Source};
+use super::{HotPath, LinkKind, Pipeline, Source};
 use std::collections::HashSet;
 
 /// The programs that a process can run.
@@ -326,6 +326,9 @@ impl Pipeline {
     }
 
     fn value_faults(&self, faults: &mut Vec<String>) {
+        if !self.hot_path.is_built() {
+            faults.push(HotPath::NOT_BUILT.to_owned());
+        }
         let mut positive = |name: &str, value: u64| {
             if value == 0 {
                 faults.push(format!("{name} = 0, more is needed"));

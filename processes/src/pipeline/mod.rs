@@ -36,6 +36,9 @@ pub struct Pipeline {
     /// How hot loops wait for messages.
     #[serde(default)]
     pub wait: Wait,
+    /// What carries messages from process to process.
+    #[serde(default)]
+    pub hot_path: HotPath,
     /// The exchange. Filled in by the launcher when the simulator stands in for it.
     #[serde(default)]
     pub venue: Venue,
@@ -148,6 +151,28 @@ pub enum Wait {
     Sleep,
 }
 
+/// What carries messages from process to process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HotPath {
+    /// Rings in shared memory.
+    #[default]
+    Rings,
+    /// Redis pub/sub in JSON, to measure the rings against; in no program that is not built for that.
+    Redis,
+}
+
+impl HotPath {
+    /// Why a pipeline file that asks for it is refused by programs that do not have it.
+    pub const NOT_BUILT: &str = "hot_path = \"redis\" is a baseline to measure the rings against, which these programs do not contain; leave the line out, or build them with `--features processes/redis-hot-path`";
+
+    /// Whether these programs have it.
+    #[must_use]
+    pub const fn is_built(self) -> bool {
+        matches!(self, Self::Rings) || cfg!(feature = "redis-hot-path")
+    }
+}
+
 /// Where the exchange is and who we are there.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -244,6 +269,9 @@ pub struct Simulator {
     pub balance_dollars: u32,
     /// One-way network delay, milliseconds: least and greatest.
     pub delay_ms: [f64; 2],
+    /// What our account at the exchange may call.
+    #[serde(default)]
+    pub tier: Tier,
     /// Port on loopback of the exchange; 0 takes a free one.
     #[serde(default)]
     pub venue_port: u16,
@@ -260,6 +288,21 @@ pub enum Source {
     Generated,
     /// Minutes of real games: real states, real prices, real results.
     Recorded,
+}
+
+/// The exchange's tiers of accounts: from 10 orders a second to 800.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the exchange's own names")]
+pub enum Tier {
+    #[default]
+    Basic,
+    Advanced,
+    Expert,
+    Premier,
+    Paragon,
+    Prime,
+    Prestige,
 }
 
 /// One process.

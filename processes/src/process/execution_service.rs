@@ -22,6 +22,7 @@ use crate::venue::backoff::Backoff;
 use crate::venue::kalshi_rest::KalshiRest;
 use crate::venue::signing::Signer;
 use desk::Desk;
+use hdrhistogram::Histogram;
 use layouts::{Fill, Order, OrderAck, OrderStatus, RejectReason};
 use legacy::Legacy;
 use listings::Listings;
@@ -214,7 +215,6 @@ impl Hall {
             authentication,
             other,
         ] = self.by_reason;
-        let took = &tally.tick_to_order;
         json!({
             "orders": self.taken,
             "resumed": self.resumed,
@@ -234,15 +234,27 @@ impl Hall {
             "look_ups": tally.look_ups,
             "fills_by_rest": tally.fills_by_rest,
             "unknown_markets": tally.unknown_markets,
-            "tick_to_order_ns": {
-                "p50": took.value_at_quantile(0.5),
-                "p99": took.value_at_quantile(0.99),
-                "p999": took.value_at_quantile(0.999),
-                "max": took.max(),
-                "count": took.len(),
-            },
+            "tick_to_order_ns": latencies(&tally.tick_to_order),
+            "tick_to_answer_ns": latencies(&tally.tick_to_answer),
+            "order_to_answer_ns": latencies(&tally.order_to_answer),
         })
     }
+}
+
+/// Percentiles, and all of it as `[ns, count]`: distributions of several runs can be added up.
+fn latencies(histogram: &Histogram<u64>) -> Value {
+    let values = histogram.iter_recorded();
+    let distribution: Vec<[u64; 2]> = values
+        .map(|value| [value.value_iterated_to(), value.count_at_value()])
+        .collect();
+    json!({
+        "p50": histogram.value_at_quantile(0.5),
+        "p99": histogram.value_at_quantile(0.99),
+        "p999": histogram.value_at_quantile(0.999),
+        "max": histogram.max(),
+        "count": histogram.len(),
+        "distribution": distribution,
+    })
 }
 
 /// The I/O thread's side.

@@ -2,9 +2,9 @@
 
 use super::{
     Failure, Idle,
-    rings::{Input, Output, report_memory},
+    rings::{Carried, Input, Output, report_memory},
 };
-use crate::pipeline::{Link, Pipeline, Process, Wait};
+use crate::pipeline::{HotPath, Link, Pipeline, Process, Wait};
 use clap::Parser;
 use nix::{
     sched::{CpuSet, sched_setaffinity},
@@ -105,6 +105,9 @@ impl Context {
                 process.program()
             )));
         }
+        if !pipeline.hot_path.is_built() {
+            return Err(Failure::Configuration(HotPath::NOT_BUILT.to_owned()));
+        }
         die_with_launcher()?;
         let stop = Arc::new(AtomicBool::new(false));
         for signal in [Signal::SIGTERM, Signal::SIGINT] {
@@ -143,9 +146,9 @@ impl Context {
     /// # Errors
     ///
     /// When a ring is missing, taken, or carries another layout.
-    pub fn inputs<T: ipc::Message>(&self) -> Result<Vec<Input<T>>, Failure> {
+    pub fn inputs<T: Carried>(&self) -> Result<Vec<Input<T>>, Failure> {
         self.links::<T>(|link| &link.to)
-            .map(|link| Input::attach(link, &self.ring_path(&link.name)))
+            .map(|link| Input::attach(link, &self.pipeline))
             .collect()
     }
 
@@ -154,10 +157,10 @@ impl Context {
     /// # Errors
     ///
     /// As [`Context::inputs`].
-    pub fn outputs<T: ipc::Message>(&self) -> Result<Vec<Output<T>>, Failure> {
+    pub fn outputs<T: Carried>(&self) -> Result<Vec<Output<T>>, Failure> {
         let ladder = self.ladder();
         self.links::<T>(|link| &link.from)
-            .map(|link| Output::attach(link, &self.ring_path(&link.name), ladder))
+            .map(|link| Output::attach(link, &self.pipeline, ladder))
             .collect()
     }
 
@@ -166,7 +169,7 @@ impl Context {
     /// # Errors
     ///
     /// When there is not exactly one, and as [`Context::inputs`].
-    pub fn output<T: ipc::Message>(&self) -> Result<Output<T>, Failure> {
+    pub fn output<T: Carried>(&self) -> Result<Output<T>, Failure> {
         let mut outputs = self.outputs::<T>()?;
         match (outputs.pop(), outputs.len()) {
             (Some(output), 0) => Ok(output),
@@ -179,7 +182,7 @@ impl Context {
     /// # Errors
     ///
     /// When there is not exactly one, and as [`Context::inputs`].
-    pub fn input<T: ipc::Message>(&self) -> Result<Input<T>, Failure> {
+    pub fn input<T: Carried>(&self) -> Result<Input<T>, Failure> {
         let mut inputs = self.inputs::<T>()?;
         match (inputs.pop(), inputs.len()) {
             (Some(input), 0) => Ok(input),
@@ -273,10 +276,6 @@ impl Context {
         fs::write(&partial, body.to_string())
             .and_then(|()| fs::rename(&partial, &path))
             .map_err(|error| Failure::io(format!("write `{}`", path.display()), error))
-    }
-
-    fn ring_path(&self, link: &str) -> PathBuf {
-        self.pipeline.ring_path(link)
     }
 
     fn ladder(&self) -> ipc::Ladder {

@@ -7,10 +7,12 @@ mod context;
 mod failure;
 pub mod handoff;
 mod io;
+#[cfg(feature = "redis-hot-path")]
+pub(crate) mod redis_path;
 mod rings;
 
 pub use context::{Context, main};
 pub(crate) use context::{LAUNCHER_VARIABLE, die_with_launcher};
 pub use failure::Failure;
 pub use io::io_thread;
-pub use rings::{Idle, Input, Output};
+pub use rings::{Carried, Idle, Input, Output};

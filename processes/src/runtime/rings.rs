@@ -1,12 +1,16 @@
 //! A process's ends of its rings, and how its loop waits on them.
 
+#[cfg(feature = "redis-hot-path")]
+use super::redis_path::{Bridge, Publisher};
 use super::{Context, Failure};
-use crate::pipeline::Link;
+#[cfg(feature = "redis-hot-path")]
+use crate::pipeline::HotPath;
+use crate::pipeline::{Link, Pipeline};
 use ipc::{
     Bell, Consumer, Incarnation, Ladder, Message, Peer, PopError, Producer, PushError, Received,
     Residency, Waiter, WakeSource,
 };
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 /// Rounds of waiting for room between two looks at whether the reader still lives; a round may sleep.
 const ROUNDS_BETWEEN_LOOKS: u32 = 32;
@@ -19,15 +23,29 @@ pub(super) fn report_memory(ring: &str, residency: &Residency) {
     }
 }
 
+/// A message that the hot path carries.
+#[cfg(not(feature = "redis-hot-path"))]
+pub trait Carried: Message {}
+#[cfg(not(feature = "redis-hot-path"))]
+impl<T: Message> Carried for T {}
+
+/// A message that the hot path carries, through rings or as JSON.
+#[cfg(feature = "redis-hot-path")]
+pub trait Carried: Message + Send + serde::Serialize + serde::de::DeserializeOwned {}
+#[cfg(feature = "redis-hot-path")]
+impl<T: Message + Send + serde::Serialize + serde::de::DeserializeOwned> Carried for T {}
+
 /// The reading end of a ring.
-pub struct Input<T: Message> {
+pub struct Input<T: Carried> {
     name: String,
     consumer: Consumer<T>,
+    #[cfg(feature = "redis-hot-path")]
+    bridge: Option<Bridge>,
     why_empty: PopError,
     damage_said: bool,
 }
 
-impl<T: Message> Input<T> {
+impl<T: Carried> Input<T> {
     /// Name of the ring.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -40,12 +58,17 @@ impl<T: Message> Input<T> {
         self.consumer.next_sequence()
     }
 
-    pub(super) fn attach(link: &Link, path: &Path) -> Result<Self, Failure> {
-        let consumer = Consumer::attach(path)?;
+    pub(super) fn attach(link: &Link, pipeline: &Pipeline) -> Result<Self, Failure> {
+        let consumer = Consumer::attach(&pipeline.ring_path(&link.name))?;
         report_memory(&link.name, consumer.residency());
         Ok(Self {
             name: link.name.clone(),
             consumer,
+            #[cfg(feature = "redis-hot-path")]
+            bridge: match pipeline.hot_path {
+                HotPath::Rings => None,
+                HotPath::Redis => Some(Bridge::start::<T>(link, pipeline)?),
+            },
             why_empty: PopError::Empty,
             damage_said: false,
         })
@@ -55,6 +78,14 @@ impl<T: Message> Input<T> {
     #[inline]
     pub fn pop(&mut self) -> Option<Received<T>> {
         match self.consumer.pop() {
+            #[cfg(feature = "redis-hot-path")]
+            Ok(mut received) => {
+                if let Some(bridge) = &mut self.bridge {
+                    bridge.stamp(&mut received);
+                }
+                Some(received)
+            }
+            #[cfg(not(feature = "redis-hot-path"))]
             Ok(received) => Some(received),
             Err(reason) => {
                 self.why_empty = reason;
@@ -74,6 +105,11 @@ impl<T: Message> Input<T> {
 
     /// From which silence of the writer on the ring counts as stale; see [`Consumer::stale_after`].
     pub fn stale_after(&mut self, bound: Duration) {
+        #[cfg(feature = "redis-hot-path")]
+        if self.bridge.is_some() {
+            // What writes the ring then does not know whether the writer lives.
+            return;
+        }
         self.consumer.stale_after(Some(bound));
     }
 
@@ -121,7 +157,7 @@ impl<T: Message> Input<T> {
     }
 }
 
-impl<T: Message> WakeSource for Input<T> {
+impl<T: Carried> WakeSource for Input<T> {
     fn is_ready(&self) -> bool {
         self.consumer.is_ready()
     }
@@ -136,32 +172,45 @@ impl<T: Message> WakeSource for Input<T> {
 }
 
 /// The writing end of a ring.
-pub struct Output<T: Message> {
+pub struct Output<T: Carried> {
     name: String,
     to_index: u8,
-    producer: Producer<T>,
+    way: Way<T>,
     waiter: Waiter,
 }
 
-impl<T: Message> Output<T> {
+/// Where messages go.
+#[cfg_attr(
+    feature = "redis-hot-path",
+    expect(clippy::large_enum_variant, reason = "the large one is the fast one")
+)]
+enum Way<T: Carried> {
+    Ring(Producer<T>),
+    #[cfg(feature = "redis-hot-path")]
+    Redis(Publisher),
+}
+
+impl<T: Carried> Output<T> {
     /// Name of the ring.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    pub(super) fn attach(link: &Link, path: &Path, ladder: Ladder) -> Result<Self, Failure> {
+    pub(super) fn attach(
+        link: &Link,
+        pipeline: &Pipeline,
+        ladder: Ladder,
+    ) -> Result<Self, Failure> {
         let to_index = link
             .to
             .split_once('.')
             .and_then(|(_, index)| index.parse().ok())
             .unwrap_or(0);
-        let producer = Producer::attach(path)?;
-        report_memory(&link.name, producer.residency());
         Ok(Self {
             name: link.name.clone(),
             to_index,
-            producer,
+            way: Way::open(link, pipeline)?,
             waiter: Waiter::new(ladder),
         })
     }
@@ -176,7 +225,11 @@ impl<T: Message> Output<T> {
     /// loop: whoever is stopped, or starved, or stuck, is silent.
     #[inline]
     pub fn beat(&self) {
-        self.producer.beat();
+        match &self.way {
+            Way::Ring(producer) => producer.beat(),
+            #[cfg(feature = "redis-hot-path")]
+            Way::Redis(_) => {}
+        }
     }
 
     /// Publishes a message, waiting for room in a lossless ring.
@@ -187,39 +240,59 @@ impl<T: Message> Output<T> {
     /// reader's page is damaged.
     #[inline]
     pub fn send(&mut self, message: &T, context: &Context) -> Result<u64, Failure> {
-        match self.producer.push(message) {
-            Ok(sequence) => Ok(sequence),
-            Err(PushError::Full) => self.send_when_there_is_room(message, context),
-            Err(error) => Err(self.undelivered(error)),
-        }
-    }
-
-    #[cold]
-    fn send_when_there_is_room(&mut self, message: &T, context: &Context) -> Result<u64, Failure> {
-        self.waiter.progress();
-        let mut rounds = 0_u32;
-        loop {
-            match self.producer.push(message) {
+        let sent = match &mut self.way {
+            Way::Ring(producer) => match producer.push(message) {
                 Ok(sequence) => return Ok(sequence),
-                Err(PushError::Full) => {}
-                Err(error) => return Err(self.undelivered(error)),
-            }
-            rounds = rounds.wrapping_add(1);
-            if rounds.is_multiple_of(ROUNDS_BETWEEN_LOOKS)
-                && context.stopping()
-                && self.producer.consumer() != Peer::Attached
-            {
-                return Err(self.undelivered("the ring is full and its reader is gone"));
-            }
-            self.waiter.wait_for_room(&mut self.producer);
-        }
-    }
-
-    fn undelivered(&self, cause: impl ToString) -> Failure {
-        Failure::Undelivered {
+                Err(PushError::Full) => {
+                    push_when_there_is_room(producer, message, &mut self.waiter, context)
+                }
+                Err(error) => Err(error.to_string()),
+            },
+            #[cfg(feature = "redis-hot-path")]
+            Way::Redis(publisher) => publisher.send(message),
+        };
+        sent.map_err(|cause| Failure::Undelivered {
             link: self.name.clone(),
-            cause: cause.to_string(),
+            cause,
+        })
+    }
+}
+
+#[cold]
+fn push_when_there_is_room<T: Carried>(
+    producer: &mut Producer<T>,
+    message: &T,
+    waiter: &mut Waiter,
+    context: &Context,
+) -> Result<u64, String> {
+    waiter.progress();
+    let mut rounds = 0_u32;
+    loop {
+        match producer.push(message) {
+            Ok(sequence) => return Ok(sequence),
+            Err(PushError::Full) => {}
+            Err(error) => return Err(error.to_string()),
         }
+        rounds = rounds.wrapping_add(1);
+        if rounds.is_multiple_of(ROUNDS_BETWEEN_LOOKS)
+            && context.stopping()
+            && producer.consumer() != Peer::Attached
+        {
+            return Err("the ring is full and its reader is gone".to_owned());
+        }
+        waiter.wait_for_room(producer);
+    }
+}
+
+impl<T: Carried> Way<T> {
+    fn open(link: &Link, pipeline: &Pipeline) -> Result<Self, Failure> {
+        #[cfg(feature = "redis-hot-path")]
+        if pipeline.hot_path == HotPath::Redis {
+            return Publisher::connect(link, pipeline).map(Self::Redis);
+        }
+        let producer = Producer::attach(&pipeline.ring_path(&link.name))?;
+        report_memory(&link.name, producer.residency());
+        Ok(Self::Ring(producer))
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) async fn scoreboard(
     Query(query): Query<HashMap<String, String>>,
     headers: HeaderMap,
 ) -> Response {
-    shared.network.travel().await;
+    let journey = shared.network.request().await;
     let path = format!("{sport}/{league}");
     let Some(league) = League::ALL.into_iter().find(|league| league.path() == path) else {
         let body = json!({"code": 400, "message": "Failed to get league"}).to_string();
@@ -36,7 +36,7 @@ pub(crate) async fn scoreboard(
         query.get("dates").map(String::as_str),
     )
     .to_string();
-    shared.network.travel().await;
+    journey.answer().await;
     let tag = format!("\"{:016x}\"", ipc::fingerprint(&body));
     let known = headers
         .get(header::IF_NONE_MATCH)

@@ -10,9 +10,10 @@
 //! | WebSocket: protocol, listeners, sockets | `subscriptions`, `hub`, `websocket` |
 //! | scoreboards | `feed`, `game`, `teams` |
 //! | where games and quotes come from | `world`: `generated` (`sports`, `traders`) or `recorded` |
-//! | servers, clock, delays | `server`, `network`, `times` |
+//! | servers, clock, delays | `server`, `network`, `alarm`, `times` |
 //! | recorded frames, verbatim | `frames` |
 
+mod alarm;
 mod answer;
 mod auth;
 mod book;
@@ -86,7 +87,13 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     // What was listed before anybody could listen is in the first snapshots.
     exchange.happenings();
     let network = Network::new(settings.delay_ms, settings.seed);
-    let shared = Arc::new(Shared::new(exchange, verifier, network, world.as_ref()));
+    let shared = Arc::new(Shared::new(
+        exchange,
+        verifier,
+        network,
+        settings.tier.into(),
+        world.as_ref(),
+    ));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -1,9 +1,11 @@
 //! The network between us and both outside worlds: a uniform one-way delay in either direction.
 
+use super::alarm::Alarm;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// A source of one-way delays.
 #[derive(Debug)]
@@ -36,11 +38,36 @@ impl Network {
             .random_range(self.least..=self.greatest)
     }
 
-    /// Lets one message travel.
-    pub(crate) async fn travel(&self) {
-        let delay = self.delay();
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
+    /// Lets a request travel here, from now on.
+    pub(crate) async fn request(&self) -> Journey {
+        let (there, back) = (self.delay(), self.delay());
+        let arrival = Instant::now() + there;
+        let mut journey = Journey {
+            alarm: (!self.greatest.is_zero()).then(Alarm::new),
+            due: arrival + back,
+        };
+        journey.wait_until(arrival).await;
+        journey
+    }
+}
+
+/// A request that has arrived, and its way back.
+#[derive(Debug)]
+pub(crate) struct Journey {
+    alarm: Option<Alarm>,
+    due: Instant,
+}
+
+impl Journey {
+    /// Lets the answer travel. What it took to find is no part of the venue's distance: both ways together are
+    /// as long as the delays say.
+    pub(crate) async fn answer(mut self) {
+        self.wait_until(self.due).await;
+    }
+
+    async fn wait_until(&mut self, due: Instant) {
+        if let Some(alarm) = &mut self.alarm {
+            alarm.wait_until(due).await;
         }
     }
 }
@@ -60,5 +87,24 @@ mod tests {
         for bounds in [[0.0, 0.0], [f64::NAN, -1.0], [-5.0, f64::NEG_INFINITY]] {
             assert_eq!(Network::new(bounds, 1).delay(), Duration::ZERO);
         }
+    }
+
+    /// The venue is as far away as it says: not nearer, and not farther by what it does itself.
+    #[tokio::test]
+    async fn an_answer_is_as_late_as_both_ways_whatever_it_took() {
+        let (network, both) = (Network::new([4.0, 4.0], 1), Duration::from_millis(8));
+        let mut took = Vec::new();
+        for _ in 0..50 {
+            let start = Instant::now();
+            let journey = network.request().await;
+            assert!(start.elapsed() >= both / 2);
+            std::thread::sleep(Duration::from_millis(2));
+            journey.answer().await;
+            took.push(start.elapsed());
+        }
+        took.sort_unstable();
+        assert!(took[0] >= both, "{:?}", took[0]);
+        // A machine with other work to do wakes us late, now and then.
+        assert!(took[25] < both + Duration::from_millis(2), "{:?}", took[25]);
     }
 }

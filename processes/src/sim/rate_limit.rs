@@ -1,5 +1,6 @@
 //! Token buckets: what each call costs, and what an account of a tier may spend.
 
+use crate::pipeline;
 use std::time::{Duration, Instant};
 
 /// What an account may spend.
@@ -12,13 +13,20 @@ pub(crate) struct Tier {
     pub(crate) write: (u32, u32),
 }
 
-impl Tier {
-    /// The tier of a new account.
-    pub(crate) const BASIC: Self = Self {
-        name: "basic",
-        read: (200, 200),
-        write: (100, 100),
-    };
+impl From<pipeline::Tier> for Tier {
+    fn from(tier: pipeline::Tier) -> Self {
+        use pipeline::Tier as Named;
+        let tier_of = |name, read: (u32, u32), write: (u32, u32)| Self { name, read, write };
+        match tier {
+            Named::Basic => tier_of("basic", (200, 200), (100, 100)),
+            Named::Advanced => tier_of("advanced", (600, 300), (600, 300)),
+            Named::Expert => tier_of("expert", (600, 600), (1_200, 600)),
+            Named::Premier => tier_of("premier", (1_000, 1_000), (2_000, 1_000)),
+            Named::Paragon => tier_of("paragon", (2_000, 2_000), (4_000, 2_000)),
+            Named::Prime => tier_of("prime", (4_000, 4_000), (8_000, 4_000)),
+            Named::Prestige => tier_of("prestige", (10_000, 10_000), (16_000, 8_000)),
+        }
+    }
 }
 
 /// Cost of a call that is not listed.
@@ -123,22 +131,32 @@ impl Buckets {
 mod tests {
     use super::*;
 
+    /// How many of a hundred orders the venue takes at once.
+    fn burst(buckets: &mut Buckets, now: Instant) -> usize {
+        (0..100)
+            .filter(|_| buckets.take("POST", "/portfolio/events/orders", now))
+            .count()
+    }
+
     #[test]
     fn a_basic_account_places_ten_orders_at_once_and_ten_more_each_second() {
         let start = Instant::now();
-        let mut buckets = Buckets::new(Tier::BASIC, start);
-        let mut burst = |now| {
-            (0..40)
-                .filter(|_| buckets.take("POST", "/portfolio/events/orders", now))
-                .count()
-        };
-        assert_eq!(burst(start), 10);
-        assert_eq!(burst(start + Duration::from_millis(500)), 5);
-        assert_eq!(burst(start + Duration::from_secs(60)), 10);
+        let mut buckets = Buckets::new(pipeline::Tier::Basic.into(), start);
+        assert_eq!(burst(&mut buckets, start), 10);
+        assert_eq!(burst(&mut buckets, start + Duration::from_millis(500)), 5);
+        assert_eq!(burst(&mut buckets, start + Duration::from_secs(60)), 10);
         assert!(
             buckets.take("GET", "/portfolio/balance", start),
             "reads have their own bucket"
         );
+    }
+
+    #[test]
+    fn a_better_account_saves_up_two_seconds_of_orders() {
+        let start = Instant::now();
+        let mut buckets = Buckets::new(pipeline::Tier::Advanced.into(), start);
+        assert_eq!(burst(&mut buckets, start), 60);
+        assert_eq!(burst(&mut buckets, start + Duration::from_secs(1)), 30);
     }
 
     #[test]

@@ -50,13 +50,14 @@ impl Shared {
         exchange: Exchange,
         verifier: Verifier,
         network: Network,
+        tier: Tier,
         world: &dyn World,
     ) -> Self {
         let board = Board {
             games: world.games(),
             settled: world.settled(),
         };
-        let buckets = Mutex::new(Buckets::new(Tier::BASIC, Instant::now()));
+        let buckets = Mutex::new(Buckets::new(tier, Instant::now()));
         Self {
             hub: Hub::new(exchange),
             verifier,
@@ -177,9 +178,9 @@ async fn unknown() -> Answer {
 
 /// The way to the venue and back.
 async fn delay(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    shared.network.travel().await;
+    let journey = shared.network.request().await;
     let response = next.run(request).await;
-    shared.network.travel().await;
+    journey.answer().await;
     response
 }
 

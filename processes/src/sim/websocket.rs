@@ -1,6 +1,7 @@
 //! The venue's WebSocket: signed upgrade, commands in, frames out with the network's delay, a ping
 //! with the body `heartbeat` every 10 s, and an end to clients that do not keep up.
 
+use super::alarm::Alarm;
 use super::answer::Answer;
 use super::hub::{Hub, Queued};
 use super::network::Network;
@@ -18,7 +19,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 /// Path of the upgrade, as it is signed.
 pub(crate) const PATH: &str = "/trade-api/ws/v2";
@@ -67,24 +68,37 @@ async fn read(hub: &Hub, session: u64, mut stream: SplitStream<WebSocket>) {
     }
 }
 
-/// Sends frames in order, each not before its delay has passed: none overtakes another.
+/// Sends frames in order, each not before its delay has passed: none overtakes another. Those that are due
+/// together leave together.
 async fn write<S: Sink<Message>>(network: &Network, sink: S, mut frames: Receiver<Queued>) {
     let mut sink = pin!(sink);
     let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut arrival = Instant::now();
+    let (mut arrival, mut alarm) = (Instant::now(), Alarm::new());
     // The hub lets go of a session that is too slow (its queue is full) or is to be cut off (it is not).
     while !frames.is_closed() {
         let message = tokio::select! {
             frame = frames.recv() => {
                 let Some((queued, frame)) = frame else { break };
                 arrival = arrival.max(queued + network.delay());
-                sleep_until(arrival).await;
+                if arrival > Instant::now() {
+                    if !matches!(timeout(PATIENCE, sink.flush()).await, Ok(Ok(()))) {
+                        return;
+                    }
+                    alarm.wait_until(arrival).await;
+                }
                 Message::text(frame)
             }
             _ = heartbeat.tick() => Message::Ping("heartbeat".into()),
         };
-        if !matches!(timeout(PATIENCE, sink.send(message)).await, Ok(Ok(()))) {
+        let last = frames.is_empty();
+        let sent = async {
+            match last {
+                true => sink.send(message).await,
+                false => sink.feed(message).await,
+            }
+        };
+        if !matches!(timeout(PATIENCE, sent).await, Ok(Ok(()))) {
             return;
         }
     }

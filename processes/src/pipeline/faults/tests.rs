@@ -136,3 +136,17 @@ fn rings_are_shared_with_a_group_that_is_named_or_with_nobody() {
         assert!(faults.contains(part), "{part} is missing in:\n{faults}");
     }
 }
+
+/// Programs that trade do not contain the baseline; the line must not be passed over.
+#[test]
+fn the_hot_path_over_redis_is_refused_where_it_is_not_built() {
+    let faults = faults_after(|pipeline| pipeline.hot_path = HotPath::Redis);
+    if cfg!(feature = "redis-hot-path") {
+        assert_eq!(faults, "");
+    } else {
+        assert!(
+            faults.contains("baseline to measure the rings against"),
+            "{faults}"
+        );
+    }
+}

@@ -8,6 +8,7 @@ use crate::stages::execution::{
 use crate::venue::error::VenueError;
 use crate::venue::kalshi_rest::{KalshiRest, NewOrder};
 use crate::venue::kalshi_wire::{FillRecord, OrderResult, OrderState};
+use hdrhistogram::Histogram;
 use layouts::{Fill, Order, OrderAck, OrderStatus, RejectReason, Side};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,7 +21,7 @@ const READ_EVERY: Duration = Duration::from_millis(250);
 const READ_FOR: Duration = Duration::from_secs(15);
 /// Longest wait for the market of an order that may be at the venue already.
 const RESUME_PATIENCE: Duration = Duration::from_secs(15);
-/// Tick to order is recorded up to this; a minute is beyond any expiry.
+/// Latencies are recorded up to this; a minute is beyond any expiry.
 const SLOWEST_NS: u64 = 60_000_000_000;
 
 /// An order taken from the ring.
@@ -44,7 +45,11 @@ pub(super) struct Done {
 #[derive(Debug)]
 pub(super) struct Tally {
     /// From the tick's arrival to the moment before the request is made, by order.
-    pub(super) tick_to_order: hdrhistogram::Histogram<u64>,
+    pub(super) tick_to_order: Histogram<u64>,
+    /// From the tick's arrival to that of the venue's answer, repeated posts included, by order.
+    pub(super) tick_to_answer: Histogram<u64>,
+    /// From the moment before the request that was answered is made: the venue's part of it.
+    pub(super) order_to_answer: Histogram<u64>,
     /// Posts after an order's first.
     pub(super) retries: u64,
     /// Answers of too many requests.
@@ -59,8 +64,11 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn new() -> Option<Self> {
+        let latencies = Histogram::new_with_max(SLOWEST_NS, 3).ok()?;
         Some(Self {
-            tick_to_order: hdrhistogram::Histogram::new_with_max(SLOWEST_NS, 3).ok()?,
+            tick_to_order: latencies.clone(),
+            tick_to_answer: latencies.clone(),
+            order_to_answer: latencies,
             retries: 0,
             rate_limited: 0,
             look_ups: 0,
@@ -181,18 +189,26 @@ impl Placing {
             price_e4: order.price_e4,
             exchange_index: listing.exchange_index,
         };
+        let since = |then: u64| ipc::clock::mono_ns().saturating_sub(then);
         self.count(|tally| {
             if first {
-                let took = ipc::clock::mono_ns().saturating_sub(order.ingress_mono_ns);
+                let took = since(order.ingress_mono_ns);
                 tally.tick_to_order.saturating_record(took);
             } else {
                 tally.retries += 1;
             }
         });
+        let posted = ipc::clock::mono_ns();
         let answer = answer_of(self.rest.create_order(&request).await, order_id);
-        if answer == Answer::RateLimited {
-            self.count(|tally| tally.rate_limited += 1);
-        }
+        self.count(|tally| match answer {
+            Answer::RateLimited => tally.rate_limited += 1,
+            Answer::Missing => {}
+            Answer::Placed { .. } | Answer::AlreadyExists | Answer::Refused(_) => {
+                tally.order_to_answer.saturating_record(since(posted));
+                let took = since(order.ingress_mono_ns);
+                tally.tick_to_answer.saturating_record(took);
+            }
+        });
         answer
     }
 

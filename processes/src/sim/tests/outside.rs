@@ -1,6 +1,7 @@
 //! A client of the simulator, and the recorded answers of the real venue as the measure of shapes.
 
 use super::laws::START;
+use crate::pipeline::Tier;
 use crate::sim::Exchange;
 use crate::sim::auth::Verifier;
 use crate::sim::auth::tests::{fresh_key, signed_headers};
@@ -46,6 +47,7 @@ impl Outside {
             exchange,
             verifier,
             Network::new([0.0, 0.0], 1),
+            Tier::Basic.into(),
             &world,
         ));
         let bind = || TcpListener::bind("127.0.0.1:0");

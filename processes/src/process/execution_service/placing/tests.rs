@@ -251,7 +251,12 @@ async fn limits_and_failures_are_retried_while_the_order_is_alive() {
     .await;
     assert_eq!(done.ack.status(), Some(OrderStatus::Unfilled));
     assert_eq!((done.fills.len(), posts(&script).len()), (0, 4));
-    assert_eq!(tally.lock().expect("no panic before").rate_limited, 2);
+    let tally = tally.lock().expect("no panic before");
+    assert_eq!(tally.rate_limited, 2);
+    // One order, one answer, however often it was posted; what the venue did not answer to is none.
+    let answered = (tally.tick_to_answer.len(), tally.order_to_answer.len());
+    assert_eq!(answered, (1, 1));
+    assert!(tally.tick_to_answer.min() >= tally.tick_to_order.min());
 }
 
 #[tokio::test]
