@@ -4,7 +4,10 @@
 use crate::{
     carrier::Carrier,
     row::{Between, Waiting},
-    transport::{ours, ringfire, rtrb},
+    transport::{
+        board, crossbeam, ours, pipe, ringfire, rtrb, shared_memory, tcp, unix_seqpacket,
+        unix_stream,
+    },
 };
 
 /// The experiments that a transport may take part in.
@@ -123,7 +126,18 @@ impl Entry {
 }
 
 /// All of them, file by file.
-const FILES: &[&[Entry]] = &[ours::ENTRIES, rtrb::ENTRIES, ringfire::ENTRIES];
+const FILES: &[&[Entry]] = &[
+    ours::ENTRIES,
+    board::ENTRIES,
+    rtrb::ENTRIES,
+    ringfire::ENTRIES,
+    crossbeam::ENTRIES,
+    shared_memory::ENTRIES,
+    unix_stream::ENTRIES,
+    unix_seqpacket::ENTRIES,
+    pipe::ENTRIES,
+    tcp::ENTRIES,
+];
 
 /// All contenders.
 pub fn all() -> impl Iterator<Item = &'static Entry> {
