@@ -4,7 +4,10 @@
 use crate::{
     carrier::Carrier,
     row::{Between, Waiting},
-    transport::{ours, ours_batches, ours_waiting, ringfire, rtrb},
+    transport::{
+        board, crossbeam, ours, ours_batches, ours_waiting, pipe, ringfire, rtrb, shared_memory,
+        tcp, unix_seqpacket, unix_stream,
+    },
 };
 
 /// The experiments that a transport may take part in.
@@ -129,6 +132,13 @@ const FILES: &[&[Entry]] = &[
     ours_batches::ENTRIES,
     rtrb::ENTRIES,
     ringfire::ENTRIES,
+    board::ENTRIES,
+    crossbeam::ENTRIES,
+    shared_memory::ENTRIES,
+    unix_stream::ENTRIES,
+    unix_seqpacket::ENTRIES,
+    pipe::ENTRIES,
+    tcp::ENTRIES,
 ];
 
 /// All contenders.

@@ -17,6 +17,7 @@
 //! | `watch` | the death of a producer, told by the kernel |
 //! | `wait`, `barrier`, `futex` | spin, yield, sleep; waking at the sleeper's cost |
 //! | `asynchronous`, `listener` | a task awaits a ring (feature `async`); one thread sleeps for all tasks |
+//! | `foreign` | what another library has mapped, as words (feature `foreign`) |
 //! | `histogram` | hop latency in the segment |
 //! | [`manual`] | how all of it works together, what it guarantees, where it ends |
 
@@ -34,6 +35,8 @@ mod create;
 mod difference;
 mod error;
 mod fail;
+#[cfg(feature = "foreign")]
+pub mod foreign;
 mod futex;
 mod header;
 mod histogram;

@@ -16,14 +16,23 @@ use crate::{
 
 pub mod bare;
 pub mod blocks;
+pub mod board;
 pub mod bytes;
+pub mod connection;
+pub mod crossbeam;
 pub mod empty;
+pub mod framing;
 pub mod ours;
 pub mod ours_batches;
 pub mod ours_waiting;
 pub mod parked;
+pub mod pipe;
 pub mod ringfire;
 pub mod rtrb;
+pub mod shared_memory;
+pub mod tcp;
+pub mod unix_seqpacket;
+pub mod unix_stream;
 
 /// The sending end.
 pub trait Sender<T> {
