@@ -4,7 +4,7 @@
 use crate::{
     carrier::Carrier,
     row::{Between, Waiting},
-    transport::{ours, ringfire, rtrb},
+    transport::{jetstream, nats, ours, redis_pub_sub, redis_streams, ringfire, rtrb},
 };
 
 /// The experiments that a transport may take part in.
@@ -123,7 +123,15 @@ impl Entry {
 }
 
 /// All of them, file by file.
-const FILES: &[&[Entry]] = &[ours::ENTRIES, rtrb::ENTRIES, ringfire::ENTRIES];
+const FILES: &[&[Entry]] = &[
+    ours::ENTRIES,
+    rtrb::ENTRIES,
+    ringfire::ENTRIES,
+    redis_pub_sub::ENTRIES,
+    redis_streams::ENTRIES,
+    nats::ENTRIES,
+    jetstream::ENTRIES,
+];
 
 /// All contenders.
 pub fn all() -> impl Iterator<Item = &'static Entry> {

@@ -6,7 +6,7 @@ use benches::{
     Failure,
     cores::Cores,
     job::Assignment,
-    report,
+    report, servers,
     suite::{self, Order},
 };
 use clap::{Args, Parser, Subcommand};
@@ -44,6 +44,16 @@ enum Command {
     /// The far side of a measurement.
     #[command(hide = true)]
     Partner { assignment: String },
+    /// A server that ends with the bench.
+    #[command(hide = true)]
+    Server {
+        #[arg(long, value_delimiter = ',')]
+        cores: Vec<usize>,
+        #[arg(long)]
+        parent: i32,
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
 }
 
 #[derive(Args)]
@@ -68,6 +78,11 @@ struct Options {
 fn main() -> ExitCode {
     let (experiments, rings_only, options): (&[&str], _, _) = match Arguments::parse().command {
         Command::Partner { assignment } => return exit_code(partner(&assignment)),
+        Command::Server {
+            cores,
+            parent,
+            command,
+        } => return exit_code(Err(servers::become_server(&cores, parent, &command))),
         Command::All(options) => (
             &["hop", "stream", "stamps", "rate", "wake", "fanin"],
             false,

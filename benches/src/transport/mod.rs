@@ -18,7 +18,12 @@ pub mod bare;
 pub mod blocks;
 pub mod bytes;
 pub mod empty;
+pub mod jetstream;
+pub mod nats;
+pub mod nats_talk;
 pub mod ours;
+pub mod redis_pub_sub;
+pub mod redis_streams;
 pub mod ringfire;
 pub mod rtrb;
 
