@@ -34,7 +34,10 @@ fn all_are_there(experiment: &str, part: Part) {
         .partition(|absent| absent.reason.contains("is not installed"));
     assert!(broken.is_empty(), "{broken:?}");
     for absent in &skipped {
-        eprintln!("skipped: {} in {experiment}: {}", absent.name, absent.reason);
+        eprintln!(
+            "skipped: {} in {experiment}: {}",
+            absent.name, absent.reason
+        );
     }
     let takes_part = |entry: &&Entry| {
         let id = entry.id();

@@ -50,9 +50,17 @@ fn servers_die_with_the_bench() {
                 .spawn()
                 .unwrap();
             let pid = await_some(|| child_named(&bench, server));
+            let log = fs::read_link(format!("/proc/{pid}/fd/1")).unwrap();
+            let directory = log.parent().unwrap();
             kill(Pid::from_raw(bench.id().cast_signed()), signal).unwrap();
             bench.wait().unwrap();
             await_some(|| (name(pid).as_deref() != Some(server)).then_some(()));
+            if signal == Signal::SIGINT {
+                assert!(!directory.exists(), "{}", directory.display());
+            } else {
+                // Nobody was left to do it.
+                fs::remove_dir_all(directory).unwrap();
+            }
         }
     }
 }
@@ -65,7 +73,9 @@ fn installed(program: &str) -> bool {
 fn child_named(parent: &Child, wanted: &str) -> Option<u32> {
     let pid = parent.id();
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
-    let mut children = children.split_whitespace().map(|child| child.parse().unwrap());
+    let mut children = children
+        .split_whitespace()
+        .map(|child| child.parse().unwrap());
     children.find(|child| name(*child).as_deref() == Some(wanted))
 }
 
@@ -74,7 +84,9 @@ fn name(pid: u32) -> Option<String> {
     let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
     let name = program.file_name()?.as_bytes();
     // Debian's `redis-server` is a link to another program.
-    let name = std::str::from_utf8(name).ok()?.replace("check-rdb", "server");
+    let name = std::str::from_utf8(name)
+        .ok()?
+        .replace("check-rdb", "server");
     Some(name)
 }
 

@@ -85,7 +85,7 @@ fn request(talk: &mut Talk, what: &str, request: &Value) -> Result<(), Failure> 
 
 fn acknowledged(talk: &mut Talk) -> Result<(), Failure> {
     talk.flush()?;
-    let answer = talk.next()?;
+    let answer = talk.hear()?;
     if answer.windows(8).any(|window| window == b"\"error\":") {
         return Err(format!("JetStream: {}", String::from_utf8_lossy(answer)).into());
     }
@@ -111,6 +111,6 @@ pub struct PushConsumer(Talk);
 
 impl ReceiveBytes for PushConsumer {
     fn receive(&mut self) -> Result<Option<&[u8]>, Failure> {
-        self.0.next().map(Some)
+        self.0.hear().map(Some)
     }
 }

@@ -80,6 +80,6 @@ pub struct Subscriber(Talk);
 
 impl ReceiveBytes for Subscriber {
     fn receive(&mut self) -> Result<Option<&[u8]>, Failure> {
-        self.0.next().map(Some)
+        self.0.hear().map(Some)
     }
 }

@@ -4,16 +4,11 @@
 //! and socket. This does the same on the wire: PUBs are gathered until flushed, or 32 KiB.
 
 use crate::{Failure, link::Link, patience::LONGEST};
-use std::{
-    io::{Read, Write},
-    net::{Ipv4Addr, TcpStream},
-    ops::Range,
-};
+use std::io::{Read, Write};
+use std::{net::Ipv4Addr, net::TcpStream, ops::Range};
 
-/// Gathered bytes that are written without being asked to.
+/// Bytes that are written without a flush.
 const GATHERED: usize = 32 << 10;
-/// Bytes that one read takes at most.
-const READ: usize = 64 << 10;
 
 /// A connection to the run's server.
 pub struct Talk {
@@ -65,12 +60,11 @@ impl Talk {
             self.subscribed
         )?;
         self.flush()?;
-        loop {
-            let line = self.line()?;
-            if self.heard[line].starts_with(b"PONG") {
-                return Ok(());
-            }
+        let mut line = self.line()?;
+        while !self.heard[line].starts_with(b"PONG") {
+            line = self.line()?;
         }
+        Ok(())
     }
 
     /// Gathers a message; `answered` asks for an answer.
@@ -79,7 +73,7 @@ impl Talk {
     ///
     /// When the server is gone.
     pub fn publish(&mut self, subject: &str, answered: bool, bytes: &[u8]) -> Result<(), Failure> {
-        let inbox = if answered { self.inbox.as_str() } else { "" };
+        let inbox = if answered { &*self.inbox } else { "" };
         write!(self.gathered, "PUB {subject} {inbox} {}\r\n", bytes.len())?;
         self.gathered.extend_from_slice(bytes);
         self.gathered.extend_from_slice(b"\r\n");
@@ -105,7 +99,7 @@ impl Talk {
     /// # Errors
     ///
     /// When none comes, or the server objects to something.
-    pub fn next(&mut self) -> Result<&[u8], Failure> {
+    pub fn hear(&mut self) -> Result<&[u8], Failure> {
         loop {
             let line = self.line()?;
             let line = &self.heard[line];
@@ -146,7 +140,7 @@ impl Talk {
         self.heard.copy_within(self.taken..self.filled, 0);
         (self.taken, self.filled) = (0, self.filled - self.taken);
         match self.stream.read(&mut self.heard[self.filled..])? {
-            0 => return Err("nats-server hung up, or a message is too long".into()),
+            0 => return Err("nats-server hung up".into()),
             length => self.filled += length,
         }
         Ok(())

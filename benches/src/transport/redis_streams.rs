@@ -22,9 +22,6 @@ use crate::{
 };
 use redis::{Cmd, Connection, ConnectionLike as _};
 
-/// Entries that one XREAD brings at most.
-const MOST: usize = 256;
-
 /// In the tables.
 pub const ENTRIES: &[Entry] = &[
     entry("redis streams, unix", ALL, &One::<UNIX, Fixed>::NEW).fixed(),
@@ -43,8 +40,9 @@ type One<const BY: bool, E> = Remote<Encoded<Streams<BY, 1>, E>>;
 type Many<const BY: bool, E> = Remote<Encoded<Streams<BY, 64>, E>>;
 
 const fn entry(name: &'static str, parts: &'static [Part], what: &'static dyn Carrier) -> Entry {
-    let entry = Entry::new(name, parts, what);
-    entry.waits(Waiting::Sleeps).through(Needs::Redis)
+    Entry::new(name, parts, what)
+        .waits(Waiting::Sleeps)
+        .through(Needs::Redis)
 }
 
 /// Adds to a stream of the link's name, so many commands at once.
@@ -103,10 +101,8 @@ impl<const AT_ONCE: usize> SendBytes for Adder<AT_ONCE> {
 
     fn flush(&mut self) -> Result<(), Failure> {
         if self.commands > 0 {
-            let replies = self
-                .connection
-                .req_packed_commands(&self.packed, 0, self.commands)?;
-            for reply in replies {
+            let (server, packed) = (&mut self.connection, &self.packed);
+            for reply in server.req_packed_commands(packed, 0, self.commands)? {
                 reply.extract_error()?;
             }
             self.packed.clear();
@@ -134,8 +130,7 @@ impl ReceiveBytes for Reader {
         if self.batch.as_slice().is_empty() {
             self.read()?;
         }
-        let next = self.batch.next().ok_or("nothing was added for long")?;
-        let (id, (_, message)) = next;
+        let (id, (_, message)) = self.batch.next().ok_or("nothing was added for long")?;
         (self.last, self.message) = (id, message);
         Ok(Some(&self.message))
     }
@@ -144,7 +139,7 @@ impl ReceiveBytes for Reader {
 impl Reader {
     fn read(&mut self) -> Result<(), Failure> {
         self.command.clear();
-        let command = self.command.arg("XREAD").arg("COUNT").arg(MOST);
+        let command = self.command.arg("XREAD").arg("COUNT").arg(256);
         let command = command.arg("BLOCK").arg(LONGEST.as_secs() * 1000);
         let command = command.arg("STREAMS").arg(&self.stream).arg(&self.last);
         let streams: Vec<(String, Vec<Added>)> = command.query(&mut self.connection)?;
