@@ -24,13 +24,34 @@ impl Cores {
     ///
     /// When there is only one: two sides on one core measure the scheduler.
     pub fn choose() -> Result<Self, Failure> {
-        let set = sched_getaffinity(Pid::from_raw(0))?;
-        let allowed: Vec<usize> = (0..CpuSet::count())
-            .filter(|core| set.is_set(*core).unwrap_or(false))
-            .collect();
-        choose_from(&allowed, siblings).ok_or_else(|| {
+        choose_from(&allowed()?, siblings).ok_or_else(|| {
             "one core only: two sides on one core would measure the scheduler".into()
         })
+    }
+
+    /// Where else something can run: on the other cores that the calling thread may use, if possible
+    /// not on hyper-threads of these two; where there are no others, on any.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not tell.
+    pub fn beside(self) -> io::Result<Vec<usize>> {
+        Ok(self.beside_among(allowed()?, siblings))
+    }
+
+    fn beside_among(
+        self,
+        allowed: Vec<usize>,
+        siblings: impl Fn(usize) -> Vec<usize>,
+    ) -> Vec<usize> {
+        let measured = [self.near, self.far];
+        let related = [siblings(self.near), siblings(self.far)].concat();
+        let others: Vec<usize> = without(&allowed, &measured);
+        let apart = without(&others, &related);
+        [apart, others]
+            .into_iter()
+            .find(|cores| !cores.is_empty())
+            .unwrap_or(allowed)
     }
 
     /// Whether both are hyper-threads of one core.
@@ -52,6 +73,19 @@ impl FromStr for Cores {
             _ => Err(format!("{text}: two different core numbers, such as 2,3")),
         }
     }
+}
+
+/// The cores that the calling thread may use.
+fn allowed() -> io::Result<Vec<usize>> {
+    let set = sched_getaffinity(Pid::from_raw(0))?;
+    Ok((0..CpuSet::count())
+        .filter(|core| set.is_set(*core).unwrap_or(false))
+        .collect())
+}
+
+fn without(cores: &[usize], some: &[usize]) -> Vec<usize> {
+    let kept = cores.iter().filter(|core| !some.contains(core));
+    kept.copied().collect()
 }
 
 fn choose_from(allowed: &[usize], siblings: impl Fn(usize) -> Vec<usize>) -> Option<Cores> {
@@ -107,6 +141,16 @@ mod tests {
         );
         assert_eq!(choose_from(&[4, 5], pairs), Some(Cores { near: 4, far: 5 }));
         assert_eq!(choose_from(&[4], pairs), None);
+    }
+
+    #[test]
+    fn others_have_their_own_cores_where_there_are_any() {
+        let pairs = |core| vec![core & !1, core | 1];
+        let measured = Cores { near: 0, far: 2 };
+        let beside = |allowed: &[usize]| measured.beside_among(allowed.to_vec(), pairs);
+        assert_eq!(beside(&[0, 1, 2, 3, 4, 5]), [4, 5]);
+        assert_eq!(beside(&[0, 1, 2, 3]), [1, 3]);
+        assert_eq!(beside(&[0, 2]), [0, 2]);
     }
 
     #[test]

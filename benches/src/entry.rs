@@ -5,8 +5,8 @@ use crate::{
     carrier::Carrier,
     row::{Between, Waiting},
     transport::{
-        board, crossbeam, ours, ours_batches, ours_waiting, pipe, ringfire, rtrb, shared_memory,
-        tcp, unix_seqpacket, unix_stream,
+        board, crossbeam, jetstream, nats, ours, ours_batches, ours_waiting, pipe, redis_pub_sub,
+        redis_streams, ringfire, rtrb, shared_memory, tcp, unix_seqpacket, unix_stream,
     },
 };
 
@@ -139,6 +139,10 @@ const FILES: &[&[Entry]] = &[
     unix_seqpacket::ENTRIES,
     pipe::ENTRIES,
     tcp::ENTRIES,
+    redis_pub_sub::ENTRIES,
+    redis_streams::ENTRIES,
+    nats::ENTRIES,
+    jetstream::ENTRIES,
 ];
 
 /// All contenders.

@@ -14,6 +14,7 @@
 //! | `exchange`, `open_loop`, `meter`, `patience` | the loops that all transports share |
 //! | `partner`, `outcome`, `job` | the other side, asleep in the kernel between its windows |
 //! | `experiment` | one question each |
+//! | `servers` | those that carry the messages of some, started for them |
 //! | `suite`, `rounds`, `tally` | a run: turns, percentiles, paired ratios |
 //! | `row`, `targets`, `report` | what it came to, and how that is shown |
 
@@ -39,6 +40,7 @@ pub mod report;
 pub mod rounds;
 pub mod row;
 pub mod scratch;
+pub mod servers;
 pub mod stages;
 pub mod suite;
 pub mod tally;

@@ -1,5 +1,6 @@
 //! Where the two ends of a transport find each other.
 
+use crate::entry::Needs;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -33,6 +34,31 @@ pub struct Servers {
     pub nats_port: Option<u16>,
     /// Directory of the Aeron media driver.
     pub aeron: Option<PathBuf>,
+    /// Why others did not start; the partners need not know.
+    #[serde(skip)]
+    pub refused: Vec<(Needs, String)>,
+}
+
+impl Servers {
+    /// Why who needs that cannot take part; `None` when he can.
+    #[must_use]
+    pub fn what_is_missing(&self, needs: Needs) -> Option<String> {
+        let (there, what) = match needs {
+            Needs::Nothing => return None,
+            Needs::Redis => (self.redis.is_some(), "redis-server"),
+            Needs::Nats => (self.nats_port.is_some(), "nats-server"),
+            Needs::Aeron => (self.aeron.is_some(), "the Aeron media driver"),
+        };
+        let mut refused = self.refused.iter();
+        let reason = refused.find_map(|(server, why)| (*server == needs).then(|| why.clone()));
+        (!there).then(|| reason.unwrap_or_else(|| format!("{what} did not start")))
+    }
+
+    /// Whether it was found not to start.
+    #[must_use]
+    pub fn is_refused(&self, needs: Needs) -> bool {
+        self.refused.iter().any(|(server, _)| *server == needs)
+    }
 }
 
 /// Of a server that can be reached both ways.

@@ -29,7 +29,7 @@ pub struct Schedule {
 
 /// A window is cut short when it takes so many times as long as it should.
 const OVERRUN: u64 = 3;
-/// But not before this.
+/// But not before this, nor before a message was timed.
 const SHORTEST_NS: u64 = 20_000_000;
 /// Of the sends, one in so many is timed, on the sender's side.
 const PUSH_TIMED: u64 = 4;
@@ -69,7 +69,7 @@ impl<S: Sender<PriceUpdate>> Contender for Pulses<S> {
                 std::hint::spin_loop();
                 now = mono_ns();
             }
-            let last = sent + 1 == total || now > deadline;
+            let last = sent + 1 == total || (sent >= self.schedule.lead && now > deadline);
             let mut message = price(self.number, due);
             if last {
                 message.status = MarketStatus::Closed as u8;

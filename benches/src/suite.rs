@@ -5,10 +5,11 @@ use crate::{
     conditions::Before,
     cores::Cores,
     experiment::{Place, chain, end_to_end, fanin, hop, rate, stamps, stream, wake},
-    link::Servers,
     rounds::{self, Cell, Rounds},
     row::{Results, Row},
-    scratch, targets,
+    scratch,
+    servers::Running,
+    targets,
 };
 use std::{
     cell::{Cell as Counter, RefCell},
@@ -101,11 +102,13 @@ const FULL: u64 = 6;
 /// When a floor cannot be had, or a contender fails in the middle.
 pub fn measure(order: &Order<'_>) -> Result<Results, Failure> {
     let directory = scratch::directory()?;
+    // Before this thread is pinned: the servers may use what it may not.
+    let beside = order.cores.beside()?;
     crate::cores::pin(order.cores.near)?;
     let place = Place {
         cores: order.cores,
         directory: directory.path(),
-        servers: Servers::default(),
+        servers: RefCell::new(Running::none(directory.path(), beside)),
         only: order.only,
         rings_only: order.rings_only,
         quick: order.quick,
@@ -130,8 +133,11 @@ pub fn measure(order: &Order<'_>) -> Result<Results, Failure> {
     if order.experiments.contains(&end_to_end::NAME) {
         rows.extend(whole_pipeline(&place));
     }
+    let mut conditions = before.until_now(involuntary)?;
+    let warning = place.servers.borrow().warning(order.cores);
+    conditions.warnings.extend(warning);
     Ok(Results {
-        conditions: before.until_now(involuntary)?,
+        conditions,
         targets: targets::judge(&rows),
         claims: targets::claims(&rows),
         rows,

@@ -7,6 +7,7 @@ use benches::{
     cores::Cores,
     job::Assignment,
     report::{against, file, html, plot, table},
+    servers,
     suite::{self, Order},
 };
 use clap::{Args, Parser, Subcommand};
@@ -62,6 +63,16 @@ enum Command {
     /// The far side of a measurement.
     #[command(hide = true)]
     Partner { assignment: String },
+    /// A server that ends with the bench.
+    #[command(hide = true)]
+    Server {
+        #[arg(long, value_delimiter = ',')]
+        cores: Vec<usize>,
+        #[arg(long)]
+        parent: i32,
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
 }
 
 #[derive(Args)]
@@ -96,6 +107,11 @@ struct Options {
 fn main() -> ExitCode {
     let (experiments, rings_only, options): (&[&str], _, _) = match Arguments::parse().command {
         Command::Partner { assignment } => return exit_code(partner(&assignment)),
+        Command::Server {
+            cores,
+            parent,
+            command,
+        } => return exit_code(Err(servers::become_server(&cores, parent, &command))),
         Command::All(options) => (&ALL, false, options),
         Command::Hop(options) => (&["hop"], false, options),
         Command::Stream(options) => (&["stream"], false, options),

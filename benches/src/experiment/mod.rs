@@ -4,11 +4,12 @@ use crate::{
     Failure,
     carrier::Far,
     cores::Cores,
-    entry::{self, Entry, Needs, Part},
+    entry::{self, Entry, Part},
     job::{Assignment, Job},
-    link::{Link, Servers},
+    link::Link,
     rounds::{Cell, Contender},
     row::{Absent, Between},
+    servers::Running,
 };
 use std::{
     cell::{Cell as Counter, RefCell},
@@ -30,8 +31,8 @@ pub struct Place<'a> {
     pub cores: Cores,
     /// Where the files of the transports go.
     pub directory: &'a Path,
-    /// What was started.
-    pub servers: Servers,
+    /// What was started; more when it is needed.
+    pub servers: RefCell<Running<'a>>,
     /// Only contenders whose name contains this.
     pub only: &'a str,
     /// Only rings and the like: what needs neither kernel nor server for a message.
@@ -52,14 +53,18 @@ impl Place<'_> {
                 && entry.id().contains(self.only)
                 && (!self.rings_only || entry.encoding.is_none())
         });
-        let (can, cannot): (Vec<_>, Vec<_>) =
-            wanted.partition(|entry| self.servers.what_is_missing(entry.needs).is_none());
-        for entry in cannot {
-            if let Some(reason) = self.servers.what_is_missing(entry.needs) {
-                self.note_absent(experiment, &entry.id(), reason);
-            }
-        }
-        can
+        let mut servers = self.servers.borrow_mut();
+        wanted
+            .filter(|entry| {
+                servers.need(entry.needs);
+                let missing = servers.at.what_is_missing(entry.needs);
+                let can = missing.is_none();
+                if let Some(reason) = missing {
+                    self.note_absent(experiment, &entry.id(), reason);
+                }
+                can
+            })
+            .collect()
     }
 
     /// Notes who takes no part, once.
@@ -85,7 +90,7 @@ impl Place<'_> {
             directory: self.directory.to_owned(),
             name: format!("way-{number}"),
             slots,
-            servers: self.servers.clone(),
+            servers: self.servers.borrow().at.clone(),
         }
     }
 
@@ -120,19 +125,5 @@ impl Place<'_> {
                 Ok(())
             }
         }
-    }
-}
-
-impl Servers {
-    /// Why who needs that cannot take part; `None` when he can.
-    #[must_use]
-    pub fn what_is_missing(&self, needs: Needs) -> Option<String> {
-        let (there, what) = match needs {
-            Needs::Nothing => return None,
-            Needs::Redis => (self.redis.is_some(), "redis-server"),
-            Needs::Nats => (self.nats_port.is_some(), "nats-server"),
-            Needs::Aeron => (self.aeron.is_some(), "the Aeron media driver"),
-        };
-        (!there).then(|| format!("{what} did not start"))
     }
 }
