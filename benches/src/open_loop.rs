@@ -69,7 +69,8 @@ impl<S: Sender<PriceUpdate>> Contender for Pulses<S> {
                 std::hint::spin_loop();
                 now = mono_ns();
             }
-            let last = sent + 1 == total || now > deadline;
+            // One is timed however starved the window is.
+            let last = sent + 1 == total || (now > deadline && sent >= self.schedule.lead);
             let mut message = price(self.number, due);
             if last {
                 message.status = MarketStatus::Closed as u8;
