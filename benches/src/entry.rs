@@ -4,7 +4,7 @@
 use crate::{
     carrier::Carrier,
     row::{Between, Waiting},
-    transport::{ours, ringfire, rtrb},
+    transport::{grpc, iceoryx2, ours, ringfire, rtrb, zeromq},
 };
 
 /// The experiments that a transport may take part in.
@@ -123,7 +123,14 @@ impl Entry {
 }
 
 /// All of them, file by file.
-const FILES: &[&[Entry]] = &[ours::ENTRIES, rtrb::ENTRIES, ringfire::ENTRIES];
+const FILES: &[&[Entry]] = &[
+    ours::ENTRIES,
+    rtrb::ENTRIES,
+    ringfire::ENTRIES,
+    iceoryx2::ENTRIES,
+    zeromq::ENTRIES,
+    grpc::ENTRIES,
+];
 
 /// All contenders.
 pub fn all() -> impl Iterator<Item = &'static Entry> {

@@ -18,9 +18,14 @@ pub mod bare;
 pub mod blocks;
 pub mod bytes;
 pub mod empty;
+pub mod grpc;
+pub mod grpc_service;
+pub mod iceoryx2;
 pub mod ours;
 pub mod ringfire;
 pub mod rtrb;
+pub mod watched;
+pub mod zeromq;
 
 /// The sending end.
 pub trait Sender<T> {
