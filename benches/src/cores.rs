@@ -128,6 +128,25 @@ pub fn pin(core: usize) -> io::Result<()> {
     Ok(sched_setaffinity(Pid::from_raw(0), &set)?)
 }
 
+/// Does something that starts threads, which inherit where their maker may run: for that time, on
+/// every core that there is for this process.
+///
+/// # Errors
+///
+/// When the calling thread cannot be moved.
+pub fn everywhere<T>(act: impl FnOnce() -> T) -> io::Result<T> {
+    let here = Pid::from_raw(0);
+    let pinned = sched_getaffinity(here)?;
+    let mut all = CpuSet::new();
+    for core in 0..CpuSet::count() {
+        all.set(core)?;
+    }
+    sched_setaffinity(here, &all)?;
+    let result = act();
+    sched_setaffinity(here, &pinned)?;
+    Ok(result)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,8 +5,9 @@ use crate::{
     carrier::Carrier,
     row::{Between, Waiting},
     transport::{
-        board, crossbeam, jetstream, nats, ours, ours_batches, ours_waiting, pipe, redis_pub_sub,
-        redis_streams, ringfire, rtrb, shared_memory, tcp, unix_seqpacket, unix_stream,
+        board, crossbeam, grpc, iceoryx2, jetstream, nats, ours, ours_batches, ours_waiting, pipe,
+        redis_pub_sub, redis_streams, ringfire, rtrb, shared_memory, tcp, unix_seqpacket,
+        unix_stream, zeromq,
     },
 };
 
@@ -143,6 +144,9 @@ const FILES: &[&[Entry]] = &[
     redis_streams::ENTRIES,
     nats::ENTRIES,
     jetstream::ENTRIES,
+    iceoryx2::ENTRIES,
+    zeromq::ENTRIES,
+    grpc::ENTRIES,
 ];
 
 /// All contenders.

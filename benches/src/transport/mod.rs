@@ -22,6 +22,9 @@ pub mod connection;
 pub mod crossbeam;
 pub mod empty;
 pub mod framing;
+pub mod grpc;
+pub mod grpc_service;
+pub mod iceoryx2;
 pub mod jetstream;
 pub mod nats;
 pub mod nats_talk;
@@ -38,6 +41,8 @@ pub mod shared_memory;
 pub mod tcp;
 pub mod unix_seqpacket;
 pub mod unix_stream;
+pub mod watched;
+pub mod zeromq;
 
 /// The sending end.
 pub trait Sender<T> {
