@@ -14,7 +14,7 @@ use crate::{
     open_loop::{self, Schedule},
     outcome::Outcome,
     partner::{OPEN, Partner, Work},
-    payload::{Numbered, Size},
+    payload::{Numbered, Payload, Size},
     rounds::Contender,
     transport::{End, InProcess, Receiver, Sender, Transport},
     with_payload,
@@ -137,20 +137,20 @@ impl<Tr: Transport> Carrier for Remote<Tr> {
     }
 
     fn stream(&self, size: Size, way: &Link, far: Far) -> Result<Box<dyn Contender>, Failure> {
-        let mut partner = far.process()?;
-        with_payload!(size, Sent => {
-            let sender = open::<Tr, _>(End::Sender, &mut partner, || Tr::sender::<Sent>(way))?;
-            Ok(Box::new(Stream::<Sent, _>::new(sender, partner, way.slots)))
-        })
+        if Tr::SIZES {
+            with_payload!(size, Sent => stream::<Tr, Sent>(way, far))
+        } else {
+            only_prices(size)?;
+            stream::<Tr, PriceUpdate>(way, far)
+        }
     }
 
     fn far_stream(&self, size: Size, way: Link) -> Work {
-        with_payload!(size, Sent => {
-            let slots = way.slots;
-            opened_then(move || Tr::receiver::<Sent>(&way), move |receiver, count| {
-                drain::<Sent>(receiver, Plan::of(count, slots))
-            })
-        })
+        if Tr::SIZES {
+            with_payload!(size, Sent => far_stream::<Tr, Sent>(way))
+        } else {
+            far_stream::<Tr, PriceUpdate>(way)
+        }
     }
 
     fn open_loop(
@@ -195,14 +195,12 @@ impl<P: InProcess> Carrier for Local<P> {
     }
 
     fn stream(&self, size: Size, way: &Link, far: Far) -> Result<Box<dyn Contender>, Failure> {
-        let slots = way.slots;
-        with_payload!(size, Sent => {
-            let (sender, mut receiver) = P::pair::<Sent>(slots)?;
-            let partner = Partner::thread(far.core()?, move |count| {
-                drain::<Sent>(&mut receiver, Plan::of(count, slots))
-            })?;
-            Ok(Box::new(Stream::<Sent, _>::new(sender, partner, slots)))
-        })
+        if P::SIZES {
+            with_payload!(size, Sent => stream_within::<P, Sent>(way.slots, far))
+        } else {
+            only_prices(size)?;
+            stream_within::<P, PriceUpdate>(way.slots, far)
+        }
     }
 
     fn far_stream(&self, _: Size, _: Link) -> Work {
@@ -259,6 +257,38 @@ impl Far {
             Self::Process(_) => Err("a transport between threads was given a process".into()),
         }
     }
+}
+
+fn stream<Tr: Transport, T: Payload>(way: &Link, far: Far) -> Result<Box<dyn Contender>, Failure> {
+    let mut partner = far.process()?;
+    let sender = open::<Tr, _>(End::Sender, &mut partner, || Tr::sender::<T>(way))?;
+    Ok(Box::new(Stream::<T, _>::new(sender, partner, way.slots)))
+}
+
+fn far_stream<Tr: Transport, T: Payload>(way: Link) -> Work {
+    let slots = way.slots;
+    opened_then(
+        move || Tr::receiver::<T>(&way),
+        move |receiver, count| drain::<T>(receiver, Plan::of(count, slots)),
+    )
+}
+
+fn stream_within<P: InProcess, T: Payload>(
+    slots: u32,
+    far: Far,
+) -> Result<Box<dyn Contender>, Failure> {
+    let (sender, mut receiver) = P::pair::<T>(slots)?;
+    let partner = Partner::thread(far.core()?, move |count| {
+        drain::<T>(&mut receiver, Plan::of(count, slots))
+    })?;
+    Ok(Box::new(Stream::<T, _>::new(sender, partner, slots)))
+}
+
+fn only_prices(size: Size) -> Result<(), Failure> {
+    if size == Size::Price {
+        return Ok(());
+    }
+    Err(format!("it takes no part with messages of {} bytes", size.bytes()).into())
 }
 
 fn no_process() -> Work {

@@ -53,13 +53,13 @@ const EXPERIMENTS: [Experiment; 7] = [
         name: hop::NAME,
         prepare: hop::cells,
         seconds: 20,
-        fewest: 15,
+        fewest: 12,
     },
     Experiment {
         name: stream::NAME,
         prepare: stream::cells,
         seconds: 30,
-        fewest: 15,
+        fewest: 8,
     },
     Experiment {
         name: stamps::NAME,
@@ -71,25 +71,25 @@ const EXPERIMENTS: [Experiment; 7] = [
         name: rate::NAME,
         prepare: rate::cells,
         seconds: 40,
-        fewest: 12,
+        fewest: 8,
     },
     Experiment {
         name: wake::NAME,
         prepare: wake::cells,
         seconds: 20,
-        fewest: 8,
+        fewest: 6,
     },
     Experiment {
         name: fanin::NAME,
         prepare: fanin::cells,
         seconds: 8,
-        fewest: 15,
+        fewest: 12,
     },
     Experiment {
         name: chain::NAME,
         prepare: chain::cells,
         seconds: 12,
-        fewest: 15,
+        fewest: 12,
     },
 ];
 /// A full run is so many times as long.

@@ -225,7 +225,7 @@ fn blank(name: &str, experiment: &str, spun: bool) -> Row {
         } else {
             Waiting::Sleeps
         },
-        message_bytes: Some(48),
+        message_bytes: None,
         slots: None,
         rings: None,
         gap_us: None,
@@ -242,7 +242,7 @@ fn blank(name: &str, experiment: &str, spun: bool) -> Row {
         max_ns: 0.0,
         curve: Vec::new(),
         floor: String::new(),
-        floor_ns: 0.0,
+        floor_ns: f64::NAN,
         ratio_to_floor: None,
         ratio_to_floor_interval: None,
         rounds_compared: 0,

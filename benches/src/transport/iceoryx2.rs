@@ -69,6 +69,7 @@ macro_rules! port {
 }
 
 impl Transport for Iceoryx2 {
+    const SIZES: bool = true;
     type Sender<T: Carried> = Port<Out<6>, Out<7>, Out<15>>;
     type Receiver<T: Carried> = Reader;
 

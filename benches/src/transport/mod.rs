@@ -132,6 +132,8 @@ pub enum End {
 pub trait Transport: 'static {
     /// Which end opens first; the other opens only when that has returned.
     const FIRST: End = End::Receiver;
+    /// Whether it takes part with messages of all sizes; each is code to compile.
+    const SIZES: bool = false;
     /// The sending end.
     type Sender<T: Carried>: Sender<T>;
     /// The receiving end.
@@ -154,6 +156,8 @@ pub trait Transport: 'static {
 
 /// A transport whose ends are in two threads of one process.
 pub trait InProcess: 'static {
+    /// Whether it takes part with messages of all sizes; each is code to compile.
+    const SIZES: bool = false;
     /// The sending end.
     type Sender<T: Carried>: Sender<T> + Send;
     /// The receiving end.

@@ -42,6 +42,7 @@ pub const ENTRIES: &[Entry] = &[
 pub struct Ring<const STAMP_EVERY: u32>;
 
 impl<const STAMP_EVERY: u32> Transport for Ring<STAMP_EVERY> {
+    const SIZES: bool = true;
     const FIRST: End = End::Sender;
     type Sender<T: Carried> = Producer<T>;
     type Receiver<T: Carried> = Consumer<T>;

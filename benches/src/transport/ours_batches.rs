@@ -27,6 +27,7 @@ pub const ENTRIES: &[Entry] = &[Entry::new(
 pub struct Batches;
 
 impl Transport for Batches {
+    const SIZES: bool = true;
     const FIRST: End = End::Sender;
     type Sender<T: Carried> = BatchProducer<T>;
     type Receiver<T: Carried> = BatchConsumer<T>;

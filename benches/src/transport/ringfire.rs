@@ -29,6 +29,7 @@ pub const ENTRIES: &[Entry] = &[Entry::new(
 pub struct Ringfire;
 
 impl Transport for Ringfire {
+    const SIZES: bool = true;
     const FIRST: End = End::Sender;
     type Sender<T: Carried> = RingProducer<T>;
     type Receiver<T: Carried> = RingConsumer<T>;

@@ -43,6 +43,7 @@ pub const CHUNK: usize = 64;
 pub struct Rtrb;
 
 impl InProcess for Rtrb {
+    const SIZES: bool = true;
     type Sender<T: Carried> = Producer<T>;
     type Receiver<T: Carried> = Consumer<T>;
 
@@ -70,6 +71,7 @@ impl<T: Carried> Receiver<T> for Consumer<T> {
 pub struct Chunks;
 
 impl InProcess for Chunks {
+    const SIZES: bool = true;
     type Sender<T: Carried> = ChunkProducer<T>;
     type Receiver<T: Carried> = ChunkConsumer<T>;
 
