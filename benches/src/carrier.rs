@@ -6,7 +6,7 @@
 
 use crate::{
     Failure,
-    exchange::{echo, round_trips, window_trips},
+    exchange::{echo, picoseconds, round_trips, window_trips},
     experiment::chain::{self, Hops},
     job::Assignment,
     link::Link,
@@ -20,7 +20,7 @@ use crate::{
     with_payload,
 };
 use layouts::PriceUpdate;
-use std::marker::PhantomData;
+use std::{marker::PhantomData, time::Instant};
 
 /// The two ways of a round trip.
 pub type Ways = [Link; 2];
@@ -262,7 +262,12 @@ impl Far {
 fn stream<Tr: Transport, T: Payload>(way: &Link, far: Far) -> Result<Box<dyn Contender>, Failure> {
     let mut partner = far.process()?;
     let sender = open::<Tr, _>(End::Sender, &mut partner, || Tr::sender::<T>(way))?;
-    Ok(Box::new(Stream::<T, _>::new(sender, partner, way.slots)))
+    Ok(Box::new(Stream::<T, _>::new(
+        sender,
+        partner,
+        way.slots,
+        Tr::DEEP,
+    )))
 }
 
 fn far_stream<Tr: Transport, T: Payload>(way: Link) -> Work {
@@ -281,7 +286,7 @@ fn stream_within<P: InProcess, T: Payload>(
     let partner = Partner::thread(far.core()?, move |count| {
         drain::<T>(&mut receiver, Plan::of(count, slots))
     })?;
-    Ok(Box::new(Stream::<T, _>::new(sender, partner, slots)))
+    Ok(Box::new(Stream::<T, _>::new(sender, partner, slots, false)))
 }
 
 fn only_prices(size: Size) -> Result<(), Failure> {
@@ -329,7 +334,7 @@ pub struct Trips<T, S, R> {
     there: S,
     back: R,
     partner: Partner,
-    trips: Option<u64>,
+    trips: u64,
     number: u64,
     message: PhantomData<fn() -> T>,
 }
@@ -341,7 +346,7 @@ impl<T: Numbered, S: Sender<T>, R: Receiver<T>> Trips<T, S, R> {
             there,
             back,
             partner,
-            trips: None,
+            trips: TRIAL,
             number: 0,
             message: PhantomData,
         }
@@ -350,12 +355,13 @@ impl<T: Numbered, S: Sender<T>, R: Receiver<T>> Trips<T, S, R> {
 
 impl<T: Numbered, S: Sender<T>, R: Receiver<T>> Contender for Trips<T, S, R> {
     fn window(&mut self) -> Result<Outcome, Failure> {
-        let trips = self.trips.unwrap_or(TRIAL);
+        let trips = self.trips;
         self.partner.start(window_trips(trips))?;
         let outcome = round_trips(&mut self.there, &mut self.back, trips, &mut self.number)?;
         let partner = self.partner.outcome()?;
         let fitting = WINDOW_PS / outcome.level_ps.max(1);
-        self.trips.get_or_insert(fitting.clamp(TRIAL, TRIPS));
+        // Raised when a window was starved, the first one above all.
+        self.trips = self.trips.max(fitting.clamp(TRIAL, TRIPS));
         Ok(Outcome {
             involuntary: partner.involuntary,
             ..outcome
@@ -368,18 +374,20 @@ pub struct Stream<T, S> {
     sender: S,
     partner: Partner,
     slots: u32,
-    count: Option<u64>,
+    deep: bool,
+    count: u64,
     message: PhantomData<fn() -> T>,
 }
 
 impl<T: Numbered, S: Sender<T>> Stream<T, S> {
-    /// With a partner whose end is open.
-    pub fn new(sender: S, partner: Partner, slots: u32) -> Self {
+    /// With a partner whose end is open; see [`Transport::DEEP`].
+    pub fn new(sender: S, partner: Partner, slots: u32, deep: bool) -> Self {
         Self {
             sender,
             partner,
             slots,
-            count: None,
+            deep,
+            count: 8 * TRIAL,
             message: PhantomData,
         }
     }
@@ -387,15 +395,21 @@ impl<T: Numbered, S: Sender<T>> Stream<T, S> {
 
 impl<T: Numbered, S: Sender<T>> Contender for Stream<T, S> {
     fn window(&mut self) -> Result<Outcome, Failure> {
-        let count = self.count.unwrap_or(8 * TRIAL);
-        self.partner.start(Plan::of(count, self.slots).total())?;
+        let total = Plan::of(self.count, self.slots).total();
+        self.partner.start(total)?;
         self.sender.next_window();
-        self.sender.produce(Plan::of(count, self.slots).total())?;
-        let outcome = self.partner.outcome()?;
+        let start = Instant::now();
+        self.sender.produce(total)?;
+        let sending = picoseconds(start) / total.max(1);
+        let mut outcome = self.partner.outcome()?;
+        // A reader who comes late to a deep transport finds everything there and reads faster than
+        // anybody sent.
+        if self.deep {
+            outcome.level_ps = outcome.level_ps.max(sending);
+        }
         let whole = Plan::for_slots(self.slots).total();
         let fitting = 4 * WINDOW_PS / outcome.level_ps.max(1);
-        self.count
-            .get_or_insert(fitting.clamp(8 * TRIAL.min(whole), whole));
+        self.count = self.count.max(fitting.clamp(8 * TRIAL, whole));
         Ok(outcome)
     }
 }

@@ -183,6 +183,8 @@ pub fn consume<T: Numbered>(from: &mut impl Receiver<T>, meter: &mut Meter) -> R
     Ok(())
 }
 
-fn picoseconds(since: Instant) -> u64 {
+/// Time since then.
+#[must_use]
+pub fn picoseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_nanos()).map_or(u64::MAX, |ns| ns.saturating_mul(1000))
 }

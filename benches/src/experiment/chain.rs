@@ -209,7 +209,7 @@ struct Near<A, B, C, D> {
     acks: D,
     partner: Partner,
     limiting: Limiting,
-    ticks: Option<u64>,
+    ticks: u64,
     number: u64,
 }
 
@@ -222,7 +222,7 @@ impl<A, B, C, D> Near<A, B, C, D> {
             acks,
             partner,
             limiting: Limiting::new(),
-            ticks: None,
+            ticks: TRIAL,
             number: 0,
         }
     }
@@ -236,7 +236,7 @@ where
     D: Receiver<OrderAck>,
 {
     fn window(&mut self) -> Result<Outcome, Failure> {
-        let ticks = self.ticks.unwrap_or(TRIAL);
+        let ticks = self.ticks;
         self.partner.start(LEAD + ticks)?;
         let start = Instant::now();
         for _ in 0..LEAD + ticks {
@@ -251,7 +251,7 @@ where
         }
         let each = start.elapsed().as_nanos() / u128::from(LEAD + ticks);
         let fitting = u64::try_from(LONGEST.as_nanos() / each.max(1))?;
-        self.ticks.get_or_insert(fitting.clamp(TRIAL, TICKS));
+        self.ticks = self.ticks.max(fitting.clamp(TRIAL, TICKS));
         self.partner.outcome()
     }
 }

@@ -113,6 +113,7 @@ pub struct Encoded<W, E>(PhantomData<(W, E)>);
 
 impl<W: Wire, E: Encoding> Transport for Encoded<W, E> {
     const FIRST: End = W::FIRST;
+    const DEEP: bool = true;
     type Sender<T: Carried> = Encoder<W::Sender, E>;
     type Receiver<T: Carried> = Decoder<W::Receiver, E>;
 

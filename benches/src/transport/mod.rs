@@ -134,6 +134,9 @@ pub trait Transport: 'static {
     const FIRST: End = End::Receiver;
     /// Whether it takes part with messages of all sizes; each is code to compile.
     const SIZES: bool = false;
+    /// Whether it may hold a whole window, however many slots were asked for: in buffers of the kernel,
+    /// of a library, of a server.
+    const DEEP: bool = false;
     /// The sending end.
     type Sender<T: Carried>: Sender<T>;
     /// The receiving end.
