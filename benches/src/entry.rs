@@ -1,6 +1,8 @@
 //! Who takes part: each transport's file says under which names, in which experiments, and what it
 //! needs.
 
+#[cfg(feature = "aeron")]
+use crate::transport::aeron;
 use crate::{
     carrier::Carrier,
     row::{Between, Waiting},
@@ -116,6 +118,13 @@ impl Entry {
         self
     }
 
+    /// A server must run beside it, but carries no message.
+    #[must_use]
+    pub const fn beside(mut self, server: Needs) -> Self {
+        self.needs = server;
+        self
+    }
+
     /// What tells it from all others.
     #[must_use]
     pub fn id(&self) -> String {
@@ -125,6 +134,30 @@ impl Entry {
         }
     }
 }
+
+/// Who may have been left out when this program was built.
+pub struct Optional {
+    /// As in the tables.
+    pub name: &'static str,
+    /// Where it would take part.
+    pub parts: &'static [Part],
+    /// How to have it.
+    pub without: &'static str,
+}
+
+/// It is compiled from C, with tools that not everybody has.
+pub const AERON: Optional = Optional {
+    name: "Aeron IPC",
+    parts: &[Part::Hop, Part::Stream, Part::Rate, Part::Chain],
+    without: "not built: needs CMake 3.30 and libclang; ARBEES_BENCH_FEATURES=aeron scripts/bench ...",
+};
+
+/// Who was left out.
+pub const LEFT_OUT: &[Optional] = if cfg!(feature = "aeron") {
+    &[]
+} else {
+    &[AERON]
+};
 
 /// All of them, file by file.
 const FILES: &[&[Entry]] = &[
@@ -147,6 +180,8 @@ const FILES: &[&[Entry]] = &[
     iceoryx2::ENTRIES,
     zeromq::ENTRIES,
     grpc::ENTRIES,
+    #[cfg(feature = "aeron")]
+    aeron::ENTRIES,
 ];
 
 /// All contenders.

@@ -35,17 +35,19 @@ pub struct Running<'a> {
     /// Where they listen, and why others do not.
     pub at: Servers,
     directory: &'a Path,
+    measured: Cores,
     cores: Vec<usize>,
     children: Vec<Server>,
 }
 
 impl<'a> Running<'a> {
-    /// None yet; those to come have their files there, and run on these cores.
+    /// None yet; those to come have their files there, and run on these cores beside the measured.
     #[must_use]
-    pub fn none(directory: &'a Path, cores: Vec<usize>) -> Self {
+    pub fn none(directory: &'a Path, measured: Cores, cores: Vec<usize>) -> Self {
         Self {
             at: Servers::default(),
             directory,
+            measured,
             cores,
             children: Vec::new(),
         }
@@ -57,7 +59,7 @@ impl<'a> Running<'a> {
             return;
         }
         let started = match server {
-            Needs::Nothing | Needs::Aeron => return,
+            Needs::Nothing => return,
             Needs::Redis => redis(self.directory, &self.cores).map(|(server, address)| {
                 self.at.redis = Some(address);
                 server
@@ -66,6 +68,13 @@ impl<'a> Running<'a> {
                 self.at.nats_port = Some(port);
                 server
             }),
+            Needs::Aeron => {
+                let alone = !self.share_cores();
+                aeron(self.directory, &self.cores, alone).map(|(server, directory)| {
+                    self.at.aeron = Some(directory);
+                    server
+                })
+            }
         };
         match started {
             Ok(started) => self.children.push(started),
@@ -73,16 +82,21 @@ impl<'a> Running<'a> {
         }
     }
 
+    /// Whether they run where it is measured.
+    fn share_cores(&self) -> bool {
+        let Cores { near, far } = self.measured;
+        self.cores.contains(&near) || self.cores.contains(&far)
+    }
+
     /// What a reader of the figures must know; nothing where there are no servers, or they have cores
     /// of their own.
     #[must_use]
-    pub fn warning(&self, measured: Cores) -> Option<String> {
+    pub fn warning(&self) -> Option<String> {
         let names: Vec<&str> = self.children.iter().map(|server| server.name).collect();
-        let Cores { near, far } = measured;
-        let shared = self.cores.contains(&near) || self.cores.contains(&far);
-        (shared && !names.is_empty()).then(|| {
+        let Cores { near, far } = self.measured;
+        (self.share_cores() && !names.is_empty()).then(|| {
             format!(
-                "rows through a server: {} and both sides share cores {near} and {far}; allow the bench a third core",
+                "rows that need a server: {} and both sides share cores {near} and {far}; allow the bench a third core",
                 names.join(" and ")
             )
         })
@@ -155,6 +169,17 @@ fn nats(directory: &Path, cores: &[usize]) -> Result<(Server, u16), Failure> {
     on_a_free_port("nats-server", directory, cores, arguments, answers)
 }
 
+/// Starts the Aeron media driver, which is part of this program. It is there with its file of commands.
+fn aeron(directory: &Path, cores: &[usize], alone: bool) -> Result<(Server, PathBuf), Failure> {
+    let program = std::env::current_exe()?.display().to_string();
+    let own = directory.join("aeron");
+    let mut command = vec![program, "media-driver".into(), own.display().to_string()];
+    command.extend(alone.then(|| "--alone".into()));
+    let server = spawn("media-driver", directory, cores, command)?;
+    let server = await_answer(server, || own.join("cnc.dat").exists())?;
+    Ok((server, own))
+}
+
 fn on_a_free_port(
     name: &'static str,
     directory: &Path,
@@ -165,7 +190,8 @@ fn on_a_free_port(
     let mut attempt = 1;
     loop {
         let port = free_port()?;
-        let started = spawn(name, directory, cores, arguments(port));
+        let command = [vec![name.to_owned()], arguments(port)].concat();
+        let started = spawn(name, directory, cores, command);
         match started.and_then(|server| await_answer(server, || answers(port))) {
             Ok(server) => return Ok((server, port)),
             Err(error) if attempt == PORTS => return Err(error),
@@ -184,15 +210,15 @@ fn spawn(
     name: &'static str,
     directory: &Path,
     cores: &[usize],
-    arguments: Vec<String>,
+    command: Vec<String>,
 ) -> Result<Server, Failure> {
     let log = directory.join(format!("{name}.log"));
     let file = File::create(&log)?;
     let cores: Vec<String> = cores.iter().map(usize::to_string).collect();
     let child = Command::new(std::env::current_exe()?)
         .args(["server", "--cores", &cores.join(",")])
-        .args(["--parent", &std::process::id().to_string(), "--", name])
-        .args(arguments)
+        .args(["--parent", &std::process::id().to_string(), "--"])
+        .args(command)
         .stdin(Stdio::null())
         .stdout(file.try_clone()?)
         .stderr(file)

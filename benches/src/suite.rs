@@ -108,7 +108,7 @@ pub fn measure(order: &Order<'_>) -> Result<Results, Failure> {
     let place = Place {
         cores: order.cores,
         directory: directory.path(),
-        servers: RefCell::new(Running::none(directory.path(), beside)),
+        servers: RefCell::new(Running::none(directory.path(), order.cores, beside)),
         only: order.only,
         rings_only: order.rings_only,
         quick: order.quick,
@@ -134,7 +134,7 @@ pub fn measure(order: &Order<'_>) -> Result<Results, Failure> {
         rows.extend(whole_pipeline(&place));
     }
     let mut conditions = before.until_now(involuntary)?;
-    let warning = place.servers.borrow().warning(order.cores);
+    let warning = place.servers.borrow().warning();
     conditions.warnings.extend(warning);
     Ok(Results {
         conditions,

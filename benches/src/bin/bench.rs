@@ -31,7 +31,7 @@ const WORSE: u8 = 3;
 /// of one round mean anything on a shared machine.
 #[derive(Parser)]
 #[command(
-    after_help = "Examples:\n  scripts/bench ring --quick\n  scripts/bench hop --only redis\n  scripts/bench all --quick --json q.json --html q.html\n  scripts/bench ring --quick --against q.json\n  chrt -f 10 scripts/bench ring --quick   # as root, where other work shares the cores\n\nExit codes: 0 measured (whether or not targets are met: the report says), 1 failed, 2 cannot be\nmeasured here or was asked wrongly, 3 something is worse than in the baseline, 128 + N ended by signal N."
+    after_help = "Examples:\n  scripts/bench ring --quick\n  scripts/bench hop --only redis\n  scripts/bench all --quick --json q.json --html q.html\n  scripts/bench ring --quick --against q.json\n  chrt -f 10 scripts/bench ring --quick   # as root, where other work shares the cores\n  ARBEES_BENCH_FEATURES=aeron scripts/bench hop   # with Aeron, built from C: needs CMake 3.30, libclang\n\nExit codes: 0 measured (whether or not targets are met: the report says), 1 failed, 2 cannot be\nmeasured here or was asked wrongly, 3 something is worse than in the baseline, 128 + N ended by signal N."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -73,6 +73,15 @@ enum Command {
         #[arg(last = true)]
         command: Vec<String>,
     },
+    /// What a transport needs beside it; started as a server.
+    #[cfg(feature = "aeron")]
+    #[command(hide = true)]
+    MediaDriver {
+        directory: PathBuf,
+        /// On cores where nothing is measured.
+        #[arg(long)]
+        alone: bool,
+    },
 }
 
 #[derive(Args)]
@@ -112,6 +121,11 @@ fn main() -> ExitCode {
             parent,
             command,
         } => return exit_code(Err(servers::become_server(&cores, parent, &command))),
+        #[cfg(feature = "aeron")]
+        Command::MediaDriver { directory, alone } => {
+            let ended = benches::transport::aeron_driver::drive(&directory, alone);
+            return exit_code(ended.map(|()| ExitCode::SUCCESS));
+        }
         Command::All(options) => (&ALL, false, options),
         Command::Hop(options) => (&["hop"], false, options),
         Command::Stream(options) => (&["stream"], false, options),

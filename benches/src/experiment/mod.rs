@@ -4,7 +4,7 @@ use crate::{
     Failure,
     carrier::Far,
     cores::Cores,
-    entry::{self, Entry, Part},
+    entry::{self, Entry, LEFT_OUT, Part},
     job::{Assignment, Job},
     link::Link,
     rounds::{Cell, Contender},
@@ -48,6 +48,11 @@ pub struct Place<'a> {
 impl Place<'_> {
     /// Those who take part in that, and can. The others are noted as absent.
     pub fn entries(&self, experiment: &str, part: Part) -> Vec<&'static Entry> {
+        for other in LEFT_OUT {
+            if other.parts.contains(&part) && other.name.contains(self.only) {
+                self.note_absent(experiment, other.name, other.without);
+            }
+        }
         let wanted = entry::all().filter(|entry| {
             entry.parts.contains(&part)
                 && entry.id().contains(self.only)

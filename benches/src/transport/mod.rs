@@ -14,6 +14,10 @@ use crate::{
     payload::{Carried, Numbered},
 };
 
+#[cfg(feature = "aeron")]
+pub mod aeron;
+#[cfg(feature = "aeron")]
+pub mod aeron_driver;
 pub mod bare;
 pub mod blocks;
 pub mod board;
