@@ -3,7 +3,8 @@
 //!
 //! The media driver is a process of its own. It carries no message, but it alone moves the limit up to
 //! which a publisher may write and cleans what was read, so a publisher who is ahead of it waits, as
-//! Aeron's own examples do: nothing is lost, and `send` is never refused. Where there are cores beside
+//! Aeron's own examples do: nothing is lost, and `send` is never refused. He yields his core meanwhile:
+//! the driver may need it. Where there are cores beside
 //! the measured ones, the driver has a thread each for its conductor, which spins, and its sender and
 //! receiver, which have nothing to do here and back off. On two cores all is one thread that backs off.
 //!
@@ -26,6 +27,7 @@ use crate::{
     payload::{Carried, Numbered},
 };
 use rusteron_client::{AeronExclusivePublication, AeronOfferError, AeronSubscription, Handlers};
+use std::thread;
 
 /// In the tables.
 pub const ENTRIES: &[Entry] =
@@ -76,9 +78,12 @@ impl<T: Carried> Sender<T> for AeronExclusivePublication {
         loop {
             match self.offer(bytemuck::bytes_of(message)) {
                 Ok(_) => return Ok(true),
-                // The one is about a full window, the other about the end of a term.
-                Err(AeronOfferError::BackPressured | AeronOfferError::AdminAction) => {
+                // At the end of a term.
+                Err(AeronOfferError::AdminAction) => {}
+                // The driver may need this very core to see that there is room.
+                Err(AeronOfferError::BackPressured) => {
                     patience.spin()?;
+                    thread::yield_now();
                 }
                 Err(error) => return Err(error.into()),
             }
