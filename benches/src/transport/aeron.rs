@@ -4,9 +4,8 @@
 //! The media driver is a process of its own. It carries no message, but it alone moves the limit up to
 //! which a publisher may write and cleans what was read, so a publisher who is ahead of it waits, as
 //! Aeron's own examples do: nothing is lost, and `send` is never refused. He yields his core meanwhile:
-//! the driver may need it. Where there are cores beside
-//! the measured ones, the driver has a thread each for its conductor, which spins, and its sender and
-//! receiver, which have nothing to do here and back off. On two cores all is one thread that backs off.
+//! the driver may need it. Where there are cores beside the measured ones, the driver has a thread for
+//! its conductor, which spins, and for its idle sender and receiver. On two cores one thread is all.
 //!
 //! Each process has one client, whose conductor sleeps between its rounds and is on no message's way.
 //! A stream is read by polls of many fragments, a single message by a poll of one.
