@@ -16,8 +16,7 @@ use std::{
 };
 
 /// A log is three terms of so many bytes. A writer may be half a term ahead of what the driver has seen
-/// read: 43,690 messages with their heads, a window of any stream here. With shorter terms, which
-/// would lie in a nearer cache, round trips take as long, and streams longer.
+/// read: 43,690 messages with their heads, a window of any stream here that all transports take part in.
 const TERM: &str = "8m";
 
 /// The life of the driver: until it is killed. With cores of its own, its conductor spins.

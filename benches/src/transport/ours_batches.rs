@@ -23,7 +23,7 @@ pub const ENTRIES: &[Entry] = &[Entry::new(
     &Remote::<Batches>::NEW,
 )];
 
-/// By batches of up to [`BATCH`].
+/// By batches of up to 64.
 pub struct Batches;
 
 impl Transport for Batches {
