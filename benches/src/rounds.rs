@@ -40,6 +40,8 @@ pub struct Entrant {
     pub waiting: Waiting,
     /// Index of the floor that it is compared with.
     pub floor: usize,
+    /// Why it takes no more part.
+    pub failed: Option<String>,
     contender: Box<dyn Contender>,
     tally: Tally,
 }
@@ -110,6 +112,7 @@ impl Cell {
             between,
             waiting,
             floor,
+            failed: None,
             contender,
             tally: Tally::new()?,
         });
@@ -133,6 +136,7 @@ impl Cell {
             between: entry.between,
             waiting: entry.waiting,
             floor,
+            failed: None,
             contender,
             tally: Tally::new()?,
         });
@@ -144,8 +148,21 @@ impl Cell {
     pub fn rows(&self) -> Vec<Row> {
         self.entrants
             .iter()
+            .filter(|entrant| entrant.failed.is_none())
             .map(|entrant| self.row(entrant))
             .collect()
+    }
+
+    /// Those that failed in the middle, and why.
+    pub fn failures(&self) -> impl Iterator<Item = (&Entrant, &str)> {
+        self.entrants
+            .iter()
+            .filter_map(|entrant| Some((entrant, entrant.failed.as_deref()?)))
+    }
+
+    /// Whether others are compared with that one.
+    fn is_floor(&self, index: usize) -> bool {
+        self.entrants.iter().any(|entrant| entrant.floor == index)
     }
 
     fn row(&self, entrant: &Entrant) -> Row {
@@ -202,7 +219,7 @@ impl Cell {
 ///
 /// # Errors
 ///
-/// When a contender fails.
+/// When a floor fails. Another who fails takes no more part, see [`Cell::failures`].
 pub fn run(
     cells: &mut [Cell],
     rounds: Rounds,
@@ -227,12 +244,23 @@ pub fn run(
             let mut turns: Vec<usize> = (0..cells[*cell].entrants.len()).collect();
             turns.shuffle(&mut random);
             for turn in turns {
+                let is_floor = cells[*cell].is_floor(turn);
                 let entrant = &mut cells[*cell].entrants[turn];
+                if entrant.failed.is_some() {
+                    continue;
+                }
                 let before = involuntary_switches();
-                let mut outcome = entrant
-                    .contender
-                    .window()
-                    .map_err(|error| format!("{}: {error}", entrant.name))?;
+                let mut outcome = match entrant.contender.window() {
+                    Ok(outcome) => outcome,
+                    // Without a floor nothing can be compared; without another the rest can.
+                    Err(error) if is_floor => {
+                        return Err(format!("{}: {error}", entrant.name).into());
+                    }
+                    Err(error) => {
+                        entrant.failed = Some(error.to_string());
+                        continue;
+                    }
+                };
                 if round > 0 {
                     involuntary += outcome.involuntary;
                     outcome.involuntary += involuntary_switches().saturating_sub(before);
@@ -259,6 +287,38 @@ mod tests {
                 ..Outcome::default()
             })
         }
+    }
+
+    struct Broken;
+
+    impl Contender for Broken {
+        fn window(&mut self) -> Result<Outcome, Failure> {
+            Err("nothing came".into())
+        }
+    }
+
+    #[test]
+    fn who_fails_has_no_row_and_stops_nobody_but_a_floor_does() {
+        let floor = || {
+            let mut cell = Cell::new("test");
+            let steady = Box::new(Steady(1000));
+            cell.enter_floor("floor", Between::Threads, Waiting::Spins, steady)
+                .unwrap();
+            cell
+        };
+        let mut cell = floor();
+        let broken = Box::new(Broken);
+        cell.enter_floor("broken", Between::Threads, Waiting::Spins, broken)
+            .unwrap();
+        cell.entrants[1].floor = 0;
+        let mut cells = [cell];
+        run(&mut cells, Rounds::Count(3), |_, _| ()).unwrap();
+        assert_eq!(cells[0].rows().len(), 1);
+        let failures: Vec<_> = cells[0].failures().map(|(_, why)| why).collect();
+        assert_eq!(failures, ["nothing came"]);
+        cells[0].entrants[1].failed = None;
+        cells[0].entrants[1].floor = 1;
+        assert!(run(&mut cells, Rounds::Count(1), |_, _| ()).is_err());
     }
 
     #[test]
