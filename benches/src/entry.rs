@@ -128,10 +128,16 @@ impl Entry {
     /// What tells it from all others.
     #[must_use]
     pub fn id(&self) -> String {
-        match self.encoding {
-            Some(encoding) => format!("{}, {encoding}", self.name),
-            None => self.name.to_owned(),
-        }
+        id(self.name, self.encoding)
+    }
+}
+
+/// A contender's name with its encoding: what tells it from all others.
+#[must_use]
+pub fn id(name: &str, encoding: Option<&str>) -> String {
+    match encoding {
+        Some(encoding) => format!("{name}, {encoding}"),
+        None => name.to_owned(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     Failure,
-    entry::Entry,
+    entry::{Entry, id},
     outcome::Outcome,
     partner::involuntary_switches,
     row::{Between, Row, Waiting},
@@ -92,31 +92,32 @@ impl Cell {
         }
     }
 
-    /// Adds a floor: threads of this process, compared with itself. The index that others are
-    /// compared with is returned.
+    /// Adds what is of our own making, and returns its index: compared with the entrant of that index,
+    /// or, being a floor, with itself.
     ///
     /// # Errors
     ///
     /// Never in practice.
-    pub fn enter_floor(
+    pub fn enter_own(
         &mut self,
         name: &str,
         between: Between,
         waiting: Waiting,
+        floor: Option<usize>,
         contender: Box<dyn Contender>,
     ) -> Result<usize, Failure> {
-        let floor = self.entrants.len();
+        let index = self.entrants.len();
         self.entrants.push(Entrant {
             name: name.to_owned(),
             encoding: None,
             between,
             waiting,
-            floor,
+            floor: floor.unwrap_or(index),
             failed: None,
             contender,
             tally: Tally::new()?,
         });
-        Ok(floor)
+        Ok(index)
     }
 
     /// Adds a transport, to be compared with the entrant of that index.
@@ -130,16 +131,14 @@ impl Cell {
         floor: usize,
         contender: Box<dyn Contender>,
     ) -> Result<(), Failure> {
-        self.entrants.push(Entrant {
-            name: entry.name.to_owned(),
-            encoding: entry.encoding.map(str::to_owned),
-            between: entry.between,
-            waiting: entry.waiting,
-            floor,
-            failed: None,
+        let own = self.enter_own(
+            entry.name,
+            entry.between,
+            entry.waiting,
+            Some(floor),
             contender,
-            tally: Tally::new()?,
-        });
+        )?;
+        self.entrants[own].encoding = entry.encoding.map(str::to_owned);
         Ok(())
     }
 
@@ -154,10 +153,11 @@ impl Cell {
     }
 
     /// Those that failed in the middle, and why.
-    pub fn failures(&self) -> impl Iterator<Item = (&Entrant, &str)> {
-        self.entrants
-            .iter()
-            .filter_map(|entrant| Some((entrant, entrant.failed.as_deref()?)))
+    pub fn failures(&self) -> impl Iterator<Item = (String, &str)> {
+        self.entrants.iter().filter_map(|entrant| {
+            let why = entrant.failed.as_deref()?;
+            Some((id(&entrant.name, entrant.encoding.as_deref()), why))
+        })
     }
 
     /// Whether others are compared with that one.
@@ -302,15 +302,14 @@ mod tests {
         let floor = || {
             let mut cell = Cell::new("test");
             let steady = Box::new(Steady(1000));
-            cell.enter_floor("floor", Between::Threads, Waiting::Spins, steady)
+            cell.enter_own("floor", Between::Threads, Waiting::Spins, None, steady)
                 .unwrap();
             cell
         };
         let mut cell = floor();
         let broken = Box::new(Broken);
-        cell.enter_floor("broken", Between::Threads, Waiting::Spins, broken)
+        cell.enter_own("broken", Between::Threads, Waiting::Spins, Some(0), broken)
             .unwrap();
-        cell.entrants[1].floor = 0;
         let mut cells = [cell];
         run(&mut cells, Rounds::Count(3), |_, _| ()).unwrap();
         assert_eq!(cells[0].rows().len(), 1);
@@ -325,8 +324,14 @@ mod tests {
     fn every_contender_has_a_window_a_round_and_the_first_round_does_not_count() {
         let mut cell = Cell::new("test");
         for (name, ps) in [("floor", 1000), (RTRB, 4000), (OURS, 2000)] {
-            cell.enter_floor(name, Between::Threads, Waiting::Spins, Box::new(Steady(ps)))
-                .unwrap();
+            cell.enter_own(
+                name,
+                Between::Threads,
+                Waiting::Spins,
+                None,
+                Box::new(Steady(ps)),
+            )
+            .unwrap();
             cell.entrants.last_mut().unwrap().floor = 0;
         }
         let mut cells = [cell];

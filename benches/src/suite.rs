@@ -129,16 +129,9 @@ pub fn measure(order: &Order<'_>) -> Result<Results, Failure> {
         })?;
         end_progress();
         rows.extend(cells.iter().flat_map(Cell::rows));
-        for (entrant, why) in cells.iter().flat_map(Cell::failures) {
-            let name = match &entrant.encoding {
-                Some(encoding) => format!("{}, {encoding}", entrant.name),
-                None => entrant.name.clone(),
-            };
-            place.note_absent(
-                experiment.name,
-                &name,
-                format!("failed in the middle: {why}"),
-            );
+        for (who, why) in cells.iter().flat_map(Cell::failures) {
+            let why = format!("failed in the middle: {why}");
+            place.note_absent(experiment.name, &who, why);
         }
     }
     if order.experiments.contains(&end_to_end::NAME) {

@@ -51,10 +51,11 @@ pub fn cells(place: &Place<'_>) -> Result<Vec<Cell>, Failure> {
     let mut cell = Cell::new(NAME);
     cell.message_bytes = Some(Size::Price.bytes());
     cell.differences = true;
-    let floor = cell.enter_floor(
+    let floor = cell.enter_own(
         "floor: the stages alone",
         Between::Nothing,
         Waiting::Spins,
+        None,
         Box::new(Alone::new()),
     )?;
     for entry in place.entries(NAME, Part::Chain) {

@@ -50,10 +50,11 @@ fn cell(rings: u32, place: &Place<'_>) -> Result<Cell, Failure> {
     let partner = Partner::thread(place.cores.far, move |count| {
         echo::<u64>(&mut far_there, &mut far_back, count)
     })?;
-    let floor = cell.enter_floor(
+    let floor = cell.enter_own(
         "floor: bare lines",
         Between::Threads,
         Waiting::Spins,
+        None,
         Box::new(Trips::<u64, _, _>::new(Spread::new(there), back, partner)),
     )?;
     let Some(ours) = entry::by_id(OURS) else {

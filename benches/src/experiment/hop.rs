@@ -37,19 +37,20 @@ pub fn cells(place: &Place<'_>) -> Result<Vec<Cell>, Failure> {
     let partner = Partner::thread(place.cores.far, move |count| {
         echo::<u64>(&mut far_there, &mut far_back, count)
     })?;
-    let floor = cell.enter_floor(
+    let floor = cell.enter_own(
         "floor: bare line",
         Between::Threads,
         Waiting::Spins,
+        None,
         Box::new(Trips::<u64, _, _>::new(there, back, partner)),
     )?;
-    let empty = cell.enter_floor(
+    cell.enter_own(
         "empty harness",
         Between::Nothing,
         Waiting::Spins,
+        Some(floor),
         Box::new(Empty(0)),
     )?;
-    cell.entrants[empty].floor = floor;
     for entry in place.entries(NAME, Part::Hop) {
         let ways = [place.link(SLOTS), place.link(SLOTS)];
         let job = Job::RoundTrips {

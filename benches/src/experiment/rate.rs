@@ -1,16 +1,12 @@
 //! What latency do messages have that come at a fixed rate, each timed from the instant at which it
 //! was due?
 
-use super::Place;
+use super::{
+    Place,
+    on_schedule::{enter_all, enter_floor},
+};
 use crate::{
-    Failure,
-    entry::Part,
-    job::Job,
-    open_loop::{Pulses, Schedule, receive},
-    partner::Partner,
-    payload::Size,
-    rounds::Cell,
-    row::{Between, Waiting},
+    Failure, entry::Part, open_loop::Schedule, payload::Size, rounds::Cell, row::Waiting,
     transport::bare,
 };
 
@@ -48,26 +44,8 @@ fn cell(rate: u64, count: u64, place: &Place<'_>) -> Result<Cell, Failure> {
     let mut cell = Cell::new(NAME);
     cell.message_bytes = Some(Size::Price.bytes());
     cell.offered_per_s = Some(rate as f64);
-    let (sender, mut receiver) = bare::line();
-    let partner = Partner::thread(place.cores.far, move |first| {
-        receive(&mut receiver, schedule, first)
-    })?;
-    let floor = cell.enter_floor(
-        "floor: bare line",
-        Between::Threads,
-        Waiting::Spins,
-        Box::new(Pulses::new(sender, partner, schedule)),
-    )?;
-    for entry in place.entries(NAME, Part::Rate) {
-        let way = place.link(SLOTS);
-        let job = Job::OpenLoop {
-            who: entry.id(),
-            schedule,
-            way: way.clone(),
-        };
-        let far = place.far(entry, job);
-        let contender = entry.carrier.open_loop(schedule, &way, far);
-        place.enter(&mut cell, entry, floor, contender)?;
-    }
+    let name = ("floor: bare line", Waiting::Spins);
+    let floor = enter_floor(place, &mut cell, name, schedule, bare::line())?;
+    enter_all(place, &mut cell, Part::Rate, schedule, SLOTS, |_| floor)?;
     Ok(cell)
 }

@@ -59,10 +59,11 @@ pub fn cell(
         Size::Price | Size::B48 | Size::B56 => lines::<8>(slots, place)?,
         Size::B120 => lines::<16>(slots, place)?,
     };
-    let floor = cell.enter_floor(
+    let floor = cell.enter_own(
         "floor: lines in blocks",
         Between::Threads,
         Waiting::Spins,
+        None,
         floor,
     )?;
     for entry in place.entries(experiment, part) {

@@ -2,16 +2,17 @@
 //!
 //! The floor of a spinning reader is a bare line, that of a sleeping one a parked thread.
 
-use super::Place;
+use super::{
+    Place,
+    on_schedule::{enter_all, enter_floor},
+};
 use crate::{
     Failure,
     entry::Part,
-    job::Job,
-    open_loop::{Pulses, Schedule, receive},
-    partner::Partner,
+    open_loop::Schedule,
     payload::Size,
     rounds::Cell,
-    row::{Between, Waiting},
+    row::Waiting,
     transport::{bare, parked},
 };
 
@@ -42,40 +43,20 @@ fn cell(gap_us: u64, count: u64, place: &Place<'_>) -> Result<Cell, Failure> {
     let mut cell = Cell::new(NAME);
     cell.message_bytes = Some(Size::Price.bytes());
     cell.gap_us = Some(gap_us);
-    let (sender, mut receiver) = bare::line();
-    let partner = Partner::thread(place.cores.far, move |first| {
-        receive(&mut receiver, schedule, first)
-    })?;
-    let spinning = cell.enter_floor(
-        "floor: bare line",
-        Between::Threads,
-        Waiting::Spins,
-        Box::new(Pulses::new(sender, partner, schedule)),
-    )?;
-    let (sender, mut receiver) = parked::pair();
-    let partner = Partner::thread(place.cores.far, move |first| {
-        receive(&mut receiver, schedule, first)
-    })?;
-    let sleeping = cell.enter_floor(
-        "floor: parked thread",
-        Between::Threads,
-        Waiting::Sleeps,
-        Box::new(Pulses::new(sender, partner, schedule)),
-    )?;
-    for entry in place.entries(NAME, Part::Wake) {
-        let way = place.link(SLOTS);
-        let job = Job::OpenLoop {
-            who: entry.id(),
-            schedule,
-            way: way.clone(),
-        };
-        let floor = match entry.waiting {
+    let name = ("floor: bare line", Waiting::Spins);
+    let spinning = enter_floor(place, &mut cell, name, schedule, bare::line())?;
+    let name = ("floor: parked thread", Waiting::Sleeps);
+    let sleeping = enter_floor(place, &mut cell, name, schedule, parked::pair())?;
+    enter_all(
+        place,
+        &mut cell,
+        Part::Wake,
+        schedule,
+        SLOTS,
+        |entry| match entry.waiting {
             Waiting::Sleeps => sleeping,
             Waiting::Spins | Waiting::Yields => spinning,
-        };
-        let far = place.far(entry, job);
-        let contender = entry.carrier.open_loop(schedule, &way, far);
-        place.enter(&mut cell, entry, floor, contender)?;
-    }
+        },
+    )?;
     Ok(cell)
 }
