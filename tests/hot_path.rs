@@ -8,12 +8,11 @@ use ipc::{Consumer, PopError, Producer, RingOptions, create_ring};
 use layouts::{
     GameState, MarketStatus, OrderAck, OrderStatus, Phase, PriceUpdate, Sport, game::NO_PROBABILITY,
 };
-use processes::{
-    pipeline::{Limits, Model},
-    stages::{
-        risk::Risk,
-        shard::{Shard, Stamp},
-    },
+use stages::{
+    limits::Limits,
+    model::Model,
+    risk::Risk,
+    shard::{Shard, Stamp},
 };
 use std::{collections::BTreeMap, process::Command, time::Duration};
 use tests::{programs::program, stage::Count};

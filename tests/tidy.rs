@@ -78,7 +78,13 @@ fn unsafe_lives_in_ipc_only() {
 
 #[test]
 fn every_library_but_ipc_forbids_it() {
-    for name in ["layouts", "processes", "benches", "tests"] {
+    for name in [
+        "layouts",
+        "processes/stages",
+        "processes",
+        "benches",
+        "tests",
+    ] {
         let text = fs::read_to_string(root().join(name).join("src/lib.rs")).unwrap();
         assert!(text.contains("#![forbid(unsafe_code)]"), "{name}");
     }

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `cores`, `conditions`, `scratch` | where and under what circumstances it was measured |
 //! | `payload`, `transport`, `link` | what is sent, through what, from where to where |
-//! | `stages` | the pipeline's own, for what goes through several hops |
+//! | `decisions` | the stages of the pipeline, for what goes through several hops |
 //! | `entry`, `carrier` | who takes part, and how his ends are opened on both sides |
 //! | `exchange`, `open_loop`, `meter`, `patience` | the loops that all transports share |
 //! | `partner`, `outcome`, `job` | the other side, asleep in the kernel between its windows |
@@ -25,6 +25,7 @@ use std::error::Error;
 pub mod carrier;
 pub mod conditions;
 pub mod cores;
+pub mod decisions;
 pub mod entry;
 pub mod exchange;
 pub mod experiment;
@@ -41,7 +42,6 @@ pub mod rounds;
 pub mod row;
 pub mod scratch;
 pub mod servers;
-pub mod stages;
 pub mod suite;
 pub mod tally;
 pub mod targets;

@@ -8,5 +8,4 @@ pub mod pipeline;
 pub mod process;
 pub mod runtime;
 pub mod sim;
-pub mod stages;
 pub mod venue;

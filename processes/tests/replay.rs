@@ -5,11 +5,12 @@ use layouts::game::NO_PROBABILITY;
 use layouts::{
     GameState, Half, MarketStatus, Order, OrderAck, OrderStatus, Phase, PriceUpdate, Side, Sport,
 };
-use processes::pipeline::{Limits, Model};
-use processes::stages::risk::Risk;
-use processes::stages::shard::{Shard, Stamp};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
+use stages::limits::Limits;
+use stages::model::Model;
+use stages::risk::Risk;
+use stages::shard::{Shard, Stamp};
 
 const GAMES: u32 = 12;
 const STEPS: u64 = 20_000;

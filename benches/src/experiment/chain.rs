@@ -11,6 +11,7 @@ use super::Place;
 use crate::{
     Failure,
     carrier::{Far, open},
+    decisions::{Limiting, Pricing, conclude, place as place_order},
     entry::Part,
     exchange::receive,
     job::Job,
@@ -20,7 +21,6 @@ use crate::{
     payload::{Size, price},
     rounds::{Cell, Contender},
     row::{Between, Waiting},
-    stages::{Limiting, Pricing, conclude, place as place_order},
     transport::{End, InProcess, Receiver, Sender, Transport},
 };
 use ipc::clock::mono_ns;

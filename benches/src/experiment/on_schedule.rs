@@ -12,13 +12,14 @@ use crate::{
     row::{Between, Waiting},
     transport::{Receiver, Sender},
 };
+use layouts::PriceUpdate;
 
 /// Adds a floor: both ends of it, in two threads.
 ///
 /// # Errors
 ///
 /// When there is no thread for it.
-pub fn enter_floor<S, R>(
+pub(super) fn enter_floor<S, R>(
     place: &Place<'_>,
     cell: &mut Cell,
     (name, waiting): (&str, Waiting),
@@ -26,8 +27,8 @@ pub fn enter_floor<S, R>(
     (sender, mut receiver): (S, R),
 ) -> Result<usize, Failure>
 where
-    S: Sender<u64> + 'static,
-    R: Receiver<u64> + Send + 'static,
+    S: Sender<PriceUpdate> + 'static,
+    R: Receiver<PriceUpdate> + Send + 'static,
 {
     let partner = Partner::thread(place.cores.far, move |first| {
         receive(&mut receiver, schedule, first)
@@ -41,7 +42,7 @@ where
 /// # Errors
 ///
 /// Never for want of a transport.
-pub fn enter_all(
+pub(super) fn enter_all(
     place: &Place<'_>,
     cell: &mut Cell,
     part: Part,

@@ -7,9 +7,9 @@
 //! the cost of a sync small.
 
 use crate::pipeline::Pipeline;
-use crate::stages::positions::PositionBook;
 use layouts::{E4_PER_DOLLAR, Fill};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use stages::positions::PositionBook;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -9,13 +9,13 @@
 //! our requests would look different from itself, so a difference is looked at again.
 
 use super::database::{Database, DatabaseError};
-use crate::stages::positions::{Position, PositionBook};
 use crate::venue::error::VenueError;
 use crate::venue::kalshi_rest::KalshiRest;
 use crate::venue::kalshi_wire::{FillRecord, PositionRecord, SettlementRecord};
 use layouts::units::format_decimal;
 use layouts::{E4_PER_DOLLAR, Fill};
 use serde::Serialize;
+use stages::positions::{Position, PositionBook};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;

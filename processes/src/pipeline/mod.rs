@@ -8,6 +8,7 @@ pub use faults::PROGRAMS;
 use crate::runtime::Failure;
 use nix::unistd::Group;
 use serde::{Deserialize, Serialize};
+use stages::{limits::Limits, model::Model};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -214,40 +215,6 @@ pub struct Redis {
     /// Time between two heartbeats of a process, milliseconds.
     #[serde(default = "default_heartbeat_ms")]
     pub heartbeat_ms: u64,
-}
-
-/// What may be risked. Whole dollars and contracts.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    /// Contracts in one order.
-    pub max_order_contracts: u32,
-    /// Contracts held of one market, long or short.
-    pub max_market_contracts: u32,
-    /// Dollars at stake in one game.
-    pub max_game_dollars: u32,
-    /// Dollars at stake in all.
-    pub max_exposure_dollars: u32,
-    /// Orders without a final answer at any time.
-    pub max_open_orders: u32,
-    /// Shortest time between two orders in one market for one side, milliseconds.
-    pub repeat_ms: u64,
-}
-
-/// What counts as an opportunity.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Model {
-    /// Least edge of the model over the price, after fees, 1/10,000 dollar a contract.
-    pub min_edge_e4: u16,
-    /// Least gain of an arbitrage, after fees, 1/10,000 dollar a pair.
-    pub min_arbitrage_e4: u16,
-    /// Weight of the model against the market's own mid, percent.
-    pub weight_percent: u8,
-    /// Oldest game state that may be priced from, milliseconds.
-    pub max_state_age_ms: u64,
-    /// How long a signal may wait to become an order on the wire, milliseconds.
-    pub signal_ttl_ms: u64,
 }
 
 /// The simulator of venue and feed.

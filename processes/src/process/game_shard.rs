@@ -10,11 +10,11 @@ mod trust;
 
 use super::pulse::Pulse;
 use crate::runtime::{Context, Failure, Output};
-use crate::stages::shard::{Counters, Shard, Signals, Stamp};
 use ipc::{BoardReader, PopError, Received};
 use layouts::{GameState, PriceUpdate, Signal};
 use serde::Serialize;
 use serde_json::{Value, json};
+use stages::shard::{Counters, Shard, Signals, Stamp};
 use std::time::Duration;
 use trust::{Trust, Verdict};
 
@@ -174,11 +174,11 @@ fn stamp<T>(received: &Received<T>, ingress_mono_ns: u64) -> Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::Model;
     use bytemuck::Zeroable as _;
     use ipc::BoardWriter;
     use layouts::game::NO_PROBABILITY;
     use layouts::{MarketStatus, Phase, Sport};
+    use stages::model::Model;
 
     const GAME: u32 = 5;
     const MODEL: Model = Model {

@@ -8,13 +8,13 @@ pub mod feed;
 
 use crate::cold::redis::Cold;
 use crate::runtime::{Context, Failure, Output, handoff, io_thread};
-use crate::stages::books::{Books, Event, Wanted};
-use crate::venue::kalshi_frames::{Level, Outcome};
 use crate::venue::signing::Signer;
 use feed::{Feed, FeedCounters, Note};
 use layouts::units::format_decimal;
 use layouts::{MarketStatus, PriceUpdate};
 use serde_json::{Map, Value, json};
+use stages::book::{Level, Outcome};
+use stages::books::{Books, Event, Wanted};
 use std::collections::HashMap;
 
 /// Names a file that takes every full book at exit.
@@ -250,8 +250,8 @@ fn withdraw(board: &mut ipc::BoardWriter<PriceUpdate>, rows: &ipc::BoardReader<P
 mod tests {
     use super::*;
     use crate::pipeline::Pipeline;
-    use crate::stages::books::Facts;
     use ipc::{Consumer, Kind, RingOptions};
+    use stages::books::Facts;
     use std::path::Path;
 
     /// Rows of the board.

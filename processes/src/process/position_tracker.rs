@@ -12,12 +12,12 @@ use crate::cold::reconcile::MarketPosition;
 use crate::cold::redis::Cold;
 use crate::runtime::handoff::{ToIo, to_hot, to_io};
 use crate::runtime::{Context, Failure, Input, io_thread};
-use crate::stages::positions::{Booked, PositionBook};
 use crate::venue::kalshi_rest::KalshiRest;
 use crate::venue::signing::Signer;
 use layouts::Fill;
 use office::{Change, Note, Office};
 use serde_json::{Value, json};
+use stages::positions::{Booked, PositionBook};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

@@ -16,11 +16,11 @@ use super::pulse::Pulse;
 use crate::cold::discovery::Discovery;
 use crate::cold::redis::Cold;
 use crate::runtime::{Context, Failure, Idle, Input, handoff, io_thread};
-use crate::stages::risk::{Counters, Risk};
 use ipc::{Observer, WakeSource};
 use layouts::{Order, OrderAck, Signal};
 use serde::Serialize;
 use serde_json::{Value, json};
+use stages::risk::{Counters, Risk};
 
 /// Messages of one ring in one round, so that none starves another.
 const ROUND: usize = 64;

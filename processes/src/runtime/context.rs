@@ -20,6 +20,10 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
+use tracing::Level;
+use tracing_subscriber::{
+    Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 /// Environment variable with the launcher's PID: who has it set dies with the launcher.
 pub(crate) const LAUNCHER_VARIABLE: &str = "ARBEES_LAUNCHER";
@@ -321,14 +325,17 @@ pub(crate) fn die_with_launcher() -> Result<(), Failure> {
     }
 }
 
-/// One line a record on standard error; `ARBEES_LOG` filters as `RUST_LOG` would.
+/// One line a record on standard error. `ARBEES_LOG` filters by level and module:
+/// `warn,processes::venue=debug`.
 pub(crate) fn start_logging() {
-    let filter =
-        tracing_subscriber::EnvFilter::try_from_env("ARBEES_LOG").unwrap_or_else(|_| "info".into());
-    // A second subscriber can only come from a test that has set its own.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let asked = std::env::var("ARBEES_LOG").ok();
+    let filter: Option<Targets> = asked.and_then(|text| text.parse().ok());
+    let filter = filter.unwrap_or_else(|| Targets::new().with_default(Level::INFO));
+    let records = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(false)
+        .with_ansi(false);
+    // A second subscriber can only come from a test that has set its own.
+    let _ = tracing_subscriber::registry()
+        .with(records.with_filter(filter))
         .try_init();
 }

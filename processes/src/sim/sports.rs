@@ -6,10 +6,10 @@ mod football;
 
 use super::feed::yards_to_goal;
 use super::game::{League, Stage, State};
-use crate::stages::win_probability::normal::phi;
 use layouts::Half;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
+use stages::win_probability::normal::phi;
 
 /// Seconds of a break between periods, and of the long one at half time. Shortened: nothing trades
 /// on a break.

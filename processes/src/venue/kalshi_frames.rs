@@ -4,9 +4,10 @@
 //! sequence. A frame of a known type that cannot be read is an error and must be treated as lost:
 //! the sequence then shows a gap, and the books heal as from any other gap.
 
-use super::kalshi_wire::{null_is_empty, units};
+use super::kalshi_wire::units;
 use layouts::Side;
 use serde::{Deserialize, Serialize};
+use stages::book::{Level, Outcome};
 use std::borrow::Cow;
 use thiserror::Error;
 
@@ -46,17 +47,6 @@ pub enum Body<'a> {
     Unknown(Cow<'a, str>),
 }
 
-/// A level: price in its own side's dollars, and contracts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub struct Level(
-    /// Price, 1/10,000 dollar.
-    #[serde(deserialize_with = "units::price_e4")]
-    pub u16,
-    /// Contracts, 1/100.
-    #[serde(deserialize_with = "units::signed_centi")]
-    pub i64,
-);
-
 /// A whole book. A side that is empty is absent on the wire, or null.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Snapshot<'a> {
@@ -64,21 +54,11 @@ pub struct Snapshot<'a> {
     #[serde(borrow, rename = "market_ticker")]
     pub ticker: Cow<'a, str>,
     /// Bids for YES.
-    #[serde(rename = "yes_dollars_fp", default, deserialize_with = "null_is_empty")]
+    #[serde(rename = "yes_dollars_fp", default, deserialize_with = "units::levels")]
     pub yes: Vec<Level>,
     /// Bids for NO, in NO dollars.
-    #[serde(rename = "no_dollars_fp", default, deserialize_with = "null_is_empty")]
+    #[serde(rename = "no_dollars_fp", default, deserialize_with = "units::levels")]
     pub no: Vec<Level>,
-}
-
-/// Which contract a level bids for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// YES.
-    Yes,
-    /// NO.
-    No,
 }
 
 /// A change of one level.
@@ -94,6 +74,7 @@ pub struct Delta<'a> {
     #[serde(rename = "delta_fp", deserialize_with = "units::signed_centi")]
     pub delta_centi: i64,
     /// The side.
+    #[serde(deserialize_with = "units::outcome")]
     pub side: Outcome,
     /// The venue's time, Unix milliseconds; 0 where it gives none.
     #[serde(default)]

@@ -7,6 +7,7 @@ use layouts::Side;
 use layouts::units::{parse_centi, parse_decimal, parse_price_e4};
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
+use stages::book::{Level, Outcome};
 
 /// `null` where a text or list is expected, as good as absent.
 pub(crate) fn null_is_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
@@ -91,6 +92,29 @@ pub(crate) mod units {
                 value.ok_or_else(|| wrong("multiplier", &text))
             })
             .transpose()
+    }
+
+    /// A side's levels, pairs of decimal strings; `null` where there are none.
+    pub(crate) fn levels<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Level>, D::Error> {
+        #[derive(Deserialize)]
+        struct Pair(
+            #[serde(deserialize_with = "price_e4")] u16,
+            #[serde(deserialize_with = "signed_centi")] i64,
+        );
+        let pairs: Vec<Pair> = null_is_empty(from)?;
+        let levels = pairs.into_iter();
+        Ok(levels
+            .map(|Pair(price, count)| Level(price, count))
+            .collect())
+    }
+
+    pub(crate) fn outcome<'de, D: Deserializer<'de>>(from: D) -> Result<Outcome, D::Error> {
+        let text = text(from)?;
+        match &*text {
+            "yes" => Ok(Outcome::Yes),
+            "no" => Ok(Outcome::No),
+            _ => Err(wrong("outcome", &text)),
+        }
     }
 
     pub(crate) fn side<'de, D: Deserializer<'de>>(from: D) -> Result<Side, D::Error> {

@@ -5,12 +5,12 @@
 
 use super::super::complaints::Complaints;
 use super::placing::trade;
-use crate::stages::execution::{Trade, Trades};
 use crate::venue::backoff::Backoff;
 use crate::venue::error::VenueError;
 use crate::venue::kalshi_frames::{Body, FillFrame};
 use crate::venue::kalshi_ws::Session;
 use crate::venue::signing::Signer;
+use stages::execution::{Trade, Trades};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -5,9 +5,9 @@
 
 use super::WINDOW;
 use crate::runtime::{Context, Failure, Input};
-use crate::stages::sources::Sources;
 use ipc::Observer;
 use layouts::Order;
+use stages::sources::Sources;
 
 /// What is known of the orders that were in the ring at the start.
 pub(super) struct Legacy {

@@ -2,14 +2,12 @@
 
 use super::desk::Desk;
 use super::listings::{Listing, Listings};
-use crate::stages::execution::{
-    Answer, Found, Placement, Step, Trade, Trades, ack, client_order_id,
-};
 use crate::venue::error::VenueError;
 use crate::venue::kalshi_rest::{KalshiRest, NewOrder};
 use crate::venue::kalshi_wire::{FillRecord, OrderResult, OrderState};
 use hdrhistogram::Histogram;
 use layouts::{Fill, Order, OrderAck, OrderStatus, RejectReason, Side};
+use stages::execution::{Answer, Found, Placement, Step, Trade, Trades, ack, client_order_id};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 

@@ -15,10 +15,10 @@
 use crate::cold::database::{self, Database};
 use crate::pipeline::Link;
 use crate::runtime::{Context, Failure, Input};
-use crate::stages::positions::PositionBook;
-use crate::stages::risk::{Fate, Listing, Risk};
 use ipc::{BoardReader, Message, Observer};
 use layouts::{Fill, Order, OrderAck, OrderStatus, PriceUpdate};
+use stages::positions::PositionBook;
+use stages::risk::{Fate, Listing, Risk};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 

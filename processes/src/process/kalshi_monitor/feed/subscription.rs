@@ -10,7 +10,7 @@
 //!
 //! No I/O: [`Feed`](super::Feed) sends what is due here and tells what came.
 
-use crate::stages::books::Wanted;
+use stages::books::Wanted;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;

@@ -5,13 +5,13 @@ use crate::cold::discovery::Market;
 use crate::cold::redis::private_server::Server;
 use crate::runtime::handoff::{self, Inbox, ToIo};
 use crate::runtime::io_thread;
-use crate::stages::books::Books;
 use crate::venue::kalshi_ws::stand_in::{Venue, listen};
 use crate::venue::recorded;
 use crate::venue::signing::test_signer;
 use futures_util::StreamExt as _;
 use layouts::{MarketStatus, PriceUpdate};
 use serde_json::json;
+use stages::books::Books;
 use std::convert::Infallible;
 use tokio::net::TcpListener;
 

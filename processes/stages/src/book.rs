@@ -1,11 +1,28 @@
 //! The order book of one market: bids only, for YES and for NO, each in its own dollars; a bid for
 //! NO at `p` is an offer of YES at `1 - p`.
 
-use crate::venue::kalshi_frames::{Level, Outcome};
 use layouts::{E4_PER_DOLLAR, PriceUpdate};
 
 /// Levels of one side that a book holds without allocating: a whole-cent market has 99.
 const LEVELS: usize = 128;
+
+/// A level: price in its own side's dollars, and contracts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Level(
+    /// Price, 1/10,000 dollar.
+    pub u16,
+    /// Contracts, 1/100.
+    pub i64,
+);
+
+/// Which contract a level bids for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// YES.
+    Yes,
+    /// NO.
+    No,
+}
 
 /// Bids of one side, best last.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,7 +20,7 @@
 
 use super::exposure::{Exposure, Room, Terms, stake_micros};
 use super::sources::Sources;
-use crate::pipeline::Limits;
+use crate::limits::Limits;
 use layouts::units::E4_PER_DOLLAR;
 use layouts::{CENTICONTRACTS_PER_CONTRACT, Order, OrderAck, Side, Signal, SignalKind};
 use serde::Serialize;

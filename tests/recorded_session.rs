@@ -1,9 +1,15 @@
 //! The books against a recorded session of the venue.
 
-use super::*;
-use crate::venue::kalshi_frames::{Body, parse};
-use crate::venue::recorded;
+#![forbid(unsafe_code)]
+
 use layouts::units::{parse_decimal, parse_price_e4};
+use processes::venue::kalshi_frames::{Body, parse};
+use stages::{
+    book::Outcome,
+    books::{Books, Event, Facts, Wanted},
+};
+use std::{collections::BTreeMap, convert::Infallible, fs};
+use tests::recorded::recorded;
 
 /// The books of a session as a few lines of untyped JSON see them.
 fn naive_books(session: &str) -> BTreeMap<(String, String), BTreeMap<u16, i64>> {
@@ -57,7 +63,13 @@ fn events(session: &str) -> (Vec<Event>, Vec<String>) {
                 });
             let market = u32::try_from(known).expect("few");
             if known + 1 == tickers.len() {
-                events.push(Event::Market(facts(market)));
+                events.push(Event::Market(Facts {
+                    market,
+                    game: 7,
+                    team: 0,
+                    fee_rate_e4: 700,
+                    tick_e4: 100,
+                }));
             }
             market
         };
@@ -97,18 +109,15 @@ fn events(session: &str) -> (Vec<Event>, Vec<String>) {
 
 #[test]
 fn the_recorded_session_gives_the_books_that_a_naive_reading_gives() {
-    let Some(session) = recorded::text("kalshi_ws/jfreun123_demo_session_2026-07-01.raw.jsonl")
-    else {
+    let Some(file) = recorded("kalshi_ws/jfreun123_demo_session_2026-07-01.raw.jsonl") else {
         return;
     };
+    let session = fs::read_to_string(file).unwrap();
     let (events, tickers) = events(&session);
-    let (mut books, mut out) = (Books::default(), Vec::new());
+    let mut books = Books::default();
     for event in &events {
-        assert_eq!(
-            apply(&mut books, event, &mut out),
-            Wanted::Nothing,
-            "{event:?}"
-        );
+        let wanted = books.apply(event, 1, &mut |_| Ok::<(), Infallible>(()));
+        assert_eq!(wanted, Ok(Wanted::Nothing), "{event:?}");
     }
     let counters = books.counters();
     assert_eq!(

@@ -6,7 +6,7 @@
 //! may fill wholly or not at all, so it counts with all it can lose by itself.
 
 use super::table::Table;
-use crate::pipeline::Limits;
+use crate::limits::Limits;
 use layouts::units::{E4_PER_DOLLAR, cost_micros, fee_micros};
 use layouts::{
     CENTICONTRACTS_PER_CONTRACT, MICROS_PER_DOLLAR, Order, OrderAck, OrderStatus, Side, Signal,

@@ -132,6 +132,4 @@ fn result(lead: i32) -> f64 {
 }
 
 #[cfg(test)]
-mod recorded_games;
-#[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! What the books are told, and what they ask for.
 
-use crate::venue::kalshi_frames::{Level, Outcome};
+use crate::book::{Level, Outcome};
 
 /// What discovery knows of a market and every price carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,7 +19,7 @@
 use super::opportunity::{Arbitrage, Edge, arbitrage, blend, model_edge, shown};
 use super::table::Table;
 use super::win_probability::{WinProbability, to_e4};
-use crate::pipeline::Model;
+use crate::model::Model;
 use layouts::game::NO_PROBABILITY;
 use layouts::signal::signal_id;
 use layouts::{

@@ -1,9 +1,13 @@
 //! The stages: pure functions of their inputs, with no clock, no I/O and no randomness.
 
+#![forbid(unsafe_code)]
+
 pub mod book;
 pub mod books;
 pub mod execution;
 mod exposure;
+pub mod limits;
+pub mod model;
 pub mod opportunity;
 pub mod positions;
 pub mod risk;

@@ -5,13 +5,12 @@ use bytemuck::Zeroable as _;
 use layouts::{
     GameState, Order, OrderAck, OrderStatus, Phase, PriceUpdate, RejectReason, Signal, Sport,
 };
-use processes::{
-    pipeline::{Limits, Model},
-    stages::{
-        execution::{Answer, Placement, Step, ack},
-        risk::Risk,
-        shard::{Shard, Stamp},
-    },
+use stages::{
+    execution::{Answer, Placement, Step, ack},
+    limits::Limits,
+    model::Model,
+    risk::Risk,
+    shard::{Shard, Stamp},
 };
 
 /// Longer than any run, ms; in ns it still fits.

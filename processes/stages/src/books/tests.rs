@@ -1,9 +1,7 @@
-//! The books against a model that knows everything, and against a recorded session.
-
-mod recorded_session;
+//! The books against a model that knows everything.
 
 use super::*;
-use crate::venue::kalshi_frames::{Level, Outcome};
+use crate::book::{Level, Outcome};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;

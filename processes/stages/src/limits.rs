@@ -1,0 +1,21 @@
+//! What may be risked, as a pipeline file says it.
+
+use serde::{Deserialize, Serialize};
+
+/// What may be risked. Whole dollars and contracts.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Contracts in one order.
+    pub max_order_contracts: u32,
+    /// Contracts held of one market, long or short.
+    pub max_market_contracts: u32,
+    /// Dollars at stake in one game.
+    pub max_game_dollars: u32,
+    /// Dollars at stake in all.
+    pub max_exposure_dollars: u32,
+    /// Orders without a final answer at any time.
+    pub max_open_orders: u32,
+    /// Shortest time between two orders in one market for one side, milliseconds.
+    pub repeat_ms: u64,
+}
