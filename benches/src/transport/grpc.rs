@@ -1,8 +1,8 @@
 //! gRPC: one call with a stream of requests, with `tonic`, over TCP on the loopback or a Unix socket.
 //!
 //! Each request is a protobuf message with one field, `bytes payload = 1`, which holds the fixed
-//! layout or JSON: several kinds of messages travel through one service (`grpc_service`). Nothing is lost: HTTP/2's flow control lets the sender
-//! wait, with windows so large that it seldom does.
+//! layout or JSON: several kinds of messages travel through one service (`grpc_service`). Nothing is
+//! lost: HTTP/2's flow control would let the sender wait, but its windows are as large as they can be.
 //!
 //! Both ends run their tasks on the thread that sends or receives, in a runtime of its own: a second
 //! thread would have to be woken for each message, and would compete for the core. The receiver sleeps
@@ -51,6 +51,10 @@ const fn entry(name: &'static str, carrier: &'static dyn Carrier) -> Entry {
 
 /// Messages that wait for the tasks.
 const QUEUE: usize = 128;
+/// Turns of the runtime after which nothing waits in the queue, until nothing waits behind it either: the call's
+/// task hands what it took to the connection's, which may get its turn with the next one. They overlap with the
+/// message's way.
+const TURNS: u32 = 3;
 
 /// Through TCP or a Unix socket.
 pub struct Grpc<const TCP: bool>;
@@ -122,11 +126,12 @@ impl SendBytes for Calling {
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
-        // Each time, all tasks run that can.
         let written = async {
-            yield_now().await;
-            while self.queue.capacity() < QUEUE || self.full.is_set() {
+            let mut quiet = 0;
+            while quiet < TURNS {
                 yield_now().await;
+                let waits = self.queue.capacity() < QUEUE || self.full.is_set();
+                quiet = if waits { 0 } else { quiet + 1 };
             }
         };
         let waiting = async { timeout(LONGEST, written).await };

@@ -28,7 +28,7 @@ use tonic_prost::ProstCodec;
 use tower::service_fn;
 
 /// What the peer may send before it hears from us, bytes; 64 KiB unless told.
-const WINDOW: u32 = 1 << 24;
+const WINDOW: u32 = (1 << 31) - 1;
 
 /// A request.
 #[derive(Clone, PartialEq, Message)]

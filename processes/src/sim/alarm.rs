@@ -96,12 +96,12 @@ mod tests {
         late
     }
 
-    /// A timer of whole milliseconds makes 2 ms of this wait. A busy machine makes some waits long, not most.
+    /// A timer of whole milliseconds makes 2 ms of this wait, every time. A busy machine makes many waits long, but
+    /// not each of so many.
     #[tokio::test]
     async fn a_wait_ends_not_before_it_is_due_and_needs_no_whole_millisecond() {
         let late = overshoots(Duration::from_micros(1_010), 400).await;
-        let median = late[late.len() / 2];
-        assert!(median < Duration::from_micros(800), "{median:?}");
+        assert!(late[0] < Duration::from_micros(990), "{:?}", late[0]);
     }
 
     #[tokio::test]

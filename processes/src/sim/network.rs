@@ -93,18 +93,16 @@ mod tests {
     #[tokio::test]
     async fn an_answer_is_as_late_as_both_ways_whatever_it_took() {
         let (network, both) = (Network::new([4.0, 4.0], 1), Duration::from_millis(8));
-        let mut took = Vec::new();
-        for _ in 0..50 {
+        for _ in 0..20 {
             let start = Instant::now();
             let journey = network.request().await;
-            assert!(start.elapsed() >= both / 2);
+            let arrived = Instant::now();
+            assert!(arrived >= start + both / 2);
+            let due = journey.due;
+            assert!(start + both <= due && due <= arrived + both / 2);
             std::thread::sleep(Duration::from_millis(2));
             journey.answer().await;
-            took.push(start.elapsed());
+            assert!(Instant::now() >= due);
         }
-        took.sort_unstable();
-        assert!(took[0] >= both, "{:?}", took[0]);
-        // A machine with other work to do wakes us late, now and then.
-        assert!(took[25] < both + Duration::from_millis(2), "{:?}", took[25]);
     }
 }
