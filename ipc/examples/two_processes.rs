@@ -91,7 +91,7 @@ fn receive(ring: &Path) -> Result<()> {
     }
     drop(consumer);
     let observer = Observer::open(ring)?;
-    let (statistics, latency) = (observer.statistics(), observer.histogram());
+    let (statistics, latency) = (observer.statistics(), observer.latency());
     println!(
         "{} messages, none lost; from push to pop p50 {} ns, p99 {} ns, max {} ns",
         statistics.consumed,

@@ -86,7 +86,14 @@ impl<T: Message> BoardWriter<T> {
         fail_point!("attach: role taken");
         let rows = Rows::map(&mut segment, View::Producer)?;
         fail_point!("attach: mapped");
+        rows.memory.producer().holder.sign();
         Ok(Self { rows, segment })
+    }
+
+    /// Says under which name this process holds the role, for whoever looks at the board; at first it is
+    /// that of its program. What is longer than 56 bytes is cut.
+    pub fn introduce(&self, name: &str) {
+        self.rows.memory.producer().holder.rename(name);
     }
 
     /// Writes a row.

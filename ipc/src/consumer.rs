@@ -84,6 +84,7 @@ impl<T: Message> Consumer<T> {
                 path: path.to_owned(),
                 reason,
             })?;
+        reader.holder().sign();
         Ok(Self {
             first: reader.next(),
             reader,
@@ -95,9 +96,16 @@ impl<T: Message> Consumer<T> {
         })
     }
 
+    /// Says under which name this process holds the role, for whoever looks at the ring; at first it is
+    /// that of its program. What is longer than 56 bytes is cut.
+    pub fn introduce(&self, name: &str) {
+        self.reader.holder().rename(name);
+    }
+
     /// The next message, or why there is none.
     ///
-    /// A stamped message's hop latency is recorded in the segment's histogram.
+    /// A stamped message's hop latency is recorded in the segment, and its age where it says when what
+    /// caused it came in ([`crate::ORIGIN`]).
     ///
     /// # Errors
     ///

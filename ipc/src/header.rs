@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 /// `ARBEESq1` read as a little-endian number; written last.
 pub(crate) const MAGIC: u64 = u64::from_le_bytes(*b"ARBEESq1");
 /// Version of the segment's format. 2: slots of 2 MiB and more start on a boundary of huge pages, and
-/// the producer's page has a line of its life.
-pub(crate) const FORMAT: u32 = 2;
+/// the producer's page has a line of its life. 3: each role says who holds it, and the consumer records ages.
+pub(crate) const FORMAT: u32 = 3;
 /// Bytes of the header proper; the schema text follows it in the same page.
 pub(crate) const SCHEMA_AT: usize = 128;
 /// Bytes of the header page that may be used, whatever the size of a page.
 pub(crate) const HEADER_BYTES: usize = 4096;
-/// Bytes of the consumer's region that are used: its lines and its histogram.
-pub(crate) const CONSUMER_BYTES: usize = 8192;
+/// Bytes of the consumer's region that are used: its lines and its histograms.
+pub(crate) const CONSUMER_BYTES: usize = 16_384;
 /// Most slots in a ring, or rows on a board.
 pub(crate) const MAX_CAPACITY: u32 = 1 << 24;
 /// Bytes of a huge page; where they have another size, the slots are merely aligned.
@@ -323,7 +323,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .contains("format 9, this program reads format 2"),
+                .contains("format 9, this program reads format 3"),
             "{error}"
         );
     }
@@ -334,7 +334,7 @@ mod tests {
             capacity: 1 << 14,
             ..sample()
         };
-        assert_eq!(small.slot_region(), (4 * 4096, 1 << 20));
+        assert_eq!(small.slot_region(), (6 * 4096, 1 << 20));
         let large = Info {
             capacity: 1 << 15,
             ..sample()

@@ -18,7 +18,8 @@
 //! | `wait`, `barrier`, `futex` | spin, yield, sleep; waking at the sleeper's cost |
 //! | `asynchronous`, `listener` | a task awaits a ring (feature `async`); one thread sleeps for all tasks |
 //! | `foreign` | what another library has mapped, as words (feature `foreign`) |
-//! | `histogram` | hop latency in the segment |
+//! | `histogram` | hop latency and age in the segment |
+//! | `holder` | who holds a role, in its own words |
 //! | [`manual`] | how all of it works together, what it guarantees, where it ends |
 
 // The `message!` macro names the crate; its own unit tests use it too.
@@ -40,6 +41,7 @@ pub mod foreign;
 mod futex;
 mod header;
 mod histogram;
+mod holder;
 #[cfg(feature = "async")]
 mod listener;
 pub mod manual;
@@ -75,8 +77,9 @@ pub use error::{Error, PopError, PushError};
 pub use fail::FAIL_POINTS;
 pub use header::{Info, Kind};
 pub use histogram::Histogram;
-pub use message::{Field, Message, fingerprint, message_version, schema};
-pub use observer::{Observer, RawMessage, Statistics};
+pub use holder::Holder;
+pub use message::{Field, Message, ORIGIN, fingerprint, message_version, schema};
+pub use observer::{Life, Observer, RawMessage, Statistics};
 pub use producer::Producer;
 pub use record::{Record, Value};
 pub use residency::Residency;

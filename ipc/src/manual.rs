@@ -12,8 +12,8 @@
 //! | region | written by | producer maps | consumer maps | observer maps |
 //! |---|---|---|---|---|
 //! | header: geometry, schema text, fingerprint, identity | creator, once | read | read | read |
-//! | producer page: count, sleep, wake | producer | write | read | read |
-//! | consumer region: position, sleep, wake, histogram | consumer | read | write | read |
+//! | producer page: count, sleep, wake, life, holder | producer | write | read | read |
+//! | consumer region: position, sleep, wake, holder, histograms of latency and age | consumer | read | write | read |
 //! | slots | producer | write | read | read |
 //!
 //! A wild pointer in one role cannot damage what the other writes: the memory management unit answers
@@ -60,7 +60,8 @@
 //! | position and loss | consumer | every commit | producer, only when its cached limit says full |
 //! | consumer's sleep | consumer | when it falls asleep or wakes | producer, every message: shared until then |
 //! | consumer's wake | consumer | when it wakes a producer, and at start | kernel |
-//! | histogram | consumer | every stamped message | observers |
+//! | histograms | consumer | every stamped message | observers |
+//! | holder: name and PID, for people | both, of their own | at start | observers |
 //!
 //! So while both sides run, the slot is the only line that moves.
 //!

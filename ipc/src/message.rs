@@ -37,6 +37,40 @@ pub trait Message: bytemuck::Pod {
     const FIELDS: &'static [Field];
 }
 
+/// Name of the `u64` field that says when what caused a message came into the system, in ns of
+/// `CLOCK_MONOTONIC`; 0 where nothing is known of it. Where a message has one, consumers record its age.
+pub const ORIGIN: &str = "ingress_mono_ns";
+
+/// When what caused a message came in, if it says so.
+#[inline(always)]
+pub(crate) fn origin_ns<T: Message>(message: &T) -> Option<u64> {
+    let at = const { origin_offset(T::FIELDS) }?;
+    let word = bytemuck::bytes_of(message).get(at..at + 8)?;
+    let origin_ns = u64::from_ne_bytes(word.try_into().ok()?);
+    (origin_ns != 0).then_some(origin_ns)
+}
+
+const fn origin_offset(fields: &[Field]) -> Option<usize> {
+    let mut at = 0;
+    while at < fields.len() {
+        if same(fields[at].name, ORIGIN) && same(fields[at].kind, "u64") {
+            return Some(fields[at].offset);
+        }
+        at += 1;
+    }
+    None
+}
+
+/// `==` in a constant.
+const fn same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
+}
+
 /// The schema text of `T`, as written into a segment header.
 #[must_use]
 pub fn schema<T: Message>() -> String {

@@ -5,6 +5,7 @@ use crate::{
     error::Error,
     header::{Info, Kind},
     histogram::Histogram,
+    holder::Holder,
     memory::Memory,
     message::Message,
     pages::MOST,
@@ -57,6 +58,19 @@ pub struct Statistics {
     pub producer_attached: bool,
     /// Whether a live process is the consumer.
     pub consumer_attached: bool,
+}
+
+/// What the producers of a ring said of their lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Life {
+    /// Producers that the ring has had; 0 before the first.
+    pub incarnation: u64,
+    /// The first message of the latest one.
+    pub first_sequence: u64,
+    /// Whether the latest one has said goodbye: then its absence is no death.
+    pub closed: bool,
+    /// When one last said that it lives, ns of `CLOCK_MONOTONIC_COARSE`; 0 before the first.
+    pub beat_ns: u64,
 }
 
 impl Observer {
@@ -126,10 +140,39 @@ impl Observer {
         }
     }
 
-    /// The latency from push to pop, as the consumer recorded it.
+    /// How long stamped messages took from push to pop, as the consumer recorded it.
     #[must_use]
-    pub fn histogram(&self) -> Histogram {
-        self.memory.consumer().histogram.snapshot()
+    pub fn latency(&self) -> Histogram {
+        self.memory.consumer().latency.snapshot()
+    }
+
+    /// How old what caused stamped messages was when they were popped: from the time in their field
+    /// [`ORIGIN`](crate::ORIGIN) on. Empty where the ring's message has none.
+    #[must_use]
+    pub fn age(&self) -> Histogram {
+        self.memory.consumer().age.snapshot()
+    }
+
+    /// Who holds a role, or was the last to: its own words, for people only.
+    #[must_use]
+    pub fn holder(&self, role: Role) -> Option<Holder> {
+        match role {
+            Role::Producer => self.memory.producer().holder.read(),
+            Role::Consumer => self.memory.consumer().holder.read(),
+        }
+    }
+
+    /// What the producers of a ring, one after the other, said of their lives. Of a board nothing.
+    #[must_use]
+    pub fn life(&self) -> Life {
+        let life = &self.memory.producer().life;
+        let (incarnation, first_sequence) = life.latest();
+        Life {
+            incarnation,
+            first_sequence,
+            closed: incarnation != 0 && life.goodbye() == incarnation,
+            beat_ns: life.beat_ns(),
+        }
     }
 
     /// Message number `sequence` of a ring, if its slot still holds it whole.

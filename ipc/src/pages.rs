@@ -4,6 +4,7 @@ use crate::{
     clock,
     fail::fail_point,
     histogram::HistogramPage,
+    holder::HolderLine,
     sync::{AtomicU32, AtomicU64, fence},
 };
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -27,6 +28,8 @@ pub(crate) struct ProducerPage {
     pub(crate) wake: WakeLine,
     /// Written at start and end, and now and then by a producer that has nothing to say.
     pub(crate) life: LifeLine,
+    /// Written at start.
+    pub(crate) holder: HolderLine,
 }
 
 /// The consumer's region. Written by the consumer only; each line for another pace of writing.
@@ -39,8 +42,12 @@ pub(crate) struct ConsumerPage {
     pub(crate) sleep: SleepLine,
     /// Written when a producer that waits for room is woken.
     pub(crate) wake: WakeLine,
-    /// Where the latency of the hop is recorded.
-    pub(crate) histogram: HistogramPage,
+    /// Written at start.
+    pub(crate) holder: HolderLine,
+    /// How long the stamped messages took from push to pop.
+    pub(crate) latency: HistogramPage,
+    /// How old what caused them was by then.
+    pub(crate) age: HistogramPage,
 }
 
 /// What the producer has done.
@@ -163,7 +170,7 @@ impl LifeLine {
 
 #[cfg(not(loom))]
 const _: () = assert!(
-    size_of::<ConsumerPage>() <= crate::header::CONSUMER_BYTES && size_of::<ProducerPage>() == 256
+    size_of::<ConsumerPage>() <= crate::header::CONSUMER_BYTES && size_of::<ProducerPage>() == 320
 );
 
 /// A consumer's position with what was lost below it.

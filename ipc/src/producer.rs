@@ -46,7 +46,14 @@ impl<T: Message> Producer<T> {
             path: path.to_owned(),
             reason,
         })?;
+        writer.holder().sign();
         Ok(Self { writer, segment })
+    }
+
+    /// Says under which name this process holds the role, for whoever looks at the ring; at first it is
+    /// that of its program. What is longer than 56 bytes is cut.
+    pub fn introduce(&self, name: &str) {
+        self.writer.holder().rename(name);
     }
 
     /// Publishes a message and returns its sequence number.

@@ -5,8 +5,9 @@ use crate::{
     clock,
     consumer::Received,
     fail::fail_point,
+    holder::HolderLine,
     memory::{Memory, Slot},
-    message::Message,
+    message::{Message, origin_ns},
     pages::{Cursor, LifeLine, MOST},
     slot::{Read, whole},
     wait::{self, Bell, Sleeper},
@@ -172,14 +173,23 @@ impl<T: Message> Reader<T> {
     fn received(&self, sequence: u64, read: Read<T>, lost: u64) -> Received<T> {
         fail_point!("pop: read");
         if read.sent_ns != 0 {
-            let age = clock::mono_ns().saturating_sub(read.sent_ns);
-            self.memory.consumer().histogram.record(age);
+            self.record_times(&read);
         }
         Received {
             message: read.message,
             sequence,
             sent_ns: read.sent_ns,
             lost,
+        }
+    }
+
+    /// Records how long a stamped message took, and how old what caused it is.
+    #[inline(always)]
+    fn record_times(&self, read: &Read<T>) {
+        let (now, page) = (clock::mono_ns(), self.memory.consumer());
+        page.latency.record(now.saturating_sub(read.sent_ns));
+        if let Some(origin_ns) = origin_ns(&read.message) {
+            page.age.record(now.saturating_sub(origin_ns));
         }
     }
 
@@ -225,6 +235,11 @@ impl<T: Message> Reader<T> {
     /// Whether the ring has been found in a state that no sound producer leaves.
     pub(crate) fn is_damaged(&self) -> bool {
         self.damaged
+    }
+
+    /// Where the consumer says who it is.
+    pub(crate) fn holder(&self) -> &HolderLine {
+        &self.memory.consumer().holder
     }
 
     /// What the producer says of its own life.

@@ -6,6 +6,7 @@ use crate::{
     clock,
     error::PushError,
     fail::fail_point,
+    holder::HolderLine,
     memory::{Memory, Slots},
     message::Message,
     pages::{MOST, add},
@@ -177,6 +178,11 @@ impl<T: Message> Writer<T> {
         self.memory.producer().count.published.store(next, Relaxed);
         fail_point!("push: counted");
         self.wake_sleeper();
+    }
+
+    /// Where the producer says who it is.
+    pub(crate) fn holder(&self) -> &HolderLine {
+        &self.memory.producer().holder
     }
 
     /// Messages published since the ring was created.

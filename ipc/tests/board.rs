@@ -70,7 +70,7 @@ fn a_row_left_half_written_is_not_shown_and_is_written_again() {
     drop(writer);
     // Marked "being written" for the second time: 2n + 1 with n = 1.
     let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-    file.write_all_at(&3_u64.to_ne_bytes(), 4 * 4096 + 64)
+    file.write_all_at(&3_u64.to_ne_bytes(), 6 * 4096 + 64)
         .unwrap();
     let reader = BoardReader::<Value>::open(&path).unwrap();
     assert_eq!(reader.read(1), Err(BoardError::BeingWritten { index: 1 }));

@@ -23,7 +23,7 @@ ipc::message! {
 /// Where things lie in a segment with pages of 4096 bytes.
 const PUBLISHED: u64 = 4096;
 const COMMITTED: u64 = 2 * 4096;
-const SLOTS: u64 = 4 * 4096;
+const SLOTS: u64 = 6 * 4096;
 
 fn echo(number: u64) -> Echo {
     Echo { words: [number; 6] }
@@ -298,7 +298,7 @@ proptest! {
             }
         }
         let observer = Observer::open(&ring.path).unwrap();
-        let _ = (observer.statistics(), observer.histogram().quantile(0.5));
+        let _ = (observer.statistics(), observer.latency().quantile(0.5));
         for sequence in [0, 3, u64::MAX] {
             let _ = (observer.read::<Echo>(sequence), observer.read_bytes(sequence));
         }

@@ -21,7 +21,7 @@ ipc::message! {
 
 /// Where things lie in a segment with pages of 4096 bytes.
 const SCHEMA: usize = 128;
-const SLOTS: usize = 4 * 4096;
+const SLOTS: usize = 6 * 4096;
 
 /// POSIX names live in one directory, so a file there must go with the test.
 struct Named(PathBuf);

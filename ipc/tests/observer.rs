@@ -34,7 +34,7 @@ ipc::message! {
 /// Where things lie in a segment with pages of 4096 bytes.
 const MESSAGE_SIZE: u64 = 20;
 const PUBLISHED: u64 = 4096;
-const SLOTS: u64 = 4 * 4096;
+const SLOTS: u64 = 6 * 4096;
 
 fn echo(number: u64) -> Echo {
     Echo { words: [number; 6] }

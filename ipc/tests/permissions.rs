@@ -173,7 +173,7 @@ fn offset_of(region: &str) -> u64 {
     match region {
         "producer" => 4096,
         "consumer" => 2 * 4096,
-        "slots" => 4 * 4096,
+        "slots" => 6 * 4096,
         other => panic!("no region {other}"),
     }
 }

@@ -126,7 +126,7 @@ fn a_truncated_segment_and_one_of_another_format_are_told_apart() {
     file.write_all_at(&7_u32.to_ne_bytes(), 8).unwrap();
     let error = Producer::<Price>::attach(&path).err().unwrap().to_string();
     assert!(
-        error.contains("has format 7, this program reads format 2"),
+        error.contains("has format 7, this program reads format 3"),
         "{error}"
     );
     file.write_all_at(&2_u32.to_ne_bytes(), 8).unwrap();

@@ -4,7 +4,6 @@
 
 pub mod cold;
 pub mod launch;
-pub mod pipeline;
 pub mod process;
 pub mod runtime;
 pub mod sim;

@@ -1,6 +1,6 @@
 //! The baseline is no straw man: over Redis pub/sub the whole pipeline trades, loses nothing and reconciles.
 
-use processes::pipeline::{HotPath, Pipeline};
+use pipeline::{HotPath, Pipeline};
 use serde_json::Value;
 use std::{fs, path::Path, process::Command};
 

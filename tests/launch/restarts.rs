@@ -4,10 +4,8 @@
 use super::{alone, number, signal};
 use ipc::Observer;
 use nix::sys::signal::Signal;
-use processes::{
-    pipeline::Pipeline,
-    venue::{kalshi_rest::KalshiRest, kalshi_wire::OrderState, signing::Signer},
-};
+use pipeline::Pipeline;
+use processes::venue::{kalshi_rest::KalshiRest, kalshi_wire::OrderState, signing::Signer};
 use rand::{Rng, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;

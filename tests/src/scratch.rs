@@ -1,7 +1,7 @@
 //! A pipeline of a test's own: its own name, rings and run directory, so that tests do not meet.
 
 use ipc::Observer;
-use processes::pipeline::Pipeline;
+use pipeline::Pipeline;
 use serde_json::Value;
 use std::{
     fs,

@@ -6,8 +6,8 @@
 //! done: NORMAL could lose the last transactions to a power cut, and with them money. Batches make
 //! the cost of a sync small.
 
-use crate::pipeline::Pipeline;
 use layouts::{E4_PER_DOLLAR, Fill};
+use pipeline::Pipeline;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use stages::positions::PositionBook;
 use std::path::{Path, PathBuf};

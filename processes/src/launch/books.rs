@@ -6,11 +6,11 @@ use crate::{
         database::{self, Database},
         reconcile::{Reconciliation, reconcile},
     },
-    pipeline::Pipeline,
     runtime::Failure,
     venue::{kalshi_rest::KalshiRest, signing::Signer},
 };
 use layouts::{MICROS_PER_DOLLAR, units::format_decimal};
+use pipeline::Pipeline;
 use std::time::Duration;
 
 /// Longest wait for the simulator's word on its games.

@@ -1,6 +1,7 @@
 //! What makes one launch this launch: its run id, and its key at a simulated venue.
 
-use crate::{pipeline::Pipeline, runtime::Failure};
+use crate::runtime::Failure;
+use pipeline::Pipeline;
 use ring::{rand::SystemRandom, signature::Ed25519KeyPair};
 use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt};
 

@@ -20,12 +20,10 @@ mod session;
 mod status;
 mod supervisor;
 
-use crate::{
-    pipeline::{Pipeline, Source},
-    runtime::Failure,
-};
+use crate::runtime::Failure;
 use arguments::{Arguments, Command, ExecArguments, Exit, ReplayArguments, RunArguments};
 use clap::Parser;
+use pipeline::{Pipeline, Source};
 pub use report::{Percentiles, Position, ProcessReport, Report};
 pub use rings::RingReport;
 use std::{
@@ -45,7 +43,8 @@ pub fn main() -> ExitCode {
                 .pipeline
                 .clone()
                 .unwrap_or_else(|| shipped("demo.toml"));
-            Pipeline::load(&path).map(|pipeline| session::run(pipeline, &arguments.run))
+            let loaded = Pipeline::load(&path).map_err(Failure::from);
+            loaded.map(|pipeline| session::run(pipeline, &arguments.run))
         }
         Some(Command::Replay(replay)) => {
             load_replay(&replay).map(|pipeline| session::run(pipeline, &replay.into()))

@@ -1,7 +1,7 @@
 //! What will be started, where, and why: the pipeline file fitted to this host.
 
-use crate::pipeline::{HotPath, Pipeline, Wait};
 use nix::{sched::sched_getaffinity, unistd::Pid};
+use pipeline::{HotPath, Pipeline, Wait};
 use std::fmt::Write as _;
 
 /// The cores that this process may use.

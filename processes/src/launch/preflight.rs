@@ -1,6 +1,6 @@
 //! What the host lacks, all at once, each with its consequence and its fix; before anything starts.
 
-use crate::pipeline::{PROGRAMS, Pipeline};
+use pipeline::{PROGRAMS, Pipeline};
 use std::{
     env,
     path::{Path, PathBuf},

@@ -1,7 +1,8 @@
 //! The private `redis-server` of a pipeline that names none: on a Unix socket, nothing on disk.
 
 use super::{children::Child, events::Events};
-use crate::{pipeline::Pipeline, runtime::Failure};
+use crate::runtime::Failure;
+use pipeline::Pipeline;
 use std::{
     path::Path,
     time::{Duration, Instant},

@@ -1,6 +1,7 @@
 //! The registry in Redis: which rings and processes there are, for whoever wants to find them.
 
-use crate::{pipeline::Pipeline, runtime::Failure};
+use crate::runtime::Failure;
+use pipeline::Pipeline;
 use serde_json::json;
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! How a run went: for people, and as JSON.
 
 use super::rings::RingReport;
-use crate::pipeline::LinkKind;
 use layouts::units::format_decimal;
+use pipeline::LinkKind;
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -153,8 +153,17 @@ impl Report {
     fn write_rings(&self, text: &mut String) {
         let _ = writeln!(
             text,
-            "\n{:<12} {:<12} {:<12} {:>10} {:>10} {:>6} {:>9} {:>9} {:>9}",
-            "RING", "MESSAGE", "KIND", "PUBLISHED", "CONSUMED", "LOST", "P50", "P99", "MAX"
+            "\n{:<12} {:<12} {:<12} {:>10} {:>10} {:>6} {:>9} {:>9} {:>9} {:>9}",
+            "RING",
+            "MESSAGE",
+            "KIND",
+            "PUBLISHED",
+            "CONSUMED",
+            "LOST",
+            "P50",
+            "P99",
+            "MAX",
+            "AGE P99"
         );
         for ring in &self.rings {
             let kind = if ring.kind == LinkKind::Lossless {
@@ -169,14 +178,15 @@ impl Report {
             };
             let _ = writeln!(
                 text,
-                "{:<12} {:<12} {kind:<12} {:>10} {:>10} {lost:>6} {:>9} {:>9} {:>9}",
+                "{:<12} {:<12} {kind:<12} {:>10} {:>10} {lost:>6} {:>9} {:>9} {:>9} {:>9}",
                 ring.name,
                 ring.message,
                 ring.published,
                 ring.consumed,
                 latency(ring.p50_ns),
                 latency(ring.p99_ns),
-                latency(ring.max_ns)
+                latency(ring.max_ns),
+                latency(ring.age_p99_ns)
             );
         }
     }

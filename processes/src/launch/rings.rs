@@ -1,11 +1,9 @@
 //! What the rings themselves say, while they run and at the end. Read-only; no process notices.
 
-use crate::{
-    pipeline::{LinkKind, Pipeline},
-    runtime::Failure,
-};
+use crate::runtime::Failure;
 use ipc::{Message, Observer};
 use layouts::{Fill, Order, PriceUpdate, Signal};
+use pipeline::{LinkKind, Pipeline};
 use serde::Serialize;
 
 /// Observers of every ring of a pipeline.
@@ -36,6 +34,12 @@ pub struct RingReport {
     pub p999_ns: Option<u64>,
     /// Greatest.
     pub max_ns: Option<u64>,
+    /// Median age, at the pop, of the frame that caused the message; `None` where it does not say.
+    pub age_p50_ns: Option<u64>,
+    /// 99th percentile of it.
+    pub age_p99_ns: Option<u64>,
+    /// Greatest.
+    pub age_max_ns: Option<u64>,
 }
 
 /// Totals over the pipeline's rings.
@@ -65,7 +69,7 @@ impl RingReport {
 impl Rings {
     /// Opens every ring of the pipeline for looking.
     pub(super) fn open(pipeline: &Pipeline) -> Result<Self, Failure> {
-        let open = |link: &crate::pipeline::Link| {
+        let open = |link: &pipeline::Link| {
             let observer = Observer::open(&pipeline.ring_path(&link.name))?;
             Ok((link.name.clone(), link.message.clone(), link.kind, observer))
         };
@@ -98,7 +102,8 @@ impl Rings {
     /// Every ring as it stands.
     pub(super) fn report(&self) -> Vec<RingReport> {
         let one = |(name, message, kind, observer): &(String, String, LinkKind, Observer)| {
-            let (statistics, histogram) = (observer.statistics(), observer.histogram());
+            let statistics = observer.statistics();
+            let (latency, age) = (observer.latency(), observer.age());
             RingReport {
                 name: name.clone(),
                 message: message.clone(),
@@ -106,10 +111,13 @@ impl Rings {
                 published: statistics.published,
                 consumed: statistics.consumed,
                 lost: statistics.published.saturating_sub(statistics.consumed),
-                p50_ns: histogram.quantile(0.5),
-                p99_ns: histogram.quantile(0.99),
-                p999_ns: histogram.quantile(0.999),
-                max_ns: histogram.quantile(1.0),
+                p50_ns: latency.quantile(0.5),
+                p99_ns: latency.quantile(0.99),
+                p999_ns: latency.quantile(0.999),
+                max_ns: latency.quantile(1.0),
+                age_p50_ns: age.quantile(0.5),
+                age_p99_ns: age.quantile(0.99),
+                age_max_ns: age.quantile(1.0),
             }
         };
         self.rings.iter().map(one).collect()

@@ -1,10 +1,11 @@
 //! The run directory: one launcher at a time, nothing stale in it.
 
-use crate::{pipeline::Pipeline, runtime::Failure};
+use crate::runtime::Failure;
 use nix::{
     fcntl::{Flock, FlockArg},
     unistd::geteuid,
 };
+use pipeline::Pipeline;
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{ErrorKind, Read, Write},

@@ -1,9 +1,6 @@
 //! The rings and boards of a pipeline: laid out before its processes start, removed after they end.
 
-use crate::{
-    pipeline::{LinkKind, Pipeline},
-    runtime::Failure,
-};
+use crate::runtime::Failure;
 use ipc::{BoardOptions, Kind, Message, RingOptions, create_board, create_ring, remove_abandoned};
 use layouts::{Fill, GameState, Order, OrderAck, PriceUpdate, Signal};
 use nix::{
@@ -11,6 +8,7 @@ use nix::{
     libc,
     unistd::{Gid, fchown, geteuid},
 };
+use pipeline::{LinkKind, Pipeline};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, ErrorKind},

@@ -13,7 +13,8 @@ use super::{
     status::Status,
     supervisor::{START_PATIENCE, Supervisor},
 };
-use crate::{pipeline::Pipeline, runtime::Failure};
+use crate::runtime::Failure;
+use pipeline::Pipeline;
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -14,10 +14,8 @@ use super::{
     report::ProcessReport,
     run_directory::RunDirectory,
 };
-use crate::{
-    pipeline::{Pipeline, Process},
-    runtime::Failure,
-};
+use crate::runtime::Failure;
+use pipeline::{Pipeline, Process};
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},

@@ -249,8 +249,8 @@ fn withdraw(board: &mut ipc::BoardWriter<PriceUpdate>, rows: &ipc::BoardReader<P
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::Pipeline;
     use ipc::{Consumer, Kind, RingOptions};
+    use pipeline::Pipeline;
     use stages::books::Facts;
     use std::path::Path;
 

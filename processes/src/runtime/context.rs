@@ -4,13 +4,13 @@ use super::{
     Failure, Idle,
     rings::{Carried, Input, Output, report_memory},
 };
-use crate::pipeline::{HotPath, Link, Pipeline, Process, Wait};
 use clap::Parser;
 use nix::{
     sched::{CpuSet, sched_setaffinity},
     sys::{prctl, signal::Signal},
     unistd::{Pid, getppid},
 };
+use pipeline::{HotPath, Link, Pipeline, Process, Wait};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -207,6 +207,7 @@ impl Context {
             .find(|board| board.writer == self.name && board.message == T::NAME);
         let board = board.ok_or_else(|| self.not_one::<T>("board", 0))?;
         let attached = ipc::BoardWriter::attach(&self.pipeline.board_path(&board.name))?;
+        attached.introduce(&self.name);
         report_memory(&board.name, attached.residency());
         Ok(attached)
     }

@@ -14,7 +14,10 @@ pub enum Failure {
         /// Why.
         cause: String,
     },
-    /// The pipeline file.
+    /// The pipeline file cannot be had.
+    #[error(transparent)]
+    File(#[from] pipeline::FileError),
+    /// What the pipeline file says.
     #[error("{0}")]
     Configuration(String),
     /// A file or socket.

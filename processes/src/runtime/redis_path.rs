@@ -10,9 +10,9 @@
 //! started again does not find what was sent meanwhile; a writer's death or silence is not noticed.
 
 use super::{Carried, Failure};
-use crate::pipeline::{Link, Pipeline};
 use hdrhistogram::Histogram;
 use ipc::{Ladder, Producer, PushError, Received, Waiter, clock::mono_ns};
+use pipeline::{Link, Pipeline};
 use redis::{Client, Connection, PubSub, RedisError};
 use serde::{Deserialize, Serialize};
 use std::{

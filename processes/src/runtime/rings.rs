@@ -3,13 +3,13 @@
 #[cfg(feature = "redis-hot-path")]
 use super::redis_path::{Bridge, Publisher};
 use super::{Context, Failure};
-#[cfg(feature = "redis-hot-path")]
-use crate::pipeline::HotPath;
-use crate::pipeline::{Link, Pipeline};
 use ipc::{
     Bell, Consumer, Incarnation, Ladder, Message, Peer, PopError, Producer, PushError, Received,
     Residency, Waiter, WakeSource,
 };
+#[cfg(feature = "redis-hot-path")]
+use pipeline::HotPath;
+use pipeline::{Link, Pipeline};
 use std::time::Duration;
 
 /// Rounds of waiting for room between two looks at whether the reader still lives; a round may sleep.
@@ -60,6 +60,7 @@ impl<T: Carried> Input<T> {
 
     pub(super) fn attach(link: &Link, pipeline: &Pipeline) -> Result<Self, Failure> {
         let consumer = Consumer::attach(&pipeline.ring_path(&link.name))?;
+        consumer.introduce(&link.to);
         report_memory(&link.name, consumer.residency());
         Ok(Self {
             name: link.name.clone(),
@@ -291,6 +292,7 @@ impl<T: Carried> Way<T> {
             return Publisher::connect(link, pipeline).map(Self::Redis);
         }
         let producer = Producer::attach(&pipeline.ring_path(&link.name))?;
+        producer.introduce(&link.from);
         report_memory(&link.name, producer.residency());
         Ok(Self::Ring(producer))
     }

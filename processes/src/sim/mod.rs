@@ -45,13 +45,13 @@ mod world;
 #[cfg(test)]
 mod tests;
 
-use crate::pipeline::{Simulator, Source};
 use crate::runtime::{Context, Failure};
 use auth::Verifier;
 use exchange::Exchange;
 use generated::Generated;
 use layouts::MICROS_PER_DOLLAR;
 use network::Network;
+use pipeline::{Simulator, Source};
 use recorded::Recorded;
 use serde_json::{Value, json};
 use server::Shared;

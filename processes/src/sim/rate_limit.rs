@@ -1,6 +1,5 @@
 //! Token buckets: what each call costs, and what an account of a tier may spend.
 
-use crate::pipeline;
 use std::time::{Duration, Instant};
 
 /// What an account may spend.

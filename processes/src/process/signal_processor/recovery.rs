@@ -13,10 +13,10 @@
 //! asked after the one that is ahead of it.
 
 use crate::cold::database::{self, Database};
-use crate::pipeline::Link;
 use crate::runtime::{Context, Failure, Input};
 use ipc::{BoardReader, Message, Observer};
 use layouts::{Fill, Order, OrderAck, OrderStatus, PriceUpdate};
+use pipeline::Link;
 use stages::positions::PositionBook;
 use stages::risk::{Fate, Listing, Risk};
 use std::collections::{HashMap, HashSet};

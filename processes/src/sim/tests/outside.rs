@@ -1,7 +1,6 @@
 //! A client of the simulator, and the recorded answers of the real venue as the measure of shapes.
 
 use super::laws::START;
-use crate::pipeline::Tier;
 use crate::sim::Exchange;
 use crate::sim::auth::Verifier;
 use crate::sim::auth::tests::{fresh_key, signed_headers};
@@ -10,6 +9,7 @@ use crate::sim::network::Network;
 use crate::sim::server::{Shared, drive, scoreboards, serve, venue};
 use crate::sim::times::now_us;
 use futures_util::StreamExt as _;
+use pipeline::Tier;
 use ring::signature::Ed25519KeyPair;
 use serde_json::{Value, json};
 use std::path::PathBuf;

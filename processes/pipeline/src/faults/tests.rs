@@ -5,7 +5,7 @@ use std::path::Path;
 
 fn shipped(name: &str) -> Pipeline {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("pipelines")
+        .join("../pipelines")
         .join(name);
     Pipeline::load(&path).unwrap()
 }
@@ -112,8 +112,9 @@ fn rings_are_shared_with_a_group_that_is_named_or_with_nobody() {
         })
     };
     let file = tempfile::NamedTempFile::new().unwrap();
-    let demo =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/demo.toml"));
+    let demo = std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/demo.toml"),
+    );
     // As the shipped file offers it.
     let text = demo.unwrap().replace("# ring_", "ring_");
     std::fs::write(file.path(), text.replace("\"traders\"", "\"root\"")).unwrap();

@@ -1,11 +1,14 @@
 //! The pipeline file: what runs, where, and through which rings. Parsed and validated as a whole,
 //! before anything starts, with every fault reported at once.
 
+#![forbid(unsafe_code)]
+
+mod error;
 mod faults;
 
+pub use error::FileError;
 pub use faults::PROGRAMS;
 
-use crate::runtime::Failure;
 use nix::unistd::Group;
 use serde::{Deserialize, Serialize};
 use stages::{limits::Limits, model::Model};
@@ -71,12 +74,14 @@ impl Pipeline {
     /// # Errors
     ///
     /// When it cannot be read or is not of this form; the text names line and column.
-    pub fn load(path: &Path) -> Result<Self, Failure> {
-        let text = fs::read_to_string(path).map_err(|error| {
-            Failure::io(format!("read pipeline file `{}`", path.display()), error)
+    pub fn load(path: &Path) -> Result<Self, FileError> {
+        let text = fs::read_to_string(path).map_err(|source| FileError::Unreadable {
+            path: path.to_owned(),
+            source,
         })?;
-        let mut pipeline: Self = toml::from_str(&text).map_err(|error| {
-            Failure::Configuration(format!("pipeline file `{}`: {error}", path.display()))
+        let mut pipeline: Self = toml::from_str(&text).map_err(|error| FileError::Malformed {
+            path: path.to_owned(),
+            source: Box::new(error),
         })?;
         if pipeline.run_dir.as_os_str().is_empty() {
             pipeline.run_dir = Path::new("/tmp/arbees").join(&pipeline.name);
@@ -107,25 +112,24 @@ impl Pipeline {
     /// # Errors
     ///
     /// When the host has no such group, or there can be none.
-    pub fn ring_gid(&self) -> Result<Option<u32>, Failure> {
+    pub fn ring_gid(&self) -> Result<Option<u32>, FileError> {
         let Some(name) = &self.ring_group else {
             return Ok(None);
         };
         if let Ok(number) = name.parse() {
             // To the kernel it means that a file keeps the group that it has.
             if number == u32::MAX {
-                return Err(Failure::Configuration(format!(
-                    "ring_group = \"{name}\" is no group; give its name or number"
-                )));
+                return Err(FileError::NoGroup(name.clone()));
             }
             return Ok(Some(number));
         }
         match Group::from_name(name) {
             Ok(Some(group)) => Ok(Some(group.gid.as_raw())),
-            Ok(None) => Err(Failure::Configuration(format!(
-                "ring_group = \"{name}\" is no group of this host; create it with `groupadd`, or give its number"
-            ))),
-            Err(error) => Err(Failure::io(format!("look up the group `{name}`"), error)),
+            Ok(None) => Err(FileError::UnknownGroup(name.clone())),
+            Err(error) => Err(FileError::GroupLookUp {
+                name: name.clone(),
+                source: error.into(),
+            }),
         }
     }
 

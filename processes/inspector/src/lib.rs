@@ -1,0 +1,84 @@
+//! `shm-inspect`: looks at the rings and boards of a pipeline, alive or dead, without any effect on it.
+//!
+//! Everything is mapped read-only; no role is taken, nothing is written, nobody is woken. Messages are decoded by the
+//! schema in their segment: none is compiled in.
+//!
+//! | module | what |
+//! |---|---|
+//! | `arguments`, `exit` | the command line and the exit codes |
+//! | `place` | where the segments are |
+//! | `verbs` | one file a verb |
+//! | `table` | columns for a terminal; every verb has the same fields as JSON |
+
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod exit;
+mod place;
+mod table;
+mod verbs;
+
+use arguments::Arguments;
+use clap::Parser as _;
+use exit::Exit;
+use std::{
+    io::{self, ErrorKind, Write as _},
+    process::ExitCode,
+};
+
+/// What cannot be done, and why: one line for its user, with the fix.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A segment.
+    #[error(transparent)]
+    Segment(#[from] ipc::Error),
+    /// A file, a directory or a socket.
+    #[error("cannot {action}: {source}")]
+    Io {
+        /// What was tried, with its object.
+        action: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// Anything else, already in words.
+    #[error("{0}")]
+    Other(String),
+    /// Whoever reads our output has gone.
+    #[error("nobody reads the output")]
+    NoReader,
+}
+
+impl Failure {
+    fn io(action: impl Into<String>, source: io::Error) -> Self {
+        Self::Io {
+            action: action.into(),
+            source,
+        }
+    }
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let exit = match verbs::run(&arguments) {
+        Ok(exit) => exit,
+        // As when a pager is left: no error, and no noise.
+        Err(Failure::NoReader) => Exit::Fine,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            Exit::Impossible
+        }
+    };
+    ExitCode::from(exit as u8)
+}
+
+/// Writes to standard output.
+fn say(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::NoReader),
+        Err(error) => Err(Failure::io("write to standard output", error)),
+    }
+}
