@@ -323,7 +323,7 @@ fn in_a_file_system_of_1_mib_what_fits_works_and_what_does_not_is_an_error() {
     };
     let left = || fs::read_dir(tmpfs.directory.path()).unwrap().count();
     // 1 MiB of slots, and 4 MiB, for which huge pages are asked.
-    for (capacity, needed) in [(1 << 14, (1 << 20) + 4 * 4096), (1 << 16, 3 * HUGE)] {
+    for (capacity, needed) in [(1 << 14, (1 << 20) + 6 * 4096), (1 << 16, 3 * HUGE)] {
         match create_ring::<Number>(&tmpfs.path("large.ring"), options(capacity)) {
             Err(Error::NoSpace {
                 needed: told,
@@ -341,7 +341,7 @@ fn in_a_file_system_of_1_mib_what_fits_works_and_what_does_not_is_an_error() {
     let error = create_ring::<Number>(&tmpfs.path("second.ring"), options(1 << 14)).unwrap_err();
     let text = error.to_string();
     assert!(
-        text.contains("1064960 bytes needed, ") && text.contains("remount,size="),
+        text.contains("1073152 bytes needed, ") && text.contains("remount,size="),
         "{text}"
     );
     assert_eq!(left(), 1);

@@ -129,7 +129,7 @@ fn a_truncated_segment_and_one_of_another_format_are_told_apart() {
         error.contains("has format 7, this program reads format 3"),
         "{error}"
     );
-    file.write_all_at(&2_u32.to_ne_bytes(), 8).unwrap();
+    file.write_all_at(&3_u32.to_ne_bytes(), 8).unwrap();
     file.set_len(10_000).unwrap();
     let error = Producer::<Price>::attach(&path).err().unwrap().to_string();
     assert!(error.contains("10000 bytes, its geometry needs"), "{error}");

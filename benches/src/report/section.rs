@@ -85,7 +85,7 @@ const QUESTIONS: [(&str, Question); 8] = [
         "stamps",
         Question {
             title: "Stamps: what the time of sending costs",
-            about: "Time per message of a stream whose messages carry the time at which they were sent.",
+            about: "Time per message of a stream whose messages carry the time at which they were sent; the reader records each latency and age in the segment.",
             level: "per message",
         },
     ),
