@@ -107,6 +107,12 @@ impl Pipeline {
         self.ring_dir().join(format!("{board}.board"))
     }
 
+    /// File of the board on which a process says how it is.
+    #[must_use]
+    pub fn presence_path(&self, process: &str) -> PathBuf {
+        self.board_path(&format!("{process}.process"))
+    }
+
     /// Number of the group that the rings are shared with; `None` where they are private.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use crate::runtime::Failure;
 use ipc::{BoardOptions, Kind, Message, RingOptions, create_board, create_ring, remove_abandoned};
-use layouts::{Fill, GameState, Order, OrderAck, PriceUpdate, Signal};
+use layouts::{Fill, GameState, Order, OrderAck, PriceUpdate, ProcessState, Signal};
 use nix::{
     fcntl::{Flock, FlockArg},
     libc,
@@ -16,6 +16,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Rows of a process's own board: the fewest that a board has, of which it uses one.
+const PRESENCE_ROWS: u32 = 4;
 /// Mode of a directory above the rings: who may come in is for the ring directory to say.
 const PASSABLE: u32 = 0o711;
 
@@ -187,6 +189,14 @@ fn create_all(pipeline: &Pipeline, group: Option<u32>) -> Result<(), Failure> {
             group,
         };
         create_board::<PriceUpdate>(&pipeline.board_path(&board.name), options)?;
+    }
+    for process in &pipeline.processes {
+        let options = BoardOptions {
+            rows: PRESENCE_ROWS,
+            mode: pipeline.ring_mode,
+            group,
+        };
+        create_board::<ProcessState>(&pipeline.presence_path(&process.name), options)?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Failure, Idle,
+    presence::Presence,
     rings::{Carried, Input, Output, report_memory},
 };
 use clap::Parser;
@@ -52,6 +53,7 @@ pub struct Context {
     pub name: String,
     process: Process,
     stop: Arc<AtomicBool>,
+    presence: Presence,
 }
 
 /// The whole life of a process: parse, join the pipeline, run, report, exit code.
@@ -119,6 +121,7 @@ impl Context {
                 .map_err(|error| Failure::io(format!("handle {signal}"), error))?;
         }
         Ok(Self {
+            presence: Presence::start(&pipeline, &process, Arc::clone(&stop)),
             pipeline,
             name: name.to_owned(),
             process,
@@ -268,6 +271,7 @@ impl Context {
     ///
     /// When the ready file cannot be written.
     pub fn ready_with(&self, body: &serde_json::Value) -> Result<(), Failure> {
+        self.presence.running();
         self.write_beside("ready", body)
     }
 

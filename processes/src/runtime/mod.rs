@@ -7,6 +7,7 @@ mod context;
 mod failure;
 pub mod handoff;
 mod io;
+mod presence;
 #[cfg(feature = "redis-hot-path")]
 pub(crate) mod redis_path;
 mod rings;
