@@ -82,6 +82,12 @@ impl<'a> Running<'a> {
         }
     }
 
+    /// Where they run.
+    #[must_use]
+    pub fn cores(&self) -> &[usize] {
+        &self.cores
+    }
+
     /// Whether they run where it is measured.
     fn share_cores(&self) -> bool {
         let Cores { near, far } = self.measured;
@@ -214,16 +220,29 @@ fn spawn(
 ) -> Result<Server, Failure> {
     let log = directory.join(format!("{name}.log"));
     let file = File::create(&log)?;
-    let cores: Vec<String> = cores.iter().map(usize::to_string).collect();
-    let child = Command::new(std::env::current_exe()?)
-        .args(["server", "--cores", &cores.join(",")])
-        .args(["--parent", &std::process::id().to_string(), "--"])
+    let child = ending_with_us(cores)?
         .args(command)
         .stdin(Stdio::null())
         .stdout(file.try_clone()?)
         .stderr(file)
         .spawn()?;
     Ok(Server { name, child, log })
+}
+
+/// A command that runs what is added to it, program and arguments, on these cores; it dies when we do.
+///
+/// # Errors
+///
+/// When this program cannot be found.
+pub fn ending_with_us(cores: &[usize]) -> Result<Command, Failure> {
+    let cores: Vec<String> = cores.iter().map(usize::to_string).collect();
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["server", "--cores", &cores.join(",")]).args([
+        "--parent",
+        &std::process::id().to_string(),
+        "--",
+    ]);
+    Ok(command)
 }
 
 /// Turns this process into a server that dies with its parent. Returns only when it cannot.

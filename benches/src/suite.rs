@@ -4,7 +4,7 @@ use crate::{
     Failure,
     conditions::Before,
     cores::Cores,
-    experiment::{Place, chain, end_to_end, fanin, hop, rate, stamps, stream, wake},
+    experiment::{Place, chain, end_to_end, fanin, hop, rate, stamps, stream, wake, watched},
     rounds::{self, Cell, Rounds},
     row::{Results, Row},
     scratch,
@@ -48,7 +48,7 @@ struct Experiment {
 }
 
 /// All that take turns, in the order of a run.
-const EXPERIMENTS: [Experiment; 7] = [
+const EXPERIMENTS: [Experiment; 8] = [
     Experiment {
         name: hop::NAME,
         prepare: hop::cells,
@@ -90,6 +90,12 @@ const EXPERIMENTS: [Experiment; 7] = [
         prepare: chain::cells,
         seconds: 12,
         fewest: 12,
+    },
+    Experiment {
+        name: watched::NAME,
+        prepare: watched::cells,
+        seconds: 30,
+        fewest: 20,
     },
 ];
 /// A full run is so many times as long.

@@ -1,7 +1,7 @@
 //! What is aimed at, judged by the rows of a run; and what the proposal claimed.
 
 use crate::{
-    experiment::{chain, end_to_end, hop, rate, stream},
+    experiment::{chain, end_to_end, hop, rate, stream, watched},
     rounds::{OURS, RINGFIRE, RTRB},
     row::{Bar, Claim, Row, Target},
 };
@@ -18,6 +18,7 @@ pub fn judge(rows: &[Row]) -> Vec<Target> {
         tails(rows),
         chains(rows),
         ends(rows),
+        watched(rows),
     ]
     .concat()
 }
@@ -110,6 +111,16 @@ fn streams(rows: &[Row]) -> Vec<Target> {
         ]);
     }
     targets
+}
+
+/// The ring while somebody looks.
+fn watched(rows: &[Row]) -> Vec<Target> {
+    let row = named(rows, watched::NAME, watched::WATCHED);
+    let judged = |row: &Row| {
+        let name = "watched: round trip with the inspector's dashboard at 10 Hz / without";
+        target(name, Bar::AtMost(1.02), row.ratio_to_floor)
+    };
+    row.map(judged).into_iter().collect()
 }
 
 /// Tails at fixed rates.

@@ -25,6 +25,7 @@ pub mod rate;
 pub mod stamps;
 pub mod stream;
 pub mod wake;
+pub mod watched;
 
 /// Where the experiments take place, and who takes part.
 pub struct Place<'a> {

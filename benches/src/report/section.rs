@@ -24,7 +24,7 @@ pub(super) struct Question {
     pub(super) level: &'static str,
 }
 
-const QUESTIONS: [(&str, Question); 8] = [
+const QUESTIONS: [(&str, Question); 9] = [
     (
         "hop",
         Question {
@@ -78,6 +78,14 @@ const QUESTIONS: [(&str, Question); 8] = [
         Question {
             title: "End to end: the whole pipeline",
             about: "From a tick's arrival to the venue's answer to the order that it caused, the venue included.",
+            level: "median",
+        },
+    ),
+    (
+        "watched",
+        Question {
+            title: "Watched: a ring that somebody looks at",
+            about: "Round trips with and without `shm-inspect watch` at 10 frames a second on the same rings, in turns.",
             level: "median",
         },
     ),
