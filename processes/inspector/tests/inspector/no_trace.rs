@@ -1,0 +1,1 @@
+//! Looking leaves no trace: nothing is mapped writable, and no byte changes.

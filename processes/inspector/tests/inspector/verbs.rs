@@ -1,0 +1,1 @@
+//! What each verb says, and how it ends.
