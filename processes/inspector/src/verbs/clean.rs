@@ -23,7 +23,8 @@ pub(crate) const HELP: &str = "HELP-CLEAN";
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Names, `pipeline/name` or files; by default every ring and board of a pipeline of which no ring is held.
-    rings: Vec<String>,
+    #[arg(value_name = "RING")]
+    names: Vec<String>,
     /// Say what would be removed, and remove nothing.
     #[arg(long)]
     dry_run: bool,
@@ -51,7 +52,7 @@ struct Cleaned {
 pub(super) fn run(arguments: &Arguments, options: &Options) -> Result<Exit, Failure> {
     let asked = &arguments.place.rings;
     let all = segments(asked)?;
-    let named = options.rings.iter().map(|name| one(asked, name));
+    let named = options.names.iter().map(|name| one(asked, name));
     let named: Vec<SegmentFile> = named.collect::<Result<_, _>>()?;
     let is_alive = |file: &&SegmentFile| matches!(held_role(&file.path), Ok(Some(_)));
     let alive: HashSet<&Path> = all

@@ -19,7 +19,8 @@ pub(crate) const HELP: &str = "HELP-STATS";
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Names, `pipeline/name` or files; by default all, in data-flow order.
-    rings: Vec<String>,
+    #[arg(value_name = "RING")]
+    names: Vec<String>,
     /// Seconds between two looks.
     #[arg(long, value_name = "S", default_value = "1", value_parser = seconds)]
     interval: Duration,
@@ -65,7 +66,7 @@ struct Line {
 ///
 /// When a directory cannot be read, or there is no such ring.
 pub(super) fn run(arguments: &Arguments, options: &Options) -> Result<Exit, Failure> {
-    let mut sources = Sources::named(&arguments.place.rings, &options.rings)?;
+    let mut sources = Sources::named(&arguments.place.rings, &options.names)?;
     let mut before = sources.read();
     if before.is_empty() {
         return Err(Failure::Other(
@@ -75,7 +76,7 @@ pub(super) fn run(arguments: &Arguments, options: &Options) -> Result<Exit, Fail
     let (mut sound, mut samples) = (true, 0_u64);
     while options.count == 0 || samples < options.count {
         thread::sleep(options.interval);
-        if options.rings.is_empty() {
+        if options.names.is_empty() {
             sources.refresh()?;
         }
         let after = sources.read();

@@ -22,7 +22,8 @@ const BETWEEN: Duration = Duration::from_millis(20);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Names, `pipeline/name` or files; by default all.
-    rings: Vec<String>,
+    #[arg(value_name = "RING")]
+    names: Vec<String>,
 }
 
 /// The result for one segment.
@@ -45,10 +46,10 @@ struct Verified {
 /// When a directory cannot be read, or there is no such ring.
 pub(super) fn run(arguments: &Arguments, options: &Options) -> Result<Exit, Failure> {
     let asked = &arguments.place.rings;
-    let files = if options.rings.is_empty() {
+    let files = if options.names.is_empty() {
         segments(asked)?
     } else {
-        let named = options.rings.iter().map(|name| one(asked, name));
+        let named = options.names.iter().map(|name| one(asked, name));
         named.collect::<Result<_, _>>()?
     };
     let verified: Vec<Verified> = files.iter().filter_map(verify).collect();
