@@ -1,6 +1,15 @@
 //! The verbs: each reads, and says what it read as a table or as JSON.
 
-mod list;
+pub(crate) mod clean;
+pub(crate) mod graph;
+pub(crate) mod list;
+pub(crate) mod metrics;
+pub(crate) mod ready;
+pub(crate) mod show;
+pub(crate) mod stats;
+pub(crate) mod tail;
+pub(crate) mod verdict;
+pub(crate) mod verify;
 
 use crate::{
     Failure,
@@ -15,6 +24,15 @@ use crate::{
 /// When it cannot be done.
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     match &arguments.verb {
+        Verb::Verdict(options) => verdict::run(arguments, options),
         Verb::List => list::run(arguments),
+        Verb::Show(options) => show::run(arguments, options),
+        Verb::Graph(options) => graph::run(arguments, options),
+        Verb::Stats(options) => stats::run(arguments, options),
+        Verb::Metrics(options) => metrics::run(arguments, options),
+        Verb::Tail(options) => tail::run(arguments, options),
+        Verb::Verify(options) => verify::run(arguments, options),
+        Verb::Ready(options) => ready::run(arguments, options),
+        Verb::Clean(options) => clean::run(arguments, options),
     }
 }
