@@ -1,5 +1,9 @@
 //! The command line.
 
+use crate::{
+    replay::SweepArguments,
+    verbs::{RecordArguments, RecordingArguments, ReplayArguments},
+};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -36,4 +40,36 @@ pub(crate) struct Place {
 pub(crate) enum Verb {
     /// All rings and boards: what they carry, how full they are, and who holds them.
     List,
+    /// Records every message of a running pipeline's rings into a file.
+    Record(RecordArguments),
+    /// Shows what a recording holds.
+    Recording(RecordingArguments),
+    /// Plays a recording to the stages of a fresh pipeline.
+    Replay(ReplayArguments),
+    /// Removes a directory of ours when standard input ends.
+    #[command(hide = true)]
+    Sweep(SweepArguments),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    /// Arguments of one name but of two kinds are found here, and else by the first user.
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+        for words in [
+            &["list"][..],
+            &[
+                "record", "orders", "--rings", "here", "--out", "x", "--for", "5s",
+            ],
+            &["recording", "x", "--messages", "--of", "orders", "--json"],
+            &["replay", "x", "--speed", "2.5"],
+        ] {
+            let words = [&["shm-inspect"], words].concat();
+            Arguments::try_parse_from(words).unwrap();
+        }
+    }
 }

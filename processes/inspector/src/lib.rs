@@ -1,20 +1,26 @@
 //! `shm-inspect`: looks at the rings and boards of a pipeline, alive or dead, without any effect on it.
 //!
 //! Everything is mapped read-only; no role is taken, nothing is written, nobody is woken. Messages are decoded by the
-//! schema in their segment: none is compiled in.
+//! schema in their segment: none is compiled in. Only `replay` knows messages and takes roles, in a pipeline of its own.
 //!
 //! | module | what |
 //! |---|---|
 //! | `arguments`, `exit` | the command line and the exit codes |
 //! | `place` | where the segments are |
 //! | `verbs` | one file a verb |
+//! | `recording` | the file of a recording, and the tap that fills it |
+//! | `replay` | a recording played to the stages of a fresh pipeline |
+//! | `interrupt` | Ctrl-C as a flag |
 //! | `table` | columns for a terminal; every verb has the same fields as JSON |
 
 #![forbid(unsafe_code)]
 
 mod arguments;
 mod exit;
+mod interrupt;
 mod place;
+mod recording;
+mod replay;
 mod table;
 mod verbs;
 

@@ -89,7 +89,6 @@ fn gather(directory: &Path, descend: bool, found: &mut Vec<SegmentFile>) -> Resu
 /// # Errors
 ///
 /// When there is none, or more than one; the text names those that there are.
-#[cfg_attr(not(test), expect(dead_code, reason = "for verbs of one ring"))]
 pub(crate) fn one(asked: &[PathBuf], what: &str) -> Result<SegmentFile, Failure> {
     if Path::new(what).is_file()
         && let Some(file) = SegmentFile::of(PathBuf::from(what))
