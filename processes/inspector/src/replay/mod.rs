@@ -65,6 +65,8 @@ pub(crate) struct Replayed {
     pub(crate) pipeline: String,
     /// Messages played.
     pub(crate) played: u64,
+    /// Rings whose first messages were gone when the recording began.
+    pub(crate) late: Vec<String>,
     /// Messages that the recording lacks.
     pub(crate) lost: u64,
     /// How the recording ends.
@@ -101,7 +103,10 @@ pub(crate) fn play(file: &Path, speed: Speed, place: Option<&Path>) -> Result<Re
         let recorded = recorded(&name);
         (name, sum, recorded)
     });
+    let firsts = plan.inputs.iter().zip(&plan.firsts);
+    let late = firsts.filter(|(_, first)| **first > 0);
     Ok(Replayed {
+        late: late.map(|(link, _)| link.name.clone()).collect(),
         pipeline: plan.pipeline.name.clone(),
         played,
         lost: plan.lost,

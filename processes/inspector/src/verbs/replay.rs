@@ -36,6 +36,8 @@ pub(crate) struct ReplayArguments {
 struct Told {
     pipeline: String,
     messages: u64,
+    /// Rings whose first messages were gone when the recording began: then the run knew more than the replay.
+    late: Vec<String>,
     lost: u64,
     ending: String,
     seconds: f64,
@@ -91,6 +93,7 @@ impl Told {
         Self {
             pipeline: replayed.pipeline,
             messages: replayed.played,
+            late: replayed.late,
             lost: replayed.lost,
             ending: replayed.ending.to_string(),
             seconds,
@@ -124,8 +127,15 @@ impl Told {
             0 => String::new(),
             lost => format!(", {lost} are missing in it"),
         };
+        let late = match self.late.as_slice() {
+            [] => String::new(),
+            late => format!(
+                "; it begins behind the first messages of {}",
+                late.join(", ")
+            ),
+        };
         format!(
-            "replayed `{}`: {} messages in {:.1} s{lost}; the recording is {}\n{}",
+            "replayed `{}`: {} messages in {:.1} s{lost}; the recording is {}{late}\n{}",
             self.pipeline,
             self.messages,
             self.seconds,
