@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use layouts::PriceUpdate;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -12,6 +13,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::OnceLock,
+    time::Duration,
 };
 use tests::{
     programs::program,
@@ -20,6 +22,8 @@ use tests::{
 
 /// Bytes of an entry's head: see `processes/inspector/src/recording/mod.rs`.
 const HEAD: usize = 24;
+/// Orders that may be open in the recorded run.
+const MOST_OPEN: u32 = 4;
 
 fn inspect() -> Command {
     let mut command = Command::new(program("shm-inspect"));
@@ -33,7 +37,9 @@ fn recording() -> &'static Path {
     RECORDING.get_or_init(|| {
         let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo.rec");
         let _ = fs::remove_file(&file);
-        let scratch = Scratch::of("demo.toml");
+        let mut scratch = Scratch::of("demo.toml");
+        // So few that orders end where their acknowledgements do not fit them.
+        scratch.pipeline.limits.max_open_orders = MOST_OPEN;
         let launched = scratch.launch(&["--for", "8s"]);
         let resolved = scratch.pipeline.run_dir.join("pipeline.toml");
         scratch.await_ready("kalshi_monitor");
@@ -65,11 +71,18 @@ fn recording() -> &'static Path {
 }
 
 fn replay(file: &Path, place: &Path) -> (Output, Value) {
-    let output = inspect()
+    let replay = inspect()
         .args(["replay", "--json", "--rings"])
         .args([place, file])
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap();
+    finish(replay)
+}
+
+fn finish(replay: Child) -> (Output, Value) {
+    let output = replay.wait_with_output().unwrap();
     let told = serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
     (output, told)
@@ -199,11 +212,64 @@ fn a_recording_cut_in_the_middle_of_a_message_is_played_up_to_there() {
     assert!(is_tidy(&scratch), "nothing is left behind");
 }
 
-/// A replay so slow that it is in the middle for as long as anybody looks.
-fn slow_replay(scratch: &Scratch) -> Child {
+/// Sequence numbers go on through a gap, and with them the identities of signals and orders: else no
+/// acknowledgement would fit its order, and no order would be made once so many are open.
+#[test]
+fn what_comes_behind_a_gap_keeps_its_identity() {
+    let scratch = Scratch::of("demo.toml");
+    let mut bytes = fs::read(recording()).unwrap();
+    let all = entries(&bytes);
+    let mut firsts: Vec<usize> = ["prices.0", "prices.1"]
+        .iter()
+        .map(|ring| all.iter().find(|entry| entry.ring == *ring).unwrap().body)
+        .collect();
+    firsts.sort_unstable();
+    for body in firsts.into_iter().rev() {
+        // A gap of one message, in place of a message.
+        bytes[body - HEAD] = 2;
+        bytes[body - HEAD + 4] = 8;
+        bytes.splice(body..body + size_of::<PriceUpdate>(), 1_u64.to_le_bytes());
+    }
+    let place = tempfile::tempdir().unwrap();
+    let gaps = place.path().join("gaps.rec");
+    fs::write(&gaps, bytes).unwrap();
+    let (output, told) = replay(&gaps, scratch.path());
+    assert_eq!(output.status.code(), Some(1), "{told:#}");
+    assert_eq!(
+        (&told["lost"], &told["ending"]),
+        (&2.into(), &"complete".into())
+    );
+    let orders = &sums(&told)[2];
+    assert!(orders.1 > u64::from(MOST_OPEN), "{told:#}");
+    assert_eq!(sums(&replay(&gaps, scratch.path()).1), sums(&told));
+}
+
+/// The stages take two seconds of silence for the end of all trust in prices, when they are not in a replay.
+#[test]
+fn a_replay_that_pauses_gives_what_one_at_full_speed_gives() {
+    let scratch = Scratch::of("demo.toml");
+    let (_, told) = replay(recording(), scratch.path());
+    let paused = start(&scratch, "4");
+    let pid = Pid::from_raw(i32::try_from(paused.id()).unwrap());
+    kill(pid, Signal::SIGSTOP).unwrap();
+    // The subject of the test, not a means of it.
+    std::thread::sleep(Duration::from_millis(2_500));
+    kill(pid, Signal::SIGCONT).unwrap();
+    let (output, paused) = finish(paused);
+    assert_eq!(
+        (output.status.code(), sums(&paused)),
+        (Some(0), sums(&told))
+    );
+    let seconds = |told: &Value| told["seconds"].as_f64().unwrap();
+    assert!(seconds(&paused) > 2.5, "{paused:#}");
+}
+
+/// A replay whose stages run.
+fn start(scratch: &Scratch, speed: &str) -> Child {
     let child = inspect()
-        .args(["replay", "--speed", "0.001", "--rings"])
+        .args(["replay", "--json", "--speed", speed, "--rings"])
         .args([scratch.path(), recording()])
+        .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
@@ -220,7 +286,8 @@ fn slow_replay(scratch: &Scratch) -> Child {
 fn a_replay_that_is_interrupted_or_killed_leaves_nothing_behind() {
     for (signal, code) in [(Signal::SIGINT, Some(2)), (Signal::SIGKILL, None)] {
         let scratch = Scratch::of("demo.toml");
-        let child = slow_replay(&scratch);
+        // So slow that it is in the middle for as long as anybody looks.
+        let child = start(&scratch, "0.001");
         kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), code, "{signal}");
