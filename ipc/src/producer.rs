@@ -68,6 +68,19 @@ impl<T: Message> Producer<T> {
         self.writer.push(message)
     }
 
+    /// As [`Producer::push`], with a time stamp of the caller's instead of the time of this push: for
+    /// whoever plays messages again that were sent at another time. A ring without time stamps keeps
+    /// none, and one that stamps some messages only stamps those.
+    ///
+    /// The consumer records the message as that old.
+    ///
+    /// # Errors
+    ///
+    /// As [`Producer::push`].
+    pub fn push_stamped(&mut self, message: &T, sent_ns: u64) -> Result<u64, PushError> {
+        self.writer.push_stamped(message, sent_ns)
+    }
+
     /// Publishes as many of the messages, from the first on, as there is room for, and returns **how
     /// many**: the rest is still the caller's. Into a latest-wins ring it publishes all.
     ///

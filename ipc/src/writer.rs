@@ -106,6 +106,18 @@ impl<T: Message> Writer<T> {
         Ok(sequence)
     }
 
+    /// Publishes a message with the time of another push; see [`crate::Producer::push_stamped`].
+    pub(crate) fn push_stamped(&mut self, message: &T, sent_ns: u64) -> Result<u64, PushError> {
+        let sequence = self.next;
+        if sequence >= self.limit {
+            self.refresh_limit()?;
+        }
+        let stamp = if self.stamps(sequence) { sent_ns } else { 0 };
+        self.track().write(sequence, stamp, message);
+        self.count(sequence + 1);
+        Ok(sequence)
+    }
+
     /// Publishes as many as there is room for; see [`crate::Producer::push_batch`].
     #[inline(always)]
     pub(crate) fn push_batch(&mut self, messages: &[T]) -> Result<usize, PushError> {

@@ -412,3 +412,31 @@ proptest! {
         }
     }
 }
+
+/// What is played again keeps its time, where the ring keeps times at all.
+#[test]
+fn a_stamp_of_the_callers_is_the_one_that_is_read() {
+    for (stamp_every, expected) in [(1, [7, 8, 9]), (2, [7, 0, 9]), (0, [0, 0, 0])] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("test.ring");
+        let options = RingOptions {
+            capacity: 4,
+            stamp_every,
+            ..RingOptions::default()
+        };
+        create_ring::<Echo>(&path, options).unwrap();
+        let mut producer = Producer::<Echo>::attach(&path).unwrap();
+        let mut consumer = Consumer::<Echo>::attach(&path).unwrap();
+        for (sequence, sent_ns) in (0..).zip([7, 8, 9]) {
+            let pushed = producer.push_stamped(&echo(sequence), sent_ns);
+            assert_eq!(pushed, Ok(sequence));
+        }
+        assert_eq!(producer.push(&echo(3)), Ok(3));
+        assert_eq!(producer.push_stamped(&echo(4), 1), Err(PushError::Full));
+        for (sequence, sent_ns) in (0..).zip(expected) {
+            let received = consumer.pop().unwrap();
+            let seen = (received.sequence, received.message, received.sent_ns);
+            assert_eq!(seen, (sequence, echo(sequence), sent_ns));
+        }
+    }
+}

@@ -1,6 +1,12 @@
 //! The command line.
 
-use crate::verbs::{clean, graph, metrics, ready, show, stats, tail, verdict, verify};
+use crate::{
+    replay::SweepArguments,
+    verbs::{
+        RecordArguments, RecordingArguments, ReplayArguments, clean, graph, metrics, ready, show,
+        stats, tail, verdict, verify,
+    },
+};
 use clap::{Args, Parser, Subcommand};
 use std::{path::PathBuf, time::Duration};
 
@@ -68,6 +74,15 @@ pub(crate) enum Verb {
     /// Removes the rings of pipelines that nobody runs any more.
     #[command(after_help = clean::HELP)]
     Clean(clean::Options),
+    /// Records every message of a running pipeline's rings into a file.
+    Record(RecordArguments),
+    /// Shows what a recording holds.
+    Recording(RecordingArguments),
+    /// Plays a recording to the stages of a fresh pipeline.
+    Replay(ReplayArguments),
+    /// Removes a directory of ours when standard input ends.
+    #[command(hide = true)]
+    Sweep(SweepArguments),
 }
 
 /// Parses seconds, such as `1` or `0.2`.
@@ -76,4 +91,27 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
         .parse()
         .map_err(|_| "a number of seconds is needed, such as 1 or 0.2".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    /// Arguments of one name but of two kinds are found here, and else by the first user.
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+        for words in [
+            &["list"][..],
+            &[
+                "record", "orders", "--rings", "here", "--out", "x", "--for", "5s",
+            ],
+            &["recording", "x", "--messages", "--of", "orders", "--json"],
+            &["replay", "x", "--speed", "2.5"],
+        ] {
+            let words = [&["shm-inspect"], words].concat();
+            Arguments::try_parse_from(words).unwrap();
+        }
+    }
 }

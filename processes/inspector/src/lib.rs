@@ -1,7 +1,7 @@
 //! `shm-inspect`: looks at the rings and boards of a pipeline, alive or dead, without any effect on it.
 //!
 //! Everything is mapped read-only; no role is taken, nothing is written, nobody is woken. Messages are decoded by the
-//! schema in their segment: none is compiled in.
+//! schema in their segment: none is compiled in. Only `replay` knows messages and takes roles, in a pipeline of its own.
 //!
 //! | module | what |
 //! |---|---|
@@ -12,6 +12,9 @@
 //! | `judge` | what two samples say of rings and processes |
 //! | `verbs` | one file a verb |
 //! | `exposition` | samples in the format of Prometheus |
+//! | `recording` | the file of a recording, and the tap that fills it |
+//! | `replay` | a recording played to the stages of a fresh pipeline |
+//! | `interrupt` | Ctrl-C as a flag |
 //! | `table` | columns for a terminal; every verb has the same fields as JSON |
 
 #![forbid(unsafe_code)]
@@ -20,8 +23,11 @@ mod arguments;
 mod exit;
 mod exposition;
 mod flow;
+mod interrupt;
 mod judge;
 mod place;
+mod recording;
+mod replay;
 mod sample;
 mod table;
 mod verbs;

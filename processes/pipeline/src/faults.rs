@@ -43,6 +43,10 @@ impl Pipeline {
         self.sharing_faults(&mut faults);
         self.outside_faults(&mut faults);
         self.value_faults(&mut faults);
+        if self.replay {
+            let why = "stages in a replay trust prices whoever is silent, and let no signal expire on its way";
+            faults.push(format!("replay = true: {why}; leave the line out"));
+        }
         faults
     }
 

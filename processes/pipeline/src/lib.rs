@@ -43,6 +43,10 @@ pub struct Pipeline {
     /// What carries messages from process to process.
     #[serde(default)]
     pub hot_path: HotPath,
+    /// The stages work on recorded messages, whose time is their own. Set by `shm-inspect replay`, never
+    /// in a pipeline that trades.
+    #[serde(default)]
+    pub replay: bool,
     /// The exchange. Filled in by the launcher when the simulator stands in for it.
     #[serde(default)]
     pub venue: Venue,

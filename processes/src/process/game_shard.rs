@@ -45,7 +45,10 @@ struct Figures {
 /// When the rings are unusable, or a signal cannot be delivered.
 pub fn run(context: &Context) -> Result<Value, Failure> {
     let mut prices = context.input::<PriceUpdate>()?;
-    prices.stale_after(SILENCE);
+    // Recorded prices are as true as they were, also when whoever plays them pauses.
+    if !context.pipeline.replay {
+        prices.stale_after(SILENCE);
+    }
     let mut games = context.input::<GameState>()?;
     let mut signals = context.output::<Signal>()?;
     let pipeline = &context.pipeline;
@@ -65,7 +68,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
             worked = true;
             let stamp = stamp(&received, received.message.ingress_mono_ns);
             let found = shard.on_state(&received.message, stamp);
-            send(found, &mut signals, &mut figures, context)?;
+            send(found, stamp, &mut signals, &mut figures, context)?;
         }
         for _ in 0..ROUND {
             let received = prices.pop();
@@ -92,7 +95,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
             }
             let stamp = stamp(&received, received.message.ingress_mono_ns);
             let found = shard.on_price(&received.message, stamp);
-            send(found, &mut signals, &mut figures, context)?;
+            send(found, stamp, &mut signals, &mut figures, context)?;
         }
         figures.stage = shard.counters();
         pulse.beat(figures);
@@ -147,12 +150,13 @@ fn last_word(board: &BoardReader<PriceUpdate>, market: u32) -> Option<PriceUpdat
 
 fn send(
     found: Signals,
+    cause: Stamp,
     signals: &mut Output<Signal>,
     figures: &mut Figures,
     context: &Context,
 ) -> Result<(), Failure> {
     for signal in found.iter().flatten() {
-        signals.send(signal, context)?;
+        signals.send_caused(signal, cause.sent_mono_ns, context)?;
         figures.signals += 1;
     }
     Ok(())

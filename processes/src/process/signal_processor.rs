@@ -70,7 +70,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
                 worked = true;
                 let now = received.sent_ns.max(received.message.ingress_mono_ns);
                 for order in risk.on_signal(&received.message, now).iter().flatten() {
-                    orders.send(order, context)?;
+                    orders.send_caused(order, now, context)?;
                 }
             }
             ring.commit();

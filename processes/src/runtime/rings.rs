@@ -178,6 +178,8 @@ pub struct Output<T: Carried> {
     to_index: u8,
     way: Way<T>,
     waiter: Waiter,
+    /// Messages have the time of what caused them.
+    replays: bool,
 }
 
 /// Where messages go.
@@ -213,6 +215,7 @@ impl<T: Carried> Output<T> {
             to_index,
             way: Way::open(link, pipeline)?,
             waiter: Waiter::new(ladder),
+            replays: pipeline.replay,
         })
     }
 
@@ -241,11 +244,38 @@ impl<T: Carried> Output<T> {
     /// reader's page is damaged.
     #[inline]
     pub fn send(&mut self, message: &T, context: &Context) -> Result<u64, Failure> {
+        self.send_at(message, None, context)
+    }
+
+    /// As [`Output::send`], for a message that one sent at `cause_ns` has caused. In a replay, and only
+    /// there, that is its own time too: nothing ages while the stages work.
+    ///
+    /// # Errors
+    ///
+    /// As [`Output::send`].
+    #[inline]
+    pub fn send_caused(
+        &mut self,
+        message: &T,
+        cause_ns: u64,
+        context: &Context,
+    ) -> Result<u64, Failure> {
+        let stamp = self.replays.then_some(cause_ns);
+        self.send_at(message, stamp, context)
+    }
+
+    #[inline]
+    fn send_at(
+        &mut self,
+        message: &T,
+        stamp: Option<u64>,
+        context: &Context,
+    ) -> Result<u64, Failure> {
         let sent = match &mut self.way {
-            Way::Ring(producer) => match producer.push(message) {
+            Way::Ring(producer) => match push(producer, message, stamp) {
                 Ok(sequence) => return Ok(sequence),
                 Err(PushError::Full) => {
-                    push_when_there_is_room(producer, message, &mut self.waiter, context)
+                    push_when_there_is_room(producer, message, stamp, &mut self.waiter, context)
                 }
                 Err(error) => Err(error.to_string()),
             },
@@ -259,17 +289,31 @@ impl<T: Carried> Output<T> {
     }
 }
 
+/// Pushes with the time of now, or with another one.
+#[inline]
+fn push<T: Carried>(
+    producer: &mut Producer<T>,
+    message: &T,
+    stamp: Option<u64>,
+) -> Result<u64, PushError> {
+    match stamp {
+        None => producer.push(message),
+        Some(sent_ns) => producer.push_stamped(message, sent_ns),
+    }
+}
+
 #[cold]
 fn push_when_there_is_room<T: Carried>(
     producer: &mut Producer<T>,
     message: &T,
+    stamp: Option<u64>,
     waiter: &mut Waiter,
     context: &Context,
 ) -> Result<u64, String> {
     waiter.progress();
     let mut rounds = 0_u32;
     loop {
-        match producer.push(message) {
+        match push(producer, message, stamp) {
             Ok(sequence) => return Ok(sequence),
             Err(PushError::Full) => {}
             Err(error) => return Err(error.to_string()),

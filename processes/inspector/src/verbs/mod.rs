@@ -5,11 +5,18 @@ pub(crate) mod graph;
 pub(crate) mod list;
 pub(crate) mod metrics;
 pub(crate) mod ready;
+mod record;
+mod recording;
+mod replay;
 pub(crate) mod show;
 pub(crate) mod stats;
 pub(crate) mod tail;
 pub(crate) mod verdict;
 pub(crate) mod verify;
+
+pub(crate) use record::RecordArguments;
+pub(crate) use recording::RecordingArguments;
+pub(crate) use replay::ReplayArguments;
 
 use crate::{
     Failure,
@@ -34,5 +41,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Verb::Verify(options) => verify::run(arguments, options),
         Verb::Ready(options) => ready::run(arguments, options),
         Verb::Clean(options) => clean::run(arguments, options),
+        Verb::Record(what) => record::run(arguments, what),
+        Verb::Recording(what) => recording::run(arguments, what),
+        Verb::Replay(what) => replay::run(arguments, what),
+        Verb::Sweep(what) => crate::replay::sweep(what),
     }
 }

@@ -50,6 +50,12 @@ fn faults_after(change: impl FnOnce(&mut Pipeline)) -> String {
 }
 
 #[test]
+fn a_pipeline_that_trades_is_no_replay() {
+    let faults = faults_after(|pipeline| pipeline.replay = true);
+    assert!(faults.contains("replay = true"), "{faults}");
+}
+
+#[test]
 fn more_open_orders_than_the_rings_hold_are_a_fault() {
     let faults = faults_after(|pipeline| pipeline.limits.max_open_orders = 1_025);
     for link in ["`orders`", "`acks`"] {

@@ -1,0 +1,296 @@
+//! A run of the demo, recorded by `shm-inspect record` and replayed to the real stages.
+
+#![forbid(unsafe_code)]
+
+use layouts::PriceUpdate;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::Value;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::OnceLock,
+    time::Duration,
+};
+use tests::{
+    programs::program,
+    scratch::{Scratch, await_some},
+};
+
+/// Bytes of an entry's head: see `processes/inspector/src/recording/mod.rs`.
+const HEAD: usize = 24;
+/// Orders that may be open in the recorded run.
+const MOST_OPEN: u32 = 4;
+
+fn inspect() -> Command {
+    let mut command = Command::new(program("shm-inspect"));
+    command.stdin(Stdio::null());
+    command
+}
+
+/// One run for all tests, recorded from its first message to its end.
+fn recording() -> &'static Path {
+    static RECORDING: OnceLock<PathBuf> = OnceLock::new();
+    RECORDING.get_or_init(|| {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo.rec");
+        let _ = fs::remove_file(&file);
+        let mut scratch = Scratch::of("demo.toml");
+        // So few that orders end where their acknowledgements do not fit them.
+        scratch.pipeline.limits.max_open_orders = MOST_OPEN;
+        let launched = scratch.launch(&["--for", "8s"]);
+        let resolved = scratch.pipeline.run_dir.join("pipeline.toml");
+        scratch.await_ready("kalshi_monitor");
+        let recorder = inspect()
+            .args(["record", "--json", "--rings"])
+            .arg(&scratch.pipeline.rings)
+            .arg("--pipeline")
+            .arg(&resolved)
+            .arg("--out")
+            .arg(&file)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let outcome = launched.finish();
+        assert_eq!(outcome.status.code(), Some(0), "{}", outcome.errors);
+        let recorded = recorder.wait_with_output().unwrap();
+        assert_eq!(recorded.status.code(), Some(0), "nothing is lost");
+        let told: Value = serde_json::from_slice(&recorded.stdout).unwrap();
+        assert_eq!(told["ended"], "the pipeline has ended");
+        // Read from the first message on, nothing lost: as many as the rings say that there were.
+        let report = scratch.report();
+        for ring in told["rings"].as_array().unwrap() {
+            let rings = report["rings"].as_array().unwrap();
+            let reported = rings.iter().find(|it| it["name"] == ring["name"]).unwrap();
+            assert_eq!(ring["messages"], reported["published"], "{ring}");
+        }
+        file
+    })
+}
+
+fn replay(file: &Path, place: &Path) -> (Output, Value) {
+    let replay = inspect()
+        .args(["replay", "--json", "--rings"])
+        .args([place, file])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    finish(replay)
+}
+
+fn finish(replay: Child) -> (Output, Value) {
+    let output = replay.wait_with_output().unwrap();
+    let told = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    (output, told)
+}
+
+/// Name, number of messages and hash of each ring of the result.
+fn sums(told: &Value) -> Vec<(String, u64, String)> {
+    let rings = told["rings"].as_array().unwrap();
+    let sum = |ring: &Value| {
+        let text = |field: &str| ring[field].as_str().unwrap().to_owned();
+        (
+            text("name"),
+            ring["messages"].as_u64().unwrap(),
+            text("sha256"),
+        )
+    };
+    rings.iter().map(sum).collect()
+}
+
+fn is_tidy(scratch: &Scratch) -> bool {
+    let entries = fs::read_dir(scratch.path()).unwrap();
+    entries.count() == 0 && scratch.processes().is_empty()
+}
+
+#[test]
+fn a_recording_gives_the_same_signals_and_orders_each_time() {
+    let scratch = Scratch::of("demo.toml");
+    let (first, told) = replay(recording(), scratch.path());
+    assert_eq!(first.status.code(), Some(0), "{told:#}");
+    let once = sums(&told);
+    let names: Vec<&str> = once.iter().map(|(name, ..)| name.as_str()).collect();
+    assert_eq!(names, ["signals.0", "signals.1", "orders"]);
+    for (name, messages, _) in &once {
+        assert!(*messages > 0, "{name} in {told:#}");
+    }
+    for _ in 0..2 {
+        let (again, told) = replay(recording(), scratch.path());
+        assert_eq!((again.status.code(), sums(&told)), (Some(0), once.clone()));
+    }
+    assert!(is_tidy(&scratch), "nothing is left behind");
+}
+
+/// Of the message that caused the first signal, the last bit of the time that the signal carries on.
+#[test]
+fn a_changed_byte_of_an_input_changes_what_comes_of_it() {
+    let scratch = Scratch::of("demo.toml");
+    let (_, told) = replay(recording(), scratch.path());
+    let mut bytes = fs::read(recording()).unwrap();
+    let at = cause_of_the_first_signal(&bytes);
+    bytes[at] ^= 1;
+    let place = tempfile::tempdir().unwrap();
+    let changed = place.path().join("changed.rec");
+    fs::write(&changed, bytes).unwrap();
+    let (output, changed) = replay(&changed, scratch.path());
+    assert_eq!(output.status.code(), Some(0));
+    let (before, after) = (sums(&told), sums(&changed));
+    let differ = |(one, other): (&(String, u64, String), &(String, u64, String))| one.2 != other.2;
+    assert!(before.iter().zip(&after).any(differ), "{before:?}");
+}
+
+/// Where the body of that message begins.
+fn cause_of_the_first_signal(bytes: &[u8]) -> usize {
+    let entries = entries(bytes);
+    let signal = entries
+        .iter()
+        .find(|entry| entry.ring.starts_with("signals."));
+    let signal = signal.expect("a signal was recorded");
+    // `layouts::signal::signal_id`: shard, input, sequence, leg.
+    let id = u64::from_le_bytes(
+        bytes[signal.body + 16..signal.body + 24]
+            .try_into()
+            .unwrap(),
+    );
+    let kind = if id >> 55 & 1 == 1 { "games" } else { "prices" };
+    let ring = format!("{kind}.{}", id >> 56);
+    let sequence = id >> 1 & ((1 << 54) - 1);
+    let mut causes = entries.iter().filter(|entry| entry.ring == ring);
+    let cause = causes.find(|entry| entry.number == sequence);
+    cause.expect("the cause was recorded too").body
+}
+
+struct Entry {
+    ring: String,
+    number: u64,
+    body: usize,
+}
+
+/// The messages of a recording, by its documented format.
+fn entries(bytes: &[u8]) -> Vec<Entry> {
+    let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    let mut at = 16 + word(12);
+    let header: Value = serde_json::from_slice(&bytes[16..at]).unwrap();
+    let mut entries = Vec::new();
+    while at < bytes.len() {
+        let segment = usize::from(bytes[at + 2]);
+        let name = header["segments"][segment]["name"].as_str().unwrap();
+        if bytes[at] == 1 {
+            entries.push(Entry {
+                ring: name.to_owned(),
+                number: u64::from_le_bytes(bytes[at + 8..at + 16].try_into().unwrap()),
+                body: at + HEAD,
+            });
+        }
+        at += HEAD + word(at + 4);
+    }
+    entries
+}
+
+#[test]
+fn a_recording_cut_in_the_middle_of_a_message_is_played_up_to_there() {
+    let scratch = Scratch::of("demo.toml");
+    let bytes = fs::read(recording()).unwrap();
+    let entries = entries(&bytes);
+    let middle = &entries[entries.len() / 2];
+    let place = tempfile::tempdir().unwrap();
+    let cut = place.path().join("cut.rec");
+    fs::write(&cut, &bytes[..middle.body + 5]).unwrap();
+    let (output, told) = replay(&cut, scratch.path());
+    assert_eq!(output.status.code(), Some(1), "{told:#}");
+    assert_eq!(told["ending"], "cut off 29 bytes into an entry");
+    let inputs = |entry: &&Entry| {
+        let ring = entry.ring.split('.').next().unwrap_or_default();
+        ["prices", "games", "acks"].contains(&ring)
+    };
+    let expected = entries[..entries.len() / 2].iter().filter(inputs).count();
+    assert_eq!(told["messages"], expected);
+    assert!(is_tidy(&scratch), "nothing is left behind");
+}
+
+/// Sequence numbers go on through a gap, and with them the identities of signals and orders: else no
+/// acknowledgement would fit its order, and no order would be made once so many are open.
+#[test]
+fn what_comes_behind_a_gap_keeps_its_identity() {
+    let scratch = Scratch::of("demo.toml");
+    let mut bytes = fs::read(recording()).unwrap();
+    let all = entries(&bytes);
+    let mut firsts: Vec<usize> = ["prices.0", "prices.1"]
+        .iter()
+        .map(|ring| all.iter().find(|entry| entry.ring == *ring).unwrap().body)
+        .collect();
+    firsts.sort_unstable();
+    for body in firsts.into_iter().rev() {
+        // A gap of one message, in place of a message.
+        bytes[body - HEAD] = 2;
+        bytes[body - HEAD + 4] = 8;
+        bytes.splice(body..body + size_of::<PriceUpdate>(), 1_u64.to_le_bytes());
+    }
+    let place = tempfile::tempdir().unwrap();
+    let gaps = place.path().join("gaps.rec");
+    fs::write(&gaps, bytes).unwrap();
+    let (output, told) = replay(&gaps, scratch.path());
+    assert_eq!(output.status.code(), Some(1), "{told:#}");
+    assert_eq!(
+        (&told["lost"], &told["ending"]),
+        (&2.into(), &"complete".into())
+    );
+    let orders = &sums(&told)[2];
+    assert!(orders.1 > u64::from(MOST_OPEN), "{told:#}");
+    assert_eq!(sums(&replay(&gaps, scratch.path()).1), sums(&told));
+}
+
+/// The stages take two seconds of silence for the end of all trust in prices, when they are not in a replay.
+#[test]
+fn a_replay_that_pauses_gives_what_one_at_full_speed_gives() {
+    let scratch = Scratch::of("demo.toml");
+    let (_, told) = replay(recording(), scratch.path());
+    let paused = start(&scratch, "4");
+    let pid = Pid::from_raw(i32::try_from(paused.id()).unwrap());
+    kill(pid, Signal::SIGSTOP).unwrap();
+    // The subject of the test, not a means of it.
+    std::thread::sleep(Duration::from_millis(2_500));
+    kill(pid, Signal::SIGCONT).unwrap();
+    let (output, paused) = finish(paused);
+    assert_eq!(
+        (output.status.code(), sums(&paused)),
+        (Some(0), sums(&told))
+    );
+    let seconds = |told: &Value| told["seconds"].as_f64().unwrap();
+    assert!(seconds(&paused) > 2.5, "{paused:#}");
+}
+
+/// A replay whose stages run.
+fn start(scratch: &Scratch, speed: &str) -> Child {
+    let child = inspect()
+        .args(["replay", "--json", "--speed", speed, "--rings"])
+        .args([scratch.path(), recording()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    await_some("the stages of the replay", || {
+        let processes = scratch.processes();
+        let stages = ["game_shard.0", "game_shard.1", "signal_processor"];
+        let running = |name: &&str| processes.iter().any(|(_, it)| it == name);
+        stages.iter().all(|name| running(&name)).then_some(())
+    });
+    child
+}
+
+#[test]
+fn a_replay_that_is_interrupted_or_killed_leaves_nothing_behind() {
+    for (signal, code) in [(Signal::SIGINT, Some(2)), (Signal::SIGKILL, None)] {
+        let scratch = Scratch::of("demo.toml");
+        // So slow that it is in the middle for as long as anybody looks.
+        let child = start(&scratch, "0.001");
+        kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), code, "{signal}");
+        await_some("a tidy directory", || is_tidy(&scratch).then_some(()));
+    }
+}
