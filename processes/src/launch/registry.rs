@@ -1,6 +1,6 @@
 //! The registry in Redis: which rings and processes there are, for whoever wants to find them.
 
-use crate::runtime::Failure;
+use crate::{cold::attendance, runtime::Failure};
 use pipeline::Pipeline;
 use serde_json::json;
 use std::time::Duration;
@@ -17,6 +17,8 @@ pub(super) fn publish(pipeline: &Pipeline) -> Result<(), Failure> {
     let key = key(pipeline);
     let mut batch = redis::pipe();
     batch.del(&key).ignore();
+    // Of an earlier run. Who has attached already says so again.
+    batch.del(attached(pipeline)).ignore();
     for process in &pipeline.processes {
         let value = json!({ "what": "process", "hot": process.hot, "core": process.core, "version": env!("CARGO_PKG_VERSION") });
         batch
@@ -45,11 +47,16 @@ pub(super) fn publish(pipeline: &Pipeline) -> Result<(), Failure> {
 pub(super) fn withdraw(pipeline: &Pipeline) -> Result<(), Failure> {
     let mut batch = redis::pipe();
     batch.del(key(pipeline)).ignore();
+    batch.del(attached(pipeline)).ignore();
     exchange(pipeline, &batch)
 }
 
 fn key(pipeline: &Pipeline) -> String {
     format!("arbees:{}:registry", pipeline.name)
+}
+
+fn attached(pipeline: &Pipeline) -> String {
+    format!("arbees:{}:{}", pipeline.name, attendance::KEY)
 }
 
 fn exchange(pipeline: &Pipeline, batch: &redis::Pipeline) -> Result<(), Failure> {
