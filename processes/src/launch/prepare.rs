@@ -74,7 +74,8 @@ pub(super) fn prepare(
     directory.retract_pipeline()?;
     let segments = Segments::lay_out(&pipeline)?;
     identity::assume(&mut pipeline)?;
-    if let Err(failure) = registry::publish(&pipeline) {
+    if let Err(failure) = registry::withdraw(&pipeline).and_then(|()| registry::publish(&pipeline))
+    {
         eprintln!("warning: the registry is not in Redis: {failure}");
     }
     let file = directory.write_pipeline(&pipeline)?;

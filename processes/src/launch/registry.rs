@@ -17,8 +17,6 @@ pub(super) fn publish(pipeline: &Pipeline) -> Result<(), Failure> {
     let key = key(pipeline);
     let mut batch = redis::pipe();
     batch.del(&key).ignore();
-    // Of an earlier run. Who has attached already says so again.
-    batch.del(attached(pipeline)).ignore();
     for process in &pipeline.processes {
         let value = json!({ "what": "process", "hot": process.hot, "core": process.core, "version": env!("CARGO_PKG_VERSION") });
         batch
@@ -43,7 +41,8 @@ pub(super) fn publish(pipeline: &Pipeline) -> Result<(), Failure> {
     exchange(pipeline, &batch)
 }
 
-/// Takes the registry back: it holds while the pipeline runs.
+/// Takes the registry back, and what processes said of their rings: both hold while the pipeline runs. Before a run too, for
+/// what a killed one left.
 pub(super) fn withdraw(pipeline: &Pipeline) -> Result<(), Failure> {
     let mut batch = redis::pipe();
     batch.del(key(pipeline)).ignore();

@@ -145,6 +145,8 @@ impl Session {
             auditor: None,
             _segments: segments,
         };
+        // What a killed run said there of its rings is not of these. Redis may be away: it is told below.
+        let _ = registry::withdraw(&session.pipeline);
         session.start_processes()?;
         if let Err(failure) = registry::publish(&session.pipeline) {
             eprintln!("warning: the registry is not in Redis: {failure}");
