@@ -277,7 +277,7 @@ fn start(scratch: &Scratch, speed: &str) -> Child {
         let processes = scratch.processes();
         let stages = ["game_shard.0", "game_shard.1", "signal_processor"];
         let running = |name: &&str| processes.iter().any(|(_, it)| it == name);
-        stages.iter().all(|name| running(&name)).then_some(())
+        stages.iter().all(|name| running(name)).then_some(())
     });
     child
 }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod mutants;
+pub mod namespaces;
 pub mod programs;
 pub mod recorded;
 pub mod scratch;

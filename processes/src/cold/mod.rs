@@ -1,6 +1,7 @@
 //! The cold path: what lives in Redis and in the database, off every hot thread.
 
 pub mod announcer;
+pub mod attendance;
 pub mod database;
 pub mod discovery;
 pub mod outbox;

@@ -32,6 +32,8 @@ Examples:
   launch --for 30s --json out.json          the demo for half a minute, report to a file
   launch --dry-run                          what would be started, where, and why
   launch replay --from games.csv.gz --games 20 --speed 600
+  launch prepare --redis redis+unix:///run/redis.sock     lays the demo out for processes in containers
+  launch reconcile --pipeline /tmp/arbees/demo/pipeline.toml
 
 Exit codes:
   0  ran, stopped in order, nothing lost, the books agree with the venue's
@@ -43,6 +45,10 @@ Exit codes:
 pub(super) enum Command {
     /// Plays recorded games to settlement.
     Replay(ReplayArguments),
+    /// Lays out a pipeline whose processes somebody else starts: directories, rings, and the resolved pipeline file.
+    Prepare(PrepareArguments),
+    /// Compares the books of a pipeline with the venue's, and says what its rings lost.
+    Reconcile(ReconcileArguments),
     /// Runs a command that dies with the launcher.
     #[command(hide = true)]
     Exec(ExecArguments),
@@ -89,6 +95,37 @@ pub(super) struct ReplayArguments {
     /// Print the plan and start nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
+}
+
+/// A pipeline to be laid out.
+#[derive(Debug, Clone, Args)]
+pub(super) struct PrepareArguments {
+    /// Pipeline file; by default the demo that comes with the programs.
+    #[arg(long, value_name = "FILE")]
+    pub(super) pipeline: Option<PathBuf>,
+    /// Directory of the rings, in place of the file's.
+    #[arg(long, value_name = "DIR")]
+    pub(super) rings: Option<PathBuf>,
+    /// Run directory, in place of the file's; the resolved file is its `pipeline.toml`.
+    #[arg(long, value_name = "DIR")]
+    pub(super) run_dir: Option<PathBuf>,
+    /// Address of Redis, in place of the file's.
+    #[arg(long, value_name = "URL")]
+    pub(super) redis: Option<String>,
+}
+
+/// Books to be compared.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ReconcileArguments {
+    /// The resolved pipeline file, as `launch prepare` or the launcher wrote it; waited for.
+    #[arg(long, value_name = "FILE")]
+    pub(super) pipeline: PathBuf,
+    /// Compare when asked to stop, by SIGTERM or Ctrl-C, in place of now.
+    #[arg(long)]
+    pub(super) when_stopped: bool,
+    /// Write the report to this file as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(super) json: Option<PathBuf>,
 }
 
 /// A command to run under the launcher's protection.

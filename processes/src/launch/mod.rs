@@ -10,6 +10,7 @@ mod events;
 mod identity;
 mod plan;
 mod preflight;
+mod prepare;
 mod private_redis;
 mod registry;
 mod report;
@@ -37,18 +38,15 @@ use std::{
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
-        None => {
-            let path = arguments
-                .run
-                .pipeline
-                .clone()
-                .unwrap_or_else(|| shipped("demo.toml"));
-            let loaded = Pipeline::load(&path).map_err(Failure::from);
-            loaded.map(|pipeline| session::run(pipeline, &arguments.run))
-        }
+        None => load(arguments.run.pipeline.as_deref())
+            .map(|pipeline| session::run(pipeline, &arguments.run)),
         Some(Command::Replay(replay)) => {
             load_replay(&replay).map(|pipeline| session::run(pipeline, &replay.into()))
         }
+        Some(Command::Prepare(plan)) => {
+            load(plan.pipeline.as_deref()).and_then(|pipeline| prepare::prepare(pipeline, &plan))
+        }
+        Some(Command::Reconcile(books)) => prepare::reconcile(&books),
         Some(Command::Exec(exec)) => Err(execute(&exec)),
     };
     let exit = result.unwrap_or_else(|failure| {
@@ -68,6 +66,12 @@ fn shipped(name: &str) -> PathBuf {
         .map(|directory| directory.join(&relative))
         .find(|path| path.is_file())
         .unwrap_or(relative)
+}
+
+/// The pipeline file that is meant; the demo, where none is.
+fn load(file: Option<&Path>) -> Result<Pipeline, Failure> {
+    let file = file.map_or_else(|| shipped("demo.toml"), Path::to_owned);
+    Ok(Pipeline::load(&file)?)
 }
 
 fn load_replay(replay: &ReplayArguments) -> Result<Pipeline, Failure> {

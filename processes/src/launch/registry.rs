@@ -1,6 +1,6 @@
 //! The registry in Redis: which rings and processes there are, for whoever wants to find them.
 
-use crate::runtime::Failure;
+use crate::{cold::attendance, runtime::Failure};
 use pipeline::Pipeline;
 use serde_json::json;
 use std::time::Duration;
@@ -41,15 +41,21 @@ pub(super) fn publish(pipeline: &Pipeline) -> Result<(), Failure> {
     exchange(pipeline, &batch)
 }
 
-/// Takes the registry back: it holds while the pipeline runs.
+/// Takes the registry back, and what processes said of their rings: both hold while the pipeline runs. Before a run too, for
+/// what a killed one left.
 pub(super) fn withdraw(pipeline: &Pipeline) -> Result<(), Failure> {
     let mut batch = redis::pipe();
     batch.del(key(pipeline)).ignore();
+    batch.del(attached(pipeline)).ignore();
     exchange(pipeline, &batch)
 }
 
 fn key(pipeline: &Pipeline) -> String {
     format!("arbees:{}:registry", pipeline.name)
+}
+
+fn attached(pipeline: &Pipeline) -> String {
+    format!("arbees:{}:{}", pipeline.name, attendance::KEY)
 }
 
 fn exchange(pipeline: &Pipeline, batch: &redis::Pipeline) -> Result<(), Failure> {

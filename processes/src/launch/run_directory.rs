@@ -65,11 +65,29 @@ impl RunDirectory {
 
     /// Writes the resolved pipeline file, and returns where.
     pub(super) fn write_pipeline(&self, pipeline: &Pipeline) -> Result<PathBuf, Failure> {
-        let path = self.path.join("pipeline.toml");
+        let path = self.pipeline_file();
         let text = toml::to_string(pipeline).map_err(Failure::other)?;
-        fs::write(&path, text)
+        // Whole or not at all: somebody may wait for it.
+        let partial = path.with_extension("partial");
+        fs::write(&partial, text)
+            .and_then(|()| fs::rename(&partial, &path))
             .map_err(|error| Failure::io(format!("write `{}`", path.display()), error))?;
         Ok(path)
+    }
+
+    /// Takes the resolved pipeline file of an earlier run away.
+    pub(super) fn retract_pipeline(&self) -> Result<(), Failure> {
+        let path = self.pipeline_file();
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Failure::io(format!("remove `{}`", path.display()), error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn pipeline_file(&self) -> PathBuf {
+        self.path.join("pipeline.toml")
     }
 
     /// Removes what belongs to one run only. With a simulator that includes the databases of earlier

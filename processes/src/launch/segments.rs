@@ -28,6 +28,8 @@ pub(super) struct Segments {
     parent: PathBuf,
     /// How many files of a killed run were replaced.
     pub(super) leftovers: usize,
+    /// They are for others, and outlive us.
+    left: bool,
     _lock: Flock<File>,
 }
 
@@ -53,15 +55,24 @@ impl Segments {
             directory,
             parent: pipeline.rings.clone(),
             leftovers,
+            left: false,
             _lock: lock,
         };
         create_all(pipeline, group)?;
         Ok(segments)
     }
+
+    /// Leaves them to processes that somebody else starts and stops.
+    pub(super) fn leave(mut self) {
+        self.left = true;
+    }
 }
 
 impl Drop for Segments {
     fn drop(&mut self) {
+        if self.left {
+            return;
+        }
         if let Err(error) = fs::remove_dir_all(&self.directory) {
             eprintln!(
                 "warning: cannot remove `{}`: {error}",

@@ -13,7 +13,7 @@ use super::{
     status::Status,
     supervisor::{START_PATIENCE, Supervisor},
 };
-use crate::runtime::Failure;
+use crate::runtime::{Failure, take_addresses};
 use pipeline::Pipeline;
 use std::{
     fs,
@@ -86,7 +86,7 @@ pub(super) fn run(mut pipeline: Pipeline, arguments: &RunArguments) -> Exit {
     }
 }
 
-fn refuse(what: &str, reasons: &[String]) -> Exit {
+pub(super) fn refuse(what: &str, reasons: &[String]) -> Exit {
     eprintln!(
         "error: {what} has {} fault{}; nothing was started",
         reasons.len(),
@@ -99,14 +99,14 @@ fn refuse(what: &str, reasons: &[String]) -> Exit {
 }
 
 /// Where the pipeline's programs are: beside the launcher.
-fn program_directory() -> PathBuf {
+pub(super) fn program_directory() -> PathBuf {
     std::env::current_exe()
         .ok()
         .and_then(|path| path.parent().map(Path::to_owned))
         .unwrap_or_default()
 }
 
-fn write_json(path: &Path, report: &Report) -> std::io::Result<()> {
+pub(super) fn write_json(path: &Path, report: &Report) -> std::io::Result<()> {
     let mut text = serde_json::to_string_pretty(report).map_err(std::io::Error::other)?;
     text.push('\n');
     fs::write(path, text)
@@ -145,6 +145,8 @@ impl Session {
             auditor: None,
             _segments: segments,
         };
+        // What a killed run said there of its rings is not of these. Redis may be away: it is told below.
+        let _ = registry::withdraw(&session.pipeline);
         session.start_processes()?;
         if let Err(failure) = registry::publish(&session.pipeline) {
             eprintln!("warning: the registry is not in Redis: {failure}");
@@ -187,21 +189,7 @@ impl Session {
             .directory
             .read("simulator", "ready")
             .unwrap_or_default();
-        let field = |name: &str| {
-            let value = ready
-                .get(name)
-                .and_then(serde_json::Value::as_str)
-                .map(str::to_owned);
-            value.ok_or_else(|| {
-                Failure::other(format!(
-                    "the simulator's ready file names no `{name}`: {ready}"
-                ))
-            })
-        };
-        self.pipeline.venue.rest = field("rest")?;
-        self.pipeline.venue.websocket = field("websocket")?;
-        self.pipeline.feed.url = field("feed")?;
-        Ok(())
+        take_addresses(&mut self.pipeline, &ready)
     }
 
     /// Watches until there is a reason to stop, stops in order, compares the books, reports.

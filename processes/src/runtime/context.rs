@@ -2,8 +2,14 @@
 
 use super::{
     Failure, Idle,
+    arrival::await_pipeline,
+    io::io_thread,
     presence::Presence,
     rings::{Carried, Input, Output, report_memory},
+};
+use crate::cold::{
+    attendance::{self, Attachment},
+    redis::Cold,
 };
 use clap::Parser;
 use nix::{
@@ -21,6 +27,7 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
+use tokio::sync::watch;
 use tracing::Level;
 use tracing_subscriber::{
     Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
@@ -31,7 +38,7 @@ pub(crate) const LAUNCHER_VARIABLE: &str = "ARBEES_LAUNCHER";
 
 #[derive(Parser)]
 #[command(
-    about = "One process of a pipeline. The launcher starts it; by hand it joins a pipeline that is already laid out."
+    about = "One process of a pipeline. The launcher starts it; started otherwise, it joins a pipeline that `launch prepare` lays out, and waits for it."
 )]
 #[command(
     after_help = "Example:\n  game_shard --pipeline /tmp/arbees/demo/pipeline.toml --name game_shard.0"
@@ -54,6 +61,7 @@ pub struct Context {
     process: Process,
     stop: Arc<AtomicBool>,
     presence: Presence,
+    attached: watch::Sender<Vec<Attachment>>,
 }
 
 /// The whole life of a process: parse, join the pipeline, run, report, exit code.
@@ -63,7 +71,7 @@ pub struct Context {
 pub fn main(program: &str, run: fn(&Context) -> Result<serde_json::Value, Failure>) -> ExitCode {
     let arguments = Arguments::parse();
     start_logging();
-    let context = match Context::join(&arguments.pipeline, &arguments.name, program) {
+    let context = match enter(&arguments, program) {
         Ok(context) => context,
         Err(failure) => {
             eprintln!("error: {failure}");
@@ -80,6 +88,34 @@ pub fn main(program: &str, run: fn(&Context) -> Result<serde_json::Value, Failur
     }
 }
 
+/// Joins the pipeline once it is there, and begins to say which rings this process has.
+fn enter(arguments: &Arguments, program: &str) -> Result<Context, Failure> {
+    let stop = heed_signals()?;
+    let pipeline = await_pipeline(&arguments.pipeline, &arguments.name, &stop)?;
+    let context = Context::take_place(pipeline, &arguments.name, program, stop)?;
+    if std::env::var_os(LAUNCHER_VARIABLE).is_none() {
+        // That of a predecessor: nobody else removes it.
+        let _ = fs::remove_file(context.beside("ready"));
+    }
+    let redis = &context.pipeline.redis.url;
+    if !redis.is_empty() {
+        let cold = Cold::connect(redis, &context.pipeline.name);
+        let (name, attached) = (context.name.clone(), context.attached.subscribe());
+        io_thread("attendance", move || attendance::keep(cold, name, attached))?;
+    }
+    Ok(context)
+}
+
+/// The flag that SIGTERM and SIGINT set from now on.
+pub(crate) fn heed_signals() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        signal_hook::flag::register(signal as i32, Arc::clone(&stop))
+            .map_err(|error| Failure::io(format!("handle {signal}"), error))?;
+    }
+    Ok(stop)
+}
+
 impl Context {
     /// Joins the pipeline whose resolved file is `file` as the process `name` of `program`.
     ///
@@ -87,7 +123,15 @@ impl Context {
     ///
     /// When the file is unusable or names no such process.
     pub fn join(file: &Path, name: &str, program: &str) -> Result<Self, Failure> {
-        let pipeline = Pipeline::load(file)?;
+        Self::take_place(Pipeline::load(file)?, name, program, heed_signals()?)
+    }
+
+    fn take_place(
+        pipeline: Pipeline,
+        name: &str,
+        program: &str,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self, Failure> {
         let process = pipeline
             .processes
             .iter()
@@ -115,17 +159,13 @@ impl Context {
             return Err(Failure::Configuration(HotPath::NOT_BUILT.to_owned()));
         }
         die_with_launcher()?;
-        let stop = Arc::new(AtomicBool::new(false));
-        for signal in [Signal::SIGTERM, Signal::SIGINT] {
-            signal_hook::flag::register(signal as i32, Arc::clone(&stop))
-                .map_err(|error| Failure::io(format!("handle {signal}"), error))?;
-        }
         Ok(Self {
             presence: Presence::start(&pipeline, &process, Arc::clone(&stop)),
             pipeline,
             name: name.to_owned(),
             process,
             stop,
+            attached: watch::Sender::default(),
         })
     }
 
@@ -155,7 +195,11 @@ impl Context {
     /// When a ring is missing, taken, or carries another layout.
     pub fn inputs<T: Carried>(&self) -> Result<Vec<Input<T>>, Failure> {
         self.links::<T>(|link| &link.to)
-            .map(|link| Input::attach(link, &self.pipeline))
+            .map(|link| {
+                let input = Input::attach(link, &self.pipeline)?;
+                self.note(&link.name, "consumer", input.info());
+                Ok(input)
+            })
             .collect()
     }
 
@@ -167,7 +211,13 @@ impl Context {
     pub fn outputs<T: Carried>(&self) -> Result<Vec<Output<T>>, Failure> {
         let ladder = self.ladder();
         self.links::<T>(|link| &link.from)
-            .map(|link| Output::attach(link, &self.pipeline, ladder))
+            .map(|link| {
+                let output = Output::attach(link, &self.pipeline, ladder)?;
+                if let Some(info) = output.info() {
+                    self.note(&link.name, "producer", info);
+                }
+                Ok(output)
+            })
             .collect()
     }
 
@@ -211,6 +261,7 @@ impl Context {
         let board = board.ok_or_else(|| self.not_one::<T>("board", 0))?;
         let attached = ipc::BoardWriter::attach(&self.pipeline.board_path(&board.name))?;
         attached.introduce(&self.name);
+        self.note(&format!("{}.board", board.name), "writer", attached.info());
         report_memory(&board.name, attached.residency());
         Ok(attached)
     }
@@ -228,6 +279,8 @@ impl Context {
             .find(|board| board.message == T::NAME);
         let board = board.ok_or_else(|| self.not_one::<T>("board", 0))?;
         let attached = ipc::BoardReader::open(&self.pipeline.board_path(&board.name))?;
+        let role = format!("reader.{}", self.name);
+        self.note(&format!("{}.board", board.name), &role, attached.info());
         report_memory(&board.name, attached.residency());
         Ok(attached)
     }
@@ -277,14 +330,28 @@ impl Context {
 
     /// Writes `<run_dir>/<name>.<suffix>` whole or not at all.
     fn write_beside(&self, suffix: &str, body: &serde_json::Value) -> Result<(), Failure> {
-        let path = self
-            .pipeline
-            .run_dir
-            .join(format!("{}.{suffix}", self.name));
+        let path = self.beside(suffix);
         let partial = path.with_extension("partial");
         fs::write(&partial, body.to_string())
             .and_then(|()| fs::rename(&partial, &path))
             .map_err(|error| Failure::io(format!("write `{}`", path.display()), error))
+    }
+
+    /// `<run_dir>/<name>.<suffix>`.
+    fn beside(&self, suffix: &str) -> PathBuf {
+        let name = format!("{}.{suffix}", self.name);
+        self.pipeline.run_dir.join(name)
+    }
+
+    /// Notes which file of a ring this process has, for the thread that says so.
+    fn note(&self, ring: &str, role: &str, info: &ipc::Info) {
+        let attachment = Attachment {
+            ring: ring.to_owned(),
+            role: role.to_owned(),
+            instance: info.instance,
+            directory: self.pipeline.ring_dir(),
+        };
+        self.attached.send_modify(|all| all.push(attachment));
     }
 
     fn ladder(&self) -> ipc::Ladder {

@@ -3,6 +3,7 @@
 //! One thread owns each process's loop. Whatever waits for the outside world runs on I/O threads
 //! of the same process and is reached through the queues of [`handoff`].
 
+mod arrival;
 mod context;
 mod failure;
 pub mod handoff;
@@ -12,8 +13,9 @@ mod presence;
 pub(crate) mod redis_path;
 mod rings;
 
+pub(crate) use arrival::{await_pipeline, take_addresses};
 pub use context::{Context, main};
-pub(crate) use context::{LAUNCHER_VARIABLE, die_with_launcher};
+pub(crate) use context::{LAUNCHER_VARIABLE, die_with_launcher, heed_signals};
 pub use failure::Failure;
 pub use io::io_thread;
 pub use rings::{Carried, Idle, Input, Output};

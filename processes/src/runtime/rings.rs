@@ -4,8 +4,8 @@
 use super::redis_path::{Bridge, Publisher};
 use super::{Context, Failure};
 use ipc::{
-    Bell, Consumer, Incarnation, Ladder, Message, Peer, PopError, Producer, PushError, Received,
-    Residency, Waiter, WakeSource,
+    Bell, Consumer, Incarnation, Info, Ladder, Message, Peer, PopError, Producer, PushError,
+    Received, Residency, Waiter, WakeSource,
 };
 #[cfg(feature = "redis-hot-path")]
 use pipeline::HotPath;
@@ -56,6 +56,11 @@ impl<T: Carried> Input<T> {
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
         self.consumer.next_sequence()
+    }
+
+    /// Which file it is.
+    pub(super) fn info(&self) -> &Info {
+        self.consumer.info()
     }
 
     pub(super) fn attach(link: &Link, pipeline: &Pipeline) -> Result<Self, Failure> {
@@ -198,6 +203,15 @@ impl<T: Carried> Output<T> {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Which file it is; `None` where no ring carries the messages.
+    pub(super) fn info(&self) -> Option<&Info> {
+        match &self.way {
+            Way::Ring(producer) => Some(producer.info()),
+            #[cfg(feature = "redis-hot-path")]
+            Way::Redis(_) => None,
+        }
     }
 
     pub(super) fn attach(
