@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::verbs::Doctor;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -36,4 +37,7 @@ pub(crate) struct Place {
 pub(crate) enum Verb {
     /// All rings and boards: what they carry, how full they are, and who holds them.
     List,
+    /// The host against the pipeline file: cores, memory, clocks and limits; what is found, what it means, and the command
+    /// that changes it. Needs no privilege.
+    Doctor(Doctor),
 }

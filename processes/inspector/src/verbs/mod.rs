@@ -1,6 +1,9 @@
 //! The verbs: each reads, and says what it read as a table or as JSON.
 
+mod doctor;
 mod list;
+
+pub(crate) use doctor::Doctor;
 
 use crate::{
     Failure,
@@ -15,6 +18,7 @@ use crate::{
 /// When it cannot be done.
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     match &arguments.verb {
+        Verb::Doctor(doctor) => doctor::run(arguments, doctor),
         Verb::List => list::run(arguments),
     }
 }
