@@ -86,7 +86,9 @@ impl<T: Message> BoardWriter<T> {
         fail_point!("attach: role taken");
         let rows = Rows::map(&mut segment, View::Producer)?;
         fail_point!("attach: mapped");
-        rows.memory.producer().holder.sign();
+        let page = rows.memory.producer();
+        page.life.beat();
+        page.holder.sign();
         Ok(Self { rows, segment })
     }
 
@@ -94,6 +96,12 @@ impl<T: Message> BoardWriter<T> {
     /// that of its program. What is longer than 56 bytes is cut.
     pub fn introduce(&self, name: &str) {
         self.rows.memory.producer().holder.rename(name);
+    }
+
+    /// Says that this process lives, for whoever looks at the board; as [`crate::Producer::beat`].
+    #[inline]
+    pub fn beat(&self) {
+        self.rows.memory.producer().life.beat();
     }
 
     /// Writes a row.
@@ -125,6 +133,15 @@ impl<T: Message> BoardWriter<T> {
     #[must_use]
     pub fn residency(&self) -> &Residency {
         &self.segment.residency
+    }
+}
+
+impl<T: Message> Drop for BoardWriter<T> {
+    fn drop(&mut self) {
+        // As of a producer: a panic is a death.
+        if !std::thread::panicking() && self.segment.is_held_here() {
+            self.rows.memory.producer().holder.leave();
+        }
     }
 }
 

@@ -328,6 +328,15 @@ impl<T: Message> Consumer<T> {
     }
 }
 
+impl<T: Message> Drop for Consumer<T> {
+    fn drop(&mut self) {
+        // As of a producer: a panic is a death.
+        if !std::thread::panicking() && self.segment.is_held_here() {
+            self.reader.holder().leave();
+        }
+    }
+}
+
 /// Ready when there is a message, or news of the producer's end that no pop has told yet.
 impl<T: Message> WakeSource for Consumer<T> {
     fn is_ready(&self) -> bool {

@@ -12,7 +12,8 @@ const NAME_BYTES: usize = 56;
 pub(crate) struct HolderLine {
     /// 0 before the first.
     pid: AtomicU32,
-    _reserved: AtomicU32,
+    /// `pid` once it has left in good order: whoever dies leaves it as it was.
+    left: AtomicU32,
     name: [AtomicU64; NAME_BYTES / 8],
 }
 
@@ -23,6 +24,8 @@ pub struct Holder {
     pub pid: u32,
     /// Its name: what it was introduced as, or else its program's.
     pub name: String,
+    /// Whether it has given the role back in good order. Who holds no role and has not left is dead.
+    pub left: bool,
 }
 
 impl HolderLine {
@@ -31,6 +34,7 @@ impl HolderLine {
         let program = std::env::args_os().next().unwrap_or_default();
         let name = std::path::Path::new(&program).file_name();
         self.rename(&name.unwrap_or_default().to_string_lossy());
+        self.left.store(0, Relaxed);
         self.pid.store(std::process::id(), Relaxed);
     }
 
@@ -52,9 +56,15 @@ impl HolderLine {
         }
     }
 
+    /// It is about to give the role back.
+    pub(crate) fn leave(&self) {
+        self.left.store(self.pid.load(Relaxed), Relaxed);
+    }
+
     /// What is said there; whatever is no text is shown as such.
     pub(crate) fn read(&self) -> Option<Holder> {
         let pid = self.pid.load(Relaxed);
+        let left = self.left.load(Relaxed) == pid;
         let words = self
             .name
             .iter()
@@ -70,7 +80,7 @@ impl HolderLine {
                 }
             })
             .collect();
-        (pid != 0).then_some(Holder { pid, name })
+        (pid != 0).then_some(Holder { pid, name, left })
     }
 }
 
@@ -83,7 +93,15 @@ mod tests {
         let line = HolderLine::default();
         assert_eq!(line.read(), None);
         line.sign();
-        assert_eq!(line.read().unwrap().pid, std::process::id());
+        let signed = line.read().unwrap();
+        assert_eq!((signed.pid, signed.left), (std::process::id(), false));
+        line.leave();
+        assert!(line.read().unwrap().left);
+        line.sign();
+        assert!(
+            !line.read().unwrap().left,
+            "a successor of the same process"
+        );
         let long = "\u{e9}".repeat(60);
         for (name, kept) in [
             ("game_shard.0", "game_shard.0"),

@@ -13,6 +13,7 @@
 //! | `writer`, `reader` | the two halves of the ring's protocol, on whatever memory |
 //! | `producer`, `consumer`, `observer` | one role each, on a file |
 //! | `board` | the latest value by index: one writer, any readers |
+//! | `verify` | whether what a segment holds fits together |
 //! | `role` | who holds a role, by kernel lock, never by PID |
 //! | `watch` | the death of a producer, told by the kernel |
 //! | `wait`, `barrier`, `futex` | spin, yield, sleep; waking at the sleeper's cost |
@@ -61,6 +62,7 @@ mod segment;
 mod silence;
 mod slot;
 mod sync;
+mod verify;
 mod wait;
 mod watch;
 mod writer;
@@ -85,4 +87,5 @@ pub use record::{Record, Value};
 pub use residency::Residency;
 pub use role::{Peer, Role};
 pub use schema::{Schema, SchemaError, SchemaField};
+pub use verify::{Finding, Verification};
 pub use wait::{Bell, Doorbell, Ladder, Waiter, WakeSource};

@@ -22,8 +22,8 @@ use std::{path::Path, sync::atomic::Ordering::Relaxed};
 /// It needs no message compiled in: with [`Observer::schema`], [`Observer::read_bytes`] and
 /// [`Observer::read_row`] it shows whatever the segment carries.
 pub struct Observer {
-    segment: Segment,
-    memory: Memory,
+    pub(crate) segment: Segment,
+    pub(crate) memory: Memory,
 }
 
 /// A message as bytes, to be decoded by its [`Schema`].
@@ -162,7 +162,7 @@ impl Observer {
         }
     }
 
-    /// What the producers of a ring, one after the other, said of their lives. Of a board nothing.
+    /// What the producers of a ring, one after the other, said of their lives. Of a board only its writer's beats.
     #[must_use]
     pub fn life(&self) -> Life {
         let life = &self.memory.producer().life;
@@ -270,7 +270,7 @@ impl Observer {
     /// lap behind, and the slots of a lap divide into published ones and others, so that the border is found
     /// by halving. The slot below it was seen published and the one at it was not, whichever first:
     /// at some moment in between the border was there, however fast the producer is.
-    fn published(&self) -> u64 {
+    pub(crate) fn published(&self) -> u64 {
         let counted = self.memory.producer().count.published.load(Relaxed);
         // The words of a board count the writes of its rows. An impossible count is shown as it is.
         if self.segment.info.kind == Kind::Board || counted > MOST {

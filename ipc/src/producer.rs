@@ -138,6 +138,7 @@ impl<T: Message> Drop for Producer<T> {
     fn drop(&mut self) {
         // A panic is a death, not a goodbye; and a child that was forked has nothing to say.
         if !std::thread::panicking() && self.segment.is_held_here() {
+            self.writer.holder().leave();
             self.writer.close();
         }
     }

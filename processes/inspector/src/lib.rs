@@ -7,6 +7,8 @@
 //! |---|---|
 //! | `arguments`, `exit` | the command line and the exit codes |
 //! | `place` | where the segments are |
+//! | `sample` | what there is to know of them at one moment |
+//! | `judge` | what two samples say of rings and processes |
 //! | `verbs` | one file a verb |
 //! | `table` | columns for a terminal; every verb has the same fields as JSON |
 
@@ -14,7 +16,9 @@
 
 mod arguments;
 mod exit;
+mod judge;
 mod place;
+mod sample;
 mod table;
 mod verbs;
 

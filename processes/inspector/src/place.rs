@@ -20,11 +20,13 @@ pub(crate) struct SegmentFile {
     pub(crate) board: bool,
     /// The file.
     pub(crate) path: PathBuf,
+    /// Whether its very directory was asked for: then that it is called like its pipeline is only likely.
+    pub(crate) asked: bool,
 }
 
 impl SegmentFile {
     /// The segment in that file, if it is called like one.
-    fn of(path: PathBuf) -> Option<Self> {
+    fn of(path: PathBuf, asked: bool) -> Option<Self> {
         let board = match path.extension()?.to_str()? {
             "ring" => false,
             "board" => true,
@@ -37,6 +39,7 @@ impl SegmentFile {
             name,
             board,
             path,
+            asked,
         })
     }
 }
@@ -78,7 +81,7 @@ fn gather(directory: &Path, descend: bool, found: &mut Vec<SegmentFile>) -> Resu
             // A pipeline may stop meanwhile, or be another user's.
             let _ = gather(&path, false, found);
         } else {
-            found.extend(SegmentFile::of(path));
+            found.extend(SegmentFile::of(path, descend));
         }
     }
     Ok(())
@@ -89,10 +92,9 @@ fn gather(directory: &Path, descend: bool, found: &mut Vec<SegmentFile>) -> Resu
 /// # Errors
 ///
 /// When there is none, or more than one; the text names those that there are.
-#[cfg_attr(not(test), expect(dead_code, reason = "for verbs of one ring"))]
 pub(crate) fn one(asked: &[PathBuf], what: &str) -> Result<SegmentFile, Failure> {
     if Path::new(what).is_file()
-        && let Some(file) = SegmentFile::of(PathBuf::from(what))
+        && let Some(file) = SegmentFile::of(PathBuf::from(what), true)
     {
         return Ok(file);
     }
@@ -115,7 +117,8 @@ pub(crate) fn one(asked: &[PathBuf], what: &str) -> Result<SegmentFile, Failure>
     }
 }
 
-fn label(file: &SegmentFile) -> String {
+/// `pipeline/name`.
+pub(crate) fn label(file: &SegmentFile) -> String {
     format!("{}/{}", file.pipeline, file.name)
 }
 

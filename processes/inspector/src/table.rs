@@ -1,4 +1,6 @@
-//! Columns for a terminal.
+//! Columns for a terminal, and how amounts are written in them.
+
+use crate::sample::{float, seconds};
 
 /// How a column stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,9 +65,90 @@ impl Table {
     }
 }
 
+/// A count: `812`, `12.3k`, `4.56M`.
+pub(crate) fn count(count: u64) -> String {
+    if count < 100_000 {
+        count.to_string()
+    } else {
+        rate(float(count))
+    }
+}
+
+/// A rate or another amount in three digits: `0`, `0.25`, `812`, `12.3k`, `4.56M`.
+pub(crate) fn rate(amount: f64) -> String {
+    let scaled = [(1e9, "G"), (1e6, "M"), (1e3, "k")]
+        .into_iter()
+        .find(|(scale, _)| amount >= *scale * 0.9995);
+    let (value, unit) = scaled.map_or((amount, ""), |(scale, unit)| (amount / scale, unit));
+    format!("{}{unit}", digits(value))
+}
+
+/// A time in three digits with its unit: `0 ns`, `812 ns`, `1.25 us`, `3.1 s`, `2 min 5 s`, `14 h 3 min`.
+pub(crate) fn span(seconds: f64) -> String {
+    if seconds >= 3600.0 {
+        let minutes = (seconds / 60.0).floor();
+        return format!(
+            "{:.0} h {:.0} min",
+            (minutes / 60.0).floor(),
+            minutes % 60.0
+        );
+    }
+    if seconds >= 99.95 {
+        return format!(
+            "{:.0} min {:.0} s",
+            (seconds / 60.0).floor(),
+            (seconds % 60.0).floor()
+        );
+    }
+    let units = [(1.0, "s"), (1e-3, "ms"), (1e-6, "us")];
+    let scaled = units
+        .into_iter()
+        .find(|(scale, _)| seconds >= *scale * 0.9995);
+    let (scale, unit) = scaled.unwrap_or((1e-9, "ns"));
+    format!("{} {unit}", digits(seconds / scale))
+}
+
+/// Nanoseconds as [`span`] shows them, `-` where there are none.
+pub(crate) fn nanoseconds(ns: Option<u64>) -> String {
+    ns.map_or("-".into(), |ns| span(seconds(ns)))
+}
+
+fn digits(value: f64) -> String {
+    let places = match value {
+        value if value >= 99.95 => 0,
+        value if value >= 9.995 => 1,
+        _ => 2,
+    };
+    let text = format!("{value:.places$}");
+    if places == 0 {
+        return text;
+    }
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn amounts_have_three_digits_and_a_unit() {
+        let rates = [0.0, 0.25, 9.996, 812.4, 999.7, 12_345.0, 4_560_000.0].map(rate);
+        assert_eq!(rates, ["0", "0.25", "10", "812", "1k", "12.3k", "4.56M"]);
+        let spans = [0.0, 812e-9, 1.25e-6, 0.9999, 3.1, 125.0, 50_580.0].map(span);
+        assert_eq!(
+            spans,
+            [
+                "0 ns",
+                "812 ns",
+                "1.25 us",
+                "1 s",
+                "3.1 s",
+                "2 min 5 s",
+                "14 h 3 min"
+            ]
+        );
+        assert_eq!([count(99_999), count(4_560_000)], ["99999", "4.56M"]);
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {

@@ -54,6 +54,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         }
         unsent.send(&mut wanted);
         desk.outputs.iter().for_each(Output::beat);
+        desk.board.beat();
         if worked {
             idle.progress();
         } else if inbox.drained() {
