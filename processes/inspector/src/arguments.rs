@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::verbs::Doctor;
+use crate::verbs::{Doctor, Watch};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -40,4 +40,7 @@ pub(crate) enum Verb {
     /// The host against the pipeline file: cores, memory, clocks and limits; what is found, what it means, and the command
     /// that changes it. Needs no privilege.
     Doctor(Doctor),
+    /// The dashboard: rings in data-flow order with rates, depths, losses and latencies, the processes that hold them, and
+    /// what is wrong; `?` shows the keys.
+    Watch(Watch),
 }

@@ -2,8 +2,10 @@
 
 mod doctor;
 mod list;
+mod watch;
 
 pub(crate) use doctor::Doctor;
+pub(crate) use watch::Watch;
 
 use crate::{
     Failure,
@@ -20,5 +22,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     match &arguments.verb {
         Verb::Doctor(doctor) => doctor::run(arguments, doctor),
         Verb::List => list::run(arguments),
+        Verb::Watch(watch) => watch::run(arguments, watch),
     }
 }

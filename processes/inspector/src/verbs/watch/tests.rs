@@ -1,0 +1,1 @@
+//! The screen, drawn from scenes that are made up.
