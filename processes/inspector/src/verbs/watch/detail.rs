@@ -86,7 +86,10 @@ fn facts(buffer: &mut Buffer, area: &mut Rect, scene: &Scene, ring: &Ring) {
         (None, Some(capacity)) => format!("{capacity} rows"),
         _ => "depth ?".into(),
     };
-    let rate = ring.rate.map_or("-".into(), number);
+    let rate = ring
+        .rate
+        .filter(|rate| *rate > 0.0)
+        .map_or("0".into(), number);
     let mut counters = format!("{rate}/s  published {}  {depth}", count(ring.published));
     if !ring.board {
         counters += &format!(
@@ -177,7 +180,9 @@ fn list(buffer: &mut Buffer, area: Rect, view: &View, messages: &Messages) {
         },
     ];
     for (index, name) in messages.fields.iter().enumerate() {
-        let times = name.ends_with("_ns");
+        let times = ["_ns", "_us", "_ms"]
+            .iter()
+            .any(|unit| name.ends_with(unit));
         // Times fill much of a line and say little: they leave first.
         let rank = u8::try_from(index).unwrap_or(u8::MAX / 2) / 2 + if times { 128 } else { 2 };
         columns.push(Column {

@@ -141,7 +141,12 @@ impl Messages {
 /// The fields that say something, with their places.
 fn shown(schema: &Schema) -> impl Iterator<Item = (usize, &SchemaField)> {
     let fields = schema.fields().iter().enumerate();
-    fields.filter(|(_, field)| !field.name.starts_with('_') && !field.name.starts_with("reserved"))
+    let filling = |name: &str| {
+        ["_", "pad", "reserved"]
+            .iter()
+            .any(|start| name.starts_with(start))
+    };
+    fields.filter(move |(_, field)| !filling(&field.name))
 }
 
 /// A value in few characters: codes by their meaning, times as how long ago they were.

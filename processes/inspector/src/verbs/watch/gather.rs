@@ -20,8 +20,8 @@ use std::{
 const STEP_NS: u64 = 500_000_000;
 /// Kept samples: ten seconds.
 const KEPT: usize = 20;
-/// Rates and verdicts are over two steps.
-const RATE_STEPS: usize = 2;
+/// Rates and verdicts are over as much at least, ns: over less, whoever pauses for a moment seems stuck.
+const LEAST_NS: u64 = 950_000_000;
 /// Columns of a sparkline that are kept: a minute.
 const COLUMNS: usize = 120;
 
@@ -56,7 +56,6 @@ impl Gatherer {
     /// Reads everything once more.
     pub(super) fn look(&mut self) -> Scene {
         let mut now = self.sources.read();
-        let time = |samples: &[Sample]| samples.first().map_or(0, |sample| sample.at_ns);
         let last = self.kept.back().map_or(0, |samples| time(samples));
         if time(&now) >= last + STEP_NS || now.is_empty() {
             // Now and then: pipelines come and go. One that goes takes its directory along: then there is nothing.
@@ -87,11 +86,15 @@ impl Gatherer {
     }
 
     fn scene(&mut self, now: &[Sample]) -> Scene {
-        // The sample before last is at least one step old, or the first.
-        let recent = self.kept.len().saturating_sub(RATE_STEPS);
-        let recent = self.kept.get(recent).map(Vec::as_slice).unwrap_or_default();
+        let at = time(now);
+        let old_enough = |samples: &&Vec<Sample>| at >= time(samples) + LEAST_NS;
+        let long_ago = self.kept.iter().rev().find(old_enough);
+        let recent = long_ago.or(self.kept.front());
+        let recent = recent.map(Vec::as_slice).unwrap_or_default();
         let oldest = self.kept.front().map(Vec::as_slice).unwrap_or_default();
-        let judged = judge(recent, now, &self.bounds);
+        // Before that only what needs no time is judged.
+        let before = long_ago.map(Vec::as_slice).unwrap_or_default();
+        let judged = judge(before, now, &self.bounds);
         let order = order(now);
         let mut rings: Vec<Ring> = now
             .iter()
@@ -205,6 +208,11 @@ impl Gatherer {
             history: self.history.get(&key(sample)).cloned().unwrap_or_default(),
         }
     }
+}
+
+/// When samples were read; 0 where there are none.
+fn time(samples: &[Sample]) -> u64 {
+    samples.first().map_or(0, |sample| sample.at_ns)
 }
 
 fn key(sample: &Sample) -> Key {

@@ -57,7 +57,7 @@ const LINES: [(&str, &str); 21] = [
         "CPU",
         "of one core; `-` where the process is in another PID namespace",
     ),
-    ("RESTARTS", "how often a successor took over its rings"),
+    ("RST", "restarts: how often a successor took over its rings"),
     (
         "",
         "Red wants somebody to act, yellow waits. All of it is read from shared memory.",

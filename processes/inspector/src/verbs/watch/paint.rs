@@ -17,6 +17,8 @@ use ratatui::{
 
 /// Characters of a fill bar.
 const BAR: usize = 8;
+/// A screen with fewer lines has none to spare for sentences.
+const LEAST_FOR_ATTENTION: u16 = 12;
 /// From here on a ring is nearly full.
 const NEARLY_FULL: f64 = 0.8;
 
@@ -47,6 +49,12 @@ pub(super) fn paint(buffer: &mut Buffer, scene: &Scene, view: &View, messages: O
         };
         say(buffer, top(&mut area, 1), text, dim());
     }
+    let attention = attention(scene, area.width);
+    let mut below = Rect::ZERO;
+    if area.height >= LEAST_FOR_ATTENTION && !attention.is_empty() {
+        let most = area.height / 4;
+        below = bottom(&mut area, rows(attention.len()).min(most));
+    }
     let height = usize::from(area.height);
     let wanted = scene.processes.len() + 1;
     // Rings first; the processes get what is left, but a third of a screen in any case.
@@ -54,16 +62,9 @@ pub(super) fn paint(buffer: &mut Buffer, scene: &Scene, view: &View, messages: O
         ..8 => height,
         _ => (rings.len() + 1).min(height - wanted.min(height / 3)),
     };
-    let head = height >= 4;
     if !rings.is_empty() {
-        paint_rings(
-            buffer,
-            top(&mut area, rows(for_rings)),
-            scene,
-            view,
-            &rings,
-            head,
-        );
+        let area = top(&mut area, rows(for_rings));
+        paint_rings(buffer, area, scene, view, &rings);
     }
     if area.height >= 2 {
         let wanted = rows(wanted);
@@ -72,7 +73,18 @@ pub(super) fn paint(buffer: &mut Buffer, scene: &Scene, view: &View, messages: O
         top(&mut area, gap);
         paint_processes(buffer, top(&mut area, wanted), scene);
     }
-    attention(buffer, area, scene);
+    // What is left over is theirs.
+    if below.height > 0 && area.height > 1 {
+        let spare = area.height - 1;
+        below = Rect {
+            y: below.y - spare,
+            height: below.height + spare,
+            ..below
+        };
+    }
+    for (line, style) in attention {
+        say(buffer, top(&mut below, 1), &line, style);
+    }
 }
 
 fn title(buffer: &mut Buffer, area: Rect, scene: &Scene, view: &View) {
@@ -140,14 +152,8 @@ fn foot(buffer: &mut Buffer, area: Rect, view: &View) {
     say(buffer, area, &text, dim());
 }
 
-fn paint_rings(
-    buffer: &mut Buffer,
-    area: Rect,
-    scene: &Scene,
-    view: &View,
-    rings: &[&Ring],
-    head: bool,
-) {
+fn paint_rings(buffer: &mut Buffer, area: Rect, scene: &Scene, view: &View, rings: &[&Ring]) {
+    let head = area.height >= 3 || usize::from(area.height) > rings.len();
     let selected = view.place(rings);
     let shown = usize::from(area.height)
         .saturating_sub(usize::from(head))
@@ -278,7 +284,7 @@ fn paint_processes(buffer: &mut Buffer, area: Rect, scene: &Scene) {
         figure(("CORE", 4, 5), |process: &Process| {
             plain(process.core.map_or("-".into(), |core| core.to_string()))
         }),
-        figure(("RESTARTS", 8, 7), |process: &Process| {
+        figure(("RST", 3, 7), |process: &Process| {
             let restarts = process.restarts.filter(|count| *count > 0);
             match restarts {
                 Some(count) => (format!("+{count}"), warning()),
@@ -308,34 +314,23 @@ fn paint_processes(buffer: &mut Buffer, area: Rect, scene: &Scene) {
     draw(buffer, area, &columns, &processes, true, None);
 }
 
-/// What is wrong, why, and what to do, as far as there is room.
-fn attention(buffer: &mut Buffer, mut area: Rect, scene: &Scene) {
-    if area.height >= 2 {
-        top(&mut area, 1);
-    }
-    let mut said: Vec<(&str, &Word)> = scene.troubles().collect();
-    // A process repeats what its ring says.
-    let mut seen = Vec::new();
-    said.retain(|(_, word)| {
-        let known = seen.iter().any(|next: &&str| word.next.contains(*next));
-        seen.push(&*word.next);
-        !known || word.next.is_empty()
-    });
-    for (name, word) in said {
-        let next = if word.next.is_empty() {
-            String::new()
-        } else {
-            format!("; {}", word.next)
-        };
-        let text = format!("{name} {}: {}{next}", word.name, word.evidence);
-        for (index, line) in wrap(&text, usize::from(area.width)).iter().enumerate() {
-            let style = if index == 0 { alarm() } else { Style::new() };
-            if area.height == 0 {
-                return;
-            }
-            say(buffer, top(&mut area, 1), line, style);
+/// What is wrong, why, and what to do: the first line of each, and the others.
+fn attention(scene: &Scene, width: u16) -> Vec<(String, Style)> {
+    let mut lines = Vec::new();
+    let mut said: Vec<&str> = Vec::new();
+    for (name, word) in scene.troubles() {
+        // A process repeats what its ring says.
+        if !word.next.is_empty() && said.contains(&&*word.next) {
+            continue;
+        }
+        said.push(&word.next);
+        let next = if word.next.is_empty() { "" } else { "; " };
+        let text = format!("{name} {}: {}{next}{}", word.name, word.evidence, word.next);
+        for (index, line) in wrap(&text, usize::from(width)).into_iter().enumerate() {
+            lines.push((line, if index == 0 { alarm() } else { Style::new() }));
         }
     }
+    lines
 }
 
 /// Lines of at most `width` characters, broken at spaces where there are any.

@@ -26,7 +26,7 @@ pub(super) fn text(buffer: &Buffer) -> String {
     text
 }
 
-/// The same with colours. Each run of equal style is one text of a fixed length, so that columns stand straight in
+/// The same with colours. Each word has its place and length, so that columns stand straight in
 /// any monospaced font.
 pub(super) fn svg(buffer: &Buffer) -> String {
     let area = buffer.area();
@@ -35,7 +35,7 @@ pub(super) fn svg(buffer: &Buffer) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n\
          <rect width=\"{width}\" height=\"{height}\" rx=\"8\" fill=\"{PAPER}\"/>\n\
-         <g font-family=\"ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace\" font-size=\"15\" xml:space=\"preserve\">\n"
+         <g font-family=\"ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace\" font-size=\"15\">\n"
     );
     for (row, line) in lines(buffer).enumerate() {
         let y = BORDER + CELL.1 * u32::try_from(row).unwrap_or(0);
@@ -93,23 +93,25 @@ fn run(svg: &mut String, first: usize, y: u32, cells: &[Cell]) {
             "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"{paper}\"/>"
         );
     }
-    // Spaces at either end say nothing, and viewers differ in what they make of them.
-    let indent = text.chars().take_while(|letter| *letter == ' ').count();
-    let text = text.trim_matches(' ');
-    if text.is_empty() {
-        return;
-    }
-    let (x, base) = (left(first + indent), y + ASCENT);
-    let length = left(text.chars().count()) - BORDER;
     let weight = if bold { " font-weight=\"bold\"" } else { "" };
-    let escaped = text
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
-    let _ = writeln!(
-        svg,
-        "<text x=\"{x}\" y=\"{base}\" textLength=\"{length}\" fill=\"{ink}\"{weight}>{escaped}</text>"
-    );
+    let mut place = first;
+    // Viewers differ in what they make of spaces.
+    for word in text.split(' ') {
+        let (x, base, letters) = (left(place), y + ASCENT, word.chars().count());
+        place += letters + 1;
+        if letters == 0 {
+            continue;
+        }
+        let length = left(letters) - BORDER;
+        let escaped = word
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;");
+        let _ = writeln!(
+            svg,
+            "<text x=\"{x}\" y=\"{base}\" textLength=\"{length}\" fill=\"{ink}\"{weight}>{escaped}</text>"
+        );
+    }
 }
 
 #[cfg(test)]

@@ -107,12 +107,43 @@ fn draw(screen: &mut Screen, dashboard: &Dashboard) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::{Command, Stdio};
 
-    /// Not a test: what `tests/watch.rs` runs under a pseudo-terminal.
+    /// Not a test: what the one below runs under a pseudo-terminal.
     #[test]
     #[ignore = "run by another test, which gives it a terminal to leave as it was"]
     fn panics_with_the_terminal_in_hand() {
         let _screen = Screen::open().unwrap();
         panic!("the dashboard has failed");
+    }
+
+    /// First the screen and the modes are given back, then the message is written where it stays readable.
+    #[test]
+    fn a_panic_leaves_the_terminal_as_it_was() {
+        let program = std::env::current_exe().unwrap();
+        let failing = module_path!().split_once("::").unwrap().1;
+        let failing = format!("{failing}::panics_with_the_terminal_in_hand");
+        let commands = format!(
+            "{} --ignored --exact {failing} --nocapture; stty -a",
+            program.display()
+        );
+        let output = Command::new("script")
+            .args(["--quiet", "--command", &commands, "/dev/null"])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let place = |part: &str| {
+            let found = said.find(part);
+            found.unwrap_or_else(|| panic!("{part:?} is missing in {said:?}"))
+        };
+        let entered = place("\x1b[?1049h");
+        let left = place("\x1b[?1049l");
+        let message = place("the dashboard has failed");
+        assert!(entered < left && left < message, "{said:?}");
+        let modes: Vec<&str> = said[message..].split([' ', '\r', '\n', ';']).collect();
+        for mode in ["icanon", "echo", "isig"] {
+            assert!(modes.contains(&mode), "{mode}: {modes:?}");
+        }
     }
 }
