@@ -85,6 +85,8 @@ impl Default for BoardOptions {
     }
 }
 
+const ROLES: [Role; 2] = [Role::Producer, Role::Consumer];
+
 /// Creates the file of a ring that carries `T`.
 ///
 /// # Errors
@@ -154,10 +156,31 @@ pub fn remove_abandoned(path: &Path) -> Result<bool, Error> {
     }
 }
 
+/// Whether a live process holds a role in a file, and which: whatever the file is, and without any effect on it.
+///
+/// # Errors
+///
+/// [`Error::NotFound`], [`Error::Denied`] when it is somebody else's.
+pub fn held_role(path: &Path) -> Result<Option<Role>, Error> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | OFlag::O_RDONLY;
+    let file = match open(path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::ENOENT) => {
+            return Err(Error::NotFound {
+                path: path.to_owned(),
+            });
+        }
+        Err(Errno::EACCES | Errno::EPERM) => return Err(denied(path, "look into")),
+        // No role in them can be held.
+        Err(Errno::ELOOP | Errno::ENXIO) => return Ok(None),
+        Err(error) => return Err(Error::io("open", path, error)),
+    };
+    Ok(ROLES.into_iter().find(|role| role::is_held(&file, *role)))
+}
+
 /// Removes the name of a file none of whose roles is held; `None` when it is not that of the file any
 /// more. Its roles may be ours afterwards.
 fn remove_unless_held(file: &File, path: &Path) -> Result<Option<Result<(), Errno>>, Error> {
-    const ROLES: [Role; 2] = [Role::Producer, Role::Consumer];
     // Asked for first: one of them would be refused to whoever is about to take it, while we find that
     // the other is held.
     if let Some(role) = ROLES.into_iter().find(|role| role::is_held(file, *role)) {

@@ -72,7 +72,9 @@ pub use asynchronous::{AsyncConsumer, AsyncProducer};
 pub use board::{BoardError, BoardReader, BoardWriter, Row};
 pub use bytemuck;
 pub use consumer::{Consumer, Incarnation, Received};
-pub use create::{BoardOptions, RingOptions, create_board, create_ring, remove_abandoned};
+pub use create::{
+    BoardOptions, RingOptions, create_board, create_ring, held_role, remove_abandoned,
+};
 pub use difference::difference;
 pub use error::{Error, PopError, PushError};
 #[cfg(feature = "fail-points")]

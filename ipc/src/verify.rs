@@ -305,6 +305,10 @@ impl Observer {
     fn verify_slots(&self, result: &mut Verification) {
         let capacity = self.memory.capacity();
         let counted = self.memory.producer().count.published.load(Relaxed);
+        if counted > MOST {
+            // Since the counters were looked at.
+            return result.slot(Finding::Count { counted });
+        }
         // The last message in place, of those beyond the count.
         let mut last_beyond = None;
         for sequence in counted..counted + capacity {
@@ -326,7 +330,8 @@ impl Observer {
             // The word is `2n + 1` or `2n + 2`.
             let holds = (word - 1) / 2;
             // Read after the word: the producer counts before it goes on, at the latest after half of the ring.
-            let limit = self.memory.producer().count.published.load(Relaxed) + capacity;
+            let limit = self.memory.producer().count.published.load(Relaxed);
+            let limit = limit.saturating_add(capacity);
             if self.index(holds) != index || holds >= limit {
                 result.slot(Finding::Place { slot: index, word });
                 continue;

@@ -1,12 +1,14 @@
 //! The command line.
 
-use crate::verbs::{Doctor, Watch};
+use crate::verbs::{
+    clean, doctor, graph, metrics, ready, show, stats, tail, verdict, verify, watch,
+};
 use clap::{Args, Parser, Subcommand};
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// Looks at the rings and boards of a pipeline, alive or dead, without any effect on it.
 #[derive(Debug, Parser)]
-#[command(name = "shm-inspect", version, after_help = EXAMPLES)]
+#[command(name = "shm-inspect", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) verb: Verb,
@@ -17,11 +19,14 @@ pub(crate) struct Arguments {
     pub(crate) json: bool,
 }
 
-const EXAMPLES: &str = "\
+const EXIT_CODES: &str = "\
 Exit codes:
   0  done, and what was looked at is sound
   1  done, and something is wrong with what was looked at
-  2  not done: bad arguments, no such ring, no rights";
+  2  not done: bad arguments, no such ring, no rights
+
+First: shm-inspect verdict
+Each verb has an example of its output: shm-inspect help VERB";
 
 /// Where to look.
 #[derive(Debug, Args)]
@@ -35,12 +40,48 @@ pub(crate) struct Place {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// What is wrong, by whom, and what to do about it: one line for each ring and process, the worst first.
+    #[command(after_help = verdict::HELP)]
+    Verdict(verdict::Options),
     /// All rings and boards: what they carry, how full they are, and who holds them.
+    #[command(after_help = crate::verbs::list::HELP)]
     List,
-    /// The host against the pipeline file: cores, memory, clocks and limits; what is found, what it means, and the command
-    /// that changes it. Needs no privilege.
-    Doctor(Doctor),
-    /// The dashboard: rings in data-flow order with rates, depths, losses and latencies, the processes that hold them, and
-    /// what is wrong; `?` shows the keys.
-    Watch(Watch),
+    /// Everything about one ring or board.
+    #[command(after_help = show::HELP)]
+    Show(show::Options),
+    /// The pipeline as it is attached now, in data-flow order.
+    #[command(after_help = graph::HELP)]
+    Graph(graph::Options),
+    /// Rates, depths and latencies between two looks.
+    #[command(after_help = stats::HELP)]
+    Stats(stats::Options),
+    /// All counters for Prometheus.
+    #[command(after_help = metrics::HELP)]
+    Metrics(metrics::Options),
+    /// The messages of a ring, or the rows of a board, by field name and unit.
+    #[command(after_help = tail::HELP)]
+    Tail(tail::Options),
+    /// Whether header, schema, counters, locks and slots fit together.
+    #[command(after_help = verify::HELP)]
+    Verify(verify::Options),
+    /// Waits until every ring has both its sides.
+    #[command(after_help = ready::HELP)]
+    Ready(ready::Options),
+    /// Removes the rings of pipelines that nobody runs any more.
+    #[command(after_help = clean::HELP)]
+    Clean(clean::Options),
+    /// The dashboard: rings in data-flow order, who holds them, and what is wrong. `?` shows its keys.
+    #[command(after_help = watch::HELP)]
+    Watch(watch::Options),
+    /// The host against the pipeline file: what is found, what it means, and the command that changes it.
+    #[command(after_help = doctor::HELP)]
+    Doctor(doctor::Options),
+}
+
+/// Parses seconds, such as `1` or `0.2`.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "a number of seconds is needed, such as 1 or 0.2".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

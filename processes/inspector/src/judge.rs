@@ -1,10 +1,10 @@
 //! What two samples say of rings, boards and the processes that hold them. A pure function of the samples.
 //!
 //! Each ring gets one verdict: that of the fault nearest to its cause. A ring that stands still because its consumer waits for
-//! room further on is `blocked`, not `stuck`; `flow` finds where the blockage begins. A process gets the worst verdict
+//! room further on is `blocked`, not `stuck`; `blocked` finds where the blockage begins. A process gets the worst verdict
 //! of those rings whose trouble is its own doing.
 
-mod flow;
+mod blocked;
 mod ring;
 mod role;
 #[cfg(test)]
@@ -135,7 +135,7 @@ pub(crate) fn judge(before: &[Sample], after: &[Sample], bounds: &Bounds) -> Vec
             ring::Case::new(sample, earlier, after, bounds).judge()
         })
         .collect();
-    flow::find_causes(after, &mut judged);
+    blocked::find_causes(after, &mut judged);
     let processes = processes(after, &judged);
     judged.extend(processes);
     judged.sort_by(|a, b| {

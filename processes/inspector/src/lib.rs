@@ -8,14 +8,18 @@
 //! | `arguments`, `exit` | the command line and the exit codes |
 //! | `place` | where the segments are |
 //! | `sample` | what there is to know of them at one moment |
+//! | `flow` | the order in which data flow through them |
 //! | `judge` | what two samples say of rings and processes |
 //! | `verbs` | one file a verb |
+//! | `exposition` | samples in the format of Prometheus |
 //! | `table` | columns for a terminal; every verb has the same fields as JSON |
 
 #![forbid(unsafe_code)]
 
 mod arguments;
 mod exit;
+mod exposition;
+mod flow;
 mod judge;
 mod place;
 mod sample;
@@ -75,6 +79,12 @@ pub fn main() -> ExitCode {
         }
     };
     ExitCode::from(exit as u8)
+}
+
+/// Writes a value as JSON on one line to standard output.
+fn say_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value);
+    say(&(text.map_err(|error| Failure::Other(error.to_string()))? + "\n"))
 }
 
 /// Writes to standard output.

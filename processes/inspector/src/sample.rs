@@ -4,7 +4,7 @@
 
 use crate::{
     Failure,
-    place::{SegmentFile, segments},
+    place::{self, SegmentFile},
 };
 use ipc::{Error, Finding, Histogram, Holder, Kind, Life, Observer, Role, Statistics, clock};
 use serde::Serialize;
@@ -123,12 +123,21 @@ impl Sources {
         Ok(sources)
     }
 
-    /// One segment alone.
-    pub(crate) fn of(file: SegmentFile) -> Self {
-        Self {
-            asked: Vec::new(),
-            sources: vec![Source::open(file)],
+    /// The segments that are named, or all where none is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sources::open`], and when there is no such segment.
+    pub(crate) fn named(asked: &[PathBuf], names: &[String]) -> Result<Self, Failure> {
+        if names.is_empty() {
+            return Self::open(asked);
         }
+        let files = names.iter().map(|name| place::one(asked, name));
+        let files: Vec<SegmentFile> = files.collect::<Result<_, _>>()?;
+        Ok(Self {
+            asked: Vec::new(),
+            sources: files.into_iter().map(Source::open).collect(),
+        })
     }
 
     /// Looks at the directories again: opens what is new or could not be read, closes what has been removed or
@@ -139,7 +148,7 @@ impl Sources {
     /// As [`Sources::open`].
     pub(crate) fn refresh(&mut self) -> Result<(), Failure> {
         let mut known = std::mem::take(&mut self.sources);
-        for file in segments(&self.asked)? {
+        for file in place::segments(&self.asked)? {
             let place = known.iter().position(|source| source.file == file);
             let kept = place.map(|place| known.swap_remove(place));
             let kept = kept.filter(Source::is_current);

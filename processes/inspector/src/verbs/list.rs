@@ -11,6 +11,8 @@ use crate::{
 use ipc::{Kind, Observer};
 use serde::Serialize;
 
+pub(crate) const HELP: &str = "HELP-LIST";
+
 /// A segment as `list` shows it.
 #[derive(Debug, Serialize)]
 struct Listed {

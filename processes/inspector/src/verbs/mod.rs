@@ -1,11 +1,17 @@
 //! The verbs: each reads, and says what it read as a table or as JSON.
 
-mod doctor;
-mod list;
-mod watch;
-
-pub(crate) use doctor::Doctor;
-pub(crate) use watch::Watch;
+pub(crate) mod clean;
+pub(crate) mod doctor;
+pub(crate) mod graph;
+pub(crate) mod list;
+pub(crate) mod metrics;
+pub(crate) mod ready;
+pub(crate) mod show;
+pub(crate) mod stats;
+pub(crate) mod tail;
+pub(crate) mod verdict;
+pub(crate) mod verify;
+pub(crate) mod watch;
 
 use crate::{
     Failure,
@@ -20,8 +26,17 @@ use crate::{
 /// When it cannot be done.
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     match &arguments.verb {
-        Verb::Doctor(doctor) => doctor::run(arguments, doctor),
+        Verb::Verdict(options) => verdict::run(arguments, options),
         Verb::List => list::run(arguments),
-        Verb::Watch(watch) => watch::run(arguments, watch),
+        Verb::Show(options) => show::run(arguments, options),
+        Verb::Graph(options) => graph::run(arguments, options),
+        Verb::Stats(options) => stats::run(arguments, options),
+        Verb::Metrics(options) => metrics::run(arguments, options),
+        Verb::Tail(options) => tail::run(arguments, options),
+        Verb::Verify(options) => verify::run(arguments, options),
+        Verb::Ready(options) => ready::run(arguments, options),
+        Verb::Clean(options) => clean::run(arguments, options),
+        Verb::Watch(options) => watch::run(arguments, options),
+        Verb::Doctor(options) => doctor::run(arguments, options),
     }
 }

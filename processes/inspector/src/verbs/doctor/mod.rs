@@ -15,8 +15,7 @@ mod memory;
 mod needs;
 mod time;
 
-use crate::{Failure, arguments::Arguments, exit::Exit, say};
-use clap::Args;
+use crate::{Failure, arguments::Arguments, exit::Exit, say, say_json};
 use finding::{Finding, Severity};
 use host::Host;
 use needs::Needs;
@@ -24,9 +23,17 @@ use pipeline::Pipeline;
 use serde::Serialize;
 use std::{fmt::Write as _, path::PathBuf};
 
-/// What `doctor` is asked.
-#[derive(Debug, Args)]
-pub(crate) struct Doctor {
+pub(crate) const HELP: &str = "\
+trouble  the pipeline will not start, or not do what its file says
+advice   it works, and could be faster or steadier
+ok       as it should be
+
+$ shm-inspect doctor --pipeline demo.toml
+HELP-DOCTOR";
+
+/// Against what.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
     /// The pipeline that is to run here; without it, the host alone.
     #[arg(long, value_name = "FILE")]
     pipeline: Option<PathBuf>,
@@ -74,8 +81,8 @@ struct Report {
 /// # Errors
 ///
 /// When the pipeline file cannot be used, or the copy of a host is none.
-pub(super) fn run(arguments: &Arguments, doctor: &Doctor) -> Result<Exit, Failure> {
-    let needs = match &doctor.pipeline {
+pub(super) fn run(arguments: &Arguments, options: &Options) -> Result<Exit, Failure> {
+    let needs = match &options.pipeline {
         None => Needs::none(arguments.place.rings.first().map(PathBuf::as_path)),
         Some(file) => {
             let pipeline =
@@ -83,7 +90,7 @@ pub(super) fn run(arguments: &Arguments, doctor: &Doctor) -> Result<Exit, Failur
             Needs::of(&pipeline)
         }
     };
-    let host = Host::at(doctor.root.as_deref());
+    let host = Host::at(options.root.as_deref());
     if host.text("/proc/self/status").is_none() {
         return Err(Failure::Other(format!(
             "`{}` is not there (fix: mount /proc; with --root, copy a host's /proc and /sys below it)",
@@ -106,8 +113,7 @@ pub(super) fn run(arguments: &Arguments, doctor: &Doctor) -> Result<Exit, Failur
         findings,
     };
     if arguments.json {
-        let text = serde_json::to_string_pretty(&report);
-        say(&(text.map_err(|error| Failure::Other(error.to_string()))? + "\n"))?;
+        say_json(&report)?;
     } else {
         say(&text(&report))?;
     }

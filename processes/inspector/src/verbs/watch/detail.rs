@@ -56,7 +56,6 @@ pub(super) fn paint(
 fn facts(buffer: &mut Buffer, area: &mut Rect, scene: &Scene, ring: &Ring) {
     let unknown = || "?".to_owned();
     let text = |value: &Option<String>| value.clone().unwrap_or_else(unknown);
-    let count = |value: Option<u64>| value.map_or_else(unknown, |value| value.to_string());
     let label = scene.label(&ring.pipeline, &ring.name);
     let to = if ring.board {
         "its readers".to_owned()
@@ -81,30 +80,7 @@ fn facts(buffer: &mut Buffer, area: &mut Rect, scene: &Scene, ring: &Ring) {
             say(buffer, top(area, 1), &part, style);
         }
     }
-    let depth = match (ring.depth, ring.capacity) {
-        (Some(depth), Some(capacity)) => format!("depth {depth}/{capacity}"),
-        (None, Some(capacity)) => format!("{capacity} rows"),
-        _ => "depth ?".into(),
-    };
-    let rate = ring
-        .rate
-        .filter(|rate| *rate > 0.0)
-        .map_or("0".into(), number);
-    let mut counters = format!("{rate}/s  published {}  {depth}", count(ring.published));
-    if !ring.board {
-        counters += &format!(
-            "  lost {}  no room {} times",
-            count(ring.lost),
-            count(ring.full)
-        );
-    }
-    let last = ring.last_s.map_or("-".into(), span);
-    say(
-        buffer,
-        top(area, 1),
-        &format!("{counters}  latest {last} ago"),
-        Style::new(),
-    );
+    say(buffer, top(area, 1), &counters(ring), Style::new());
     for (label, percentiles) in [("hop", &ring.hop), ("age", &ring.age)] {
         if let Some(percentiles) = percentiles {
             say(
@@ -127,6 +103,31 @@ fn facts(buffer: &mut Buffer, area: &mut Rect, scene: &Scene, ring: &Ring) {
         );
         top(area, 1);
     }
+}
+
+/// Its counters on one line.
+fn counters(ring: &Ring) -> String {
+    let count =
+        |value: Option<u64>| value.map_or_else(|| "?".to_owned(), |value| value.to_string());
+    let depth = match (ring.depth, ring.capacity) {
+        (Some(depth), Some(capacity)) => format!("depth {depth}/{capacity}"),
+        (None, Some(capacity)) => format!("{capacity} rows"),
+        _ => "depth ?".into(),
+    };
+    let rate = ring
+        .rate
+        .filter(|rate| *rate > 0.0)
+        .map_or("0".into(), number);
+    let mut counters = format!("{rate}/s  published {}  {depth}", count(ring.published));
+    if !ring.board {
+        counters += &format!(
+            "  lost {}  no room {} times",
+            count(ring.lost),
+            count(ring.full)
+        );
+    }
+    let last = ring.last_s.map_or("-".into(), span);
+    format!("{counters}  latest {last} ago")
 }
 
 fn spread(label: &str, times: &Percentiles) -> String {

@@ -1,12 +1,12 @@
 //! Figures in few characters: three digits and a unit.
 
-/// A count or rate: `412`, `1.94K`, `12.3M`; `-` for nothing.
+/// A count or rate: `412`, `1.94k`, `12.3M`; `-` for nothing.
 pub(super) fn number(value: f64) -> String {
     let mut value = value;
     if value <= 0.0 || !value.is_finite() {
         return "-".into();
     }
-    for unit in ["", "K", "M", "G", "T"] {
+    for unit in ["", "k", "M", "G", "T"] {
         if value < 999.5 || unit == "T" {
             return format!("{}{unit}", digits(value, unit.is_empty()));
         }
@@ -106,7 +106,7 @@ mod tests {
         let shown = numbers.map(number);
         assert_eq!(
             shown,
-            ["-", "3.2", "12", "412", "999", "1.00K", "1.94M", "5000T"]
+            ["-", "3.2", "12", "412", "999", "1.00k", "1.94M", "5000T"]
         );
         let spans = [
             0.0, 8.12e-7, 4.21e-6, 0.0123, 1.2, 125.0, 11_520.0, 370_800.0,

@@ -2,17 +2,16 @@
 
 use super::{
     cpu::Cpu,
-    flow::places,
     scene::{Key, Process, Ring, Scene, Word},
 };
 use crate::{
-    Failure,
+    Failure, flow,
     judge::{Bounds, Judgement, Subject, judge},
     sample::{Percentiles, Reading, Sample, Sources, seconds},
 };
 use ipc::{Holder, Kind};
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{HashMap, VecDeque},
     path::PathBuf,
 };
 
@@ -95,70 +94,52 @@ impl Gatherer {
         // Before that only what needs no time is judged.
         let before = long_ago.map(Vec::as_slice).unwrap_or_default();
         let judged = judge(before, now, &self.bounds);
-        let order = order(now);
-        let mut rings: Vec<Ring> = now
-            .iter()
-            .map(|sample| {
-                self.ring(
-                    sample,
-                    earlier(recent, sample),
-                    earlier(oldest, sample),
-                    &judged,
-                )
-            })
-            .collect();
-        let place = |pipeline: &str, name: Option<&String>| {
-            let key = (pipeline.to_owned(), name?.clone());
-            order.get(&key).copied()
+        let ring = |index: usize| {
+            let sample = &now[index];
+            let [recent, oldest] = [recent, oldest].map(|samples| earlier(samples, sample));
+            self.ring(sample, recent, oldest, &judged)
         };
-        rings.sort_by_cached_key(|ring| {
-            let from = place(&ring.pipeline, ring.from.as_ref());
-            let to = place(&ring.pipeline, ring.to.as_ref());
-            let last = usize::MAX;
-            let first = from.or(to).unwrap_or(last);
-            (
-                ring.pipeline.clone(),
-                first,
-                ring.board,
-                to.unwrap_or(last),
-                ring.name.clone(),
-            )
-        });
-        let mut processes: Vec<Process> = judged
+        let rings = flow::order(now).into_iter().map(ring).collect();
+        let spans = now
             .iter()
-            .filter(|one| one.subject == Subject::Process)
-            .filter_map(|one| process(one, now, &mut self.cpu))
-            .collect();
-        processes.sort_by_cached_key(|process| {
-            let last = usize::MAX;
-            let place = place(&process.pipeline, Some(&process.name));
-            (
-                process.pipeline.clone(),
-                place.unwrap_or(last),
-                process.name.clone(),
-                process.pid,
-            )
+            .filter_map(|sample| Some(sample.since(earlier(recent, sample)?)?.seconds));
+        let over_s = spans.fold(0.0, f64::max);
+        let created = now.iter().filter_map(|sample| {
+            let created = sample.reading.as_ref().ok()?.created_mono_ns;
+            Some(seconds(sample.at_ns.saturating_sub(created)))
         });
-        self.cpu.forget_others();
         let mut pipelines: Vec<String> = now
             .iter()
             .map(|sample| sample.file.pipeline.clone())
             .collect();
         pipelines.dedup();
-        let created = now.iter().filter_map(|sample| {
-            let created = sample.reading.as_ref().ok()?.created_mono_ns;
-            Some(seconds(sample.at_ns.saturating_sub(created)))
-        });
-        let spans = now
-            .iter()
-            .filter_map(|sample| Some(sample.since(earlier(recent, sample)?)?.seconds));
         Scene {
             pipelines,
-            over_s: spans.fold(0.0, f64::max),
+            over_s,
             up_s: created.reduce(f64::max),
             rings,
-            processes,
+            processes: self.processes(now, &judged),
         }
+    }
+
+    fn processes(&mut self, now: &[Sample], judged: &[Judgement]) -> Vec<Process> {
+        let mut processes: Vec<Process> = judged
+            .iter()
+            .filter(|one| one.subject == Subject::Process)
+            .filter_map(|one| process(one, now, &mut self.cpu))
+            .collect();
+        self.cpu.forget_others();
+        let order = flow::processes(now);
+        processes.sort_by_cached_key(|process| {
+            let name = (process.pipeline.clone(), process.name.clone());
+            let place = order.iter().position(|one| *one == name);
+            (
+                process.pipeline.clone(),
+                place.unwrap_or(usize::MAX),
+                process.pid,
+            )
+        });
+        processes
     }
 
     fn ring(
@@ -231,34 +212,6 @@ fn word(one: &Judgement) -> Word {
         evidence: one.evidence.clone(),
         next: one.next.clone(),
     }
-}
-
-/// Where each process stands in the flow of its pipeline.
-fn order(now: &[Sample]) -> BTreeMap<(String, String), usize> {
-    let ends = |sample: &Sample| {
-        let reading = sample.reading.as_ref().ok();
-        let end =
-            |holder: Option<&Holder>| Some((sample.file.pipeline.clone(), holder?.name.clone()));
-        let from = end(reading.and_then(|reading| reading.producer.as_ref()));
-        let to = end(reading.and_then(|reading| reading.consumer.as_ref()));
-        (from, to)
-    };
-    let pairs: Vec<_> = now.iter().map(ends).collect();
-    let mut nodes: Vec<_> = pairs
-        .iter()
-        .flat_map(|(from, to)| [from, to])
-        .flatten()
-        .cloned()
-        .collect();
-    nodes.sort();
-    nodes.dedup();
-    let index = |node: &Option<(String, String)>| nodes.binary_search(node.as_ref()?).ok();
-    let edges: Vec<(usize, usize)> = pairs
-        .iter()
-        .filter_map(|(from, to)| Some((index(from)?, index(to)?)))
-        .collect();
-    let places = places(nodes.len(), &edges);
-    nodes.into_iter().zip(places).collect()
 }
 
 fn process(one: &Judgement, now: &[Sample], cpu: &mut Cpu) -> Option<Process> {

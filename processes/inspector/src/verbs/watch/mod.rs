@@ -3,7 +3,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `gather`, `flow`, `cpu` | a scene out of samples, verdicts and `/proc` |
+//! | `gather`, `cpu` | a scene out of samples, verdicts and `/proc` |
 //! | `scene` | what is shown at one moment, as plain values |
 //! | `view` | how it is looked at; keys change it |
 //! | `follow` | the messages of the ring that is open |
@@ -17,7 +17,6 @@ mod cpu;
 mod dashboard;
 mod detail;
 mod figures;
-mod flow;
 mod follow;
 mod gather;
 mod help;
@@ -29,8 +28,7 @@ mod screen;
 mod tests;
 mod view;
 
-use crate::{Failure, arguments::Arguments, exit::Exit, place, say};
-use clap::Args;
+use crate::{Failure, arguments::Arguments, exit::Exit, place, say, say_json};
 use dashboard::Dashboard;
 use ratatui::{buffer::Buffer, layout::Rect};
 use std::{
@@ -44,21 +42,29 @@ use view::View;
 /// Widest and highest screen that can be asked for.
 const MOST: (u16, u16) = (1000, 1000);
 
-/// What `watch` is asked.
-#[derive(Debug, Args)]
-pub(crate) struct Watch {
-    /// Begin with this ring open, following its messages.
+pub(crate) const HELP: &str = "\
+Keys: up and down select, enter opens a ring and follows its messages, s sorts, / filters, p pauses, ? helps, q quits.
+All of it is read from memory that is mapped read-only: the pipeline does not notice.
+
+$ shm-inspect watch --frames 12 | tail -24
+HELP-WATCH";
+
+/// What to show, and where.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Begins with this ring or board open, following its messages: a name, `pipeline/name` or a file.
+    #[arg(value_name = "RING")]
     ring: Option<String>,
     /// Looks a second, 1 to 20.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=20))]
     hz: u32,
-    /// Write so many frames as plain text instead of taking over the terminal.
+    /// Writes so many frames as plain text instead of taking over the terminal.
     #[arg(long, value_name = "N")]
     frames: Option<u32>,
     /// Columns and lines of a frame.
     #[arg(long, value_name = "WxH", default_value = "80x24", value_parser = size)]
     size: (u16, u16),
-    /// Write the last frame to a file as an SVG picture with colours.
+    /// Writes the last frame to a file as an SVG picture with colours.
     #[arg(long, value_name = "FILE", requires = "frames")]
     svg: Option<PathBuf>,
 }
@@ -77,18 +83,18 @@ fn size(text: &str) -> Result<(u16, u16), String> {
 /// # Errors
 ///
 /// When a directory cannot be read, the ring is not there, or there is no terminal.
-pub(super) fn run(arguments: &Arguments, watch: &Watch) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments, options: &Options) -> Result<Exit, Failure> {
     let asked = &arguments.place.rings;
     let mut view = View::default();
-    if let Some(ring) = &watch.ring {
+    if let Some(ring) = &options.ring {
         let file = place::one(asked, ring)?;
         view.opened = Some((file.pipeline, file.name, file.board));
     }
     let mut dashboard = Dashboard::open(asked, view)?;
     dashboard.follow();
-    let interval = Duration::from_secs(1) / watch.hz;
-    if arguments.json || watch.frames.is_some() {
-        frames(&mut dashboard, arguments, watch, interval)?;
+    let interval = Duration::from_secs(1) / options.hz;
+    if arguments.json || options.frames.is_some() {
+        frames(&mut dashboard, arguments, options, interval)?;
     } else {
         screen::run(&mut dashboard, interval)?;
     }
@@ -100,12 +106,12 @@ pub(super) fn run(arguments: &Arguments, watch: &Watch) -> Result<Exit, Failure>
 fn frames(
     dashboard: &mut Dashboard,
     arguments: &Arguments,
-    watch: &Watch,
+    options: &Options,
     interval: Duration,
 ) -> Result<(), Failure> {
-    let mut buffer = Buffer::empty(Rect::new(0, 0, watch.size.0, watch.size.1));
+    let mut buffer = Buffer::empty(Rect::new(0, 0, options.size.0, options.size.1));
     let mut due = Instant::now();
-    for frame in 0..watch.frames.unwrap_or(u32::MAX) {
+    for frame in 0..options.frames.unwrap_or(u32::MAX) {
         due += interval;
         sleep(due.saturating_duration_since(Instant::now()));
         dashboard.look();
@@ -117,13 +123,12 @@ fn frames(
             dashboard.messages(),
         );
         if arguments.json {
-            let text = serde_json::to_string(&dashboard.scene);
-            say(&(text.map_err(|error| Failure::Other(error.to_string()))? + "\n"))?;
+            say_json(&dashboard.scene)?;
         } else {
             say(&[if frame == 0 { "" } else { "\n" }, &picture::text(&buffer)].concat())?;
         }
     }
-    match &watch.svg {
+    match &options.svg {
         None => Ok(()),
         Some(path) => fs::write(path, picture::svg(&buffer))
             .map_err(|error| Failure::io(format!("write `{}`", path.display()), error)),

@@ -61,11 +61,10 @@ fn awaited(samples: &[Sample], judged: &[Judgement], index: usize) -> Option<usi
             && producer.state == role::State::Attached
             && producer.party.as_ref() == Some(culprit)
     };
-    let found = (0..samples.len()).find(|other| {
+    (0..samples.len()).find(|other| {
         *other != index
             && judged[*other].trouble
             && same_pipeline(&samples[*other])
             && waits_there(&samples[*other])
-    });
-    found
+    })
 }

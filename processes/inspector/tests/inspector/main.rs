@@ -1,0 +1,9 @@
+//! `shm-inspect` on the rings of real processes: what it says, how it ends, and that it leaves no trace.
+
+#![forbid(unsafe_code)]
+
+mod actor;
+mod no_trace;
+mod scene;
+mod verbs;
+mod verdicts;
