@@ -23,13 +23,7 @@ use pipeline::Pipeline;
 use serde::Serialize;
 use std::{fmt::Write as _, path::PathBuf};
 
-pub(crate) const HELP: &str = "\
-trouble  the pipeline will not start, or not do what its file says
-advice   it works, and could be faster or steadier
-ok       as it should be
-
-$ shm-inspect doctor --pipeline demo.toml
-HELP-DOCTOR";
+pub(crate) const HELP: &str = include_str!("help.txt");
 
 /// Against what.
 #[derive(Debug, clap::Args)]

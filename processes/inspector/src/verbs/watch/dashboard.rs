@@ -42,8 +42,12 @@ impl Dashboard {
             return;
         }
         self.scene = scene;
-        if let Some((_, follower)) = &mut self.follower {
-            follower.look();
+        match &mut self.follower {
+            Some((_, follower)) if follower.is_current() => follower.look(),
+            _ => {
+                self.follower = None;
+                self.follow();
+            }
         }
     }
 

@@ -78,7 +78,8 @@ pub(super) fn bar(part: f64, width: usize) -> String {
 
 /// The last `width` values as columns, the greatest of them the highest. Nothing is a blank, not a low column.
 pub(super) fn sparkline(values: &[f64], width: usize) -> String {
-    const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    // The full block would touch the line above.
+    const LEVELS: [char; 7] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇'];
     let shown = &values[values.len().saturating_sub(width)..];
     let most = shown.iter().copied().fold(0.0, f64::max);
     let columns = shown.iter().map(|value| {
@@ -88,10 +89,10 @@ pub(super) fn sparkline(values: &[f64], width: usize) -> String {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "0 to 8"
+            reason = "0 to 7"
         )]
-        let level = (value / most * 8.0).ceil() as usize;
-        LEVELS[level.clamp(1, 8) - 1]
+        let level = (value / most * 7.0).ceil() as usize;
+        LEVELS[level.clamp(1, LEVELS.len()) - 1]
     });
     format!("{:>width$}", columns.collect::<String>())
 }
@@ -132,8 +133,8 @@ mod tests {
             ["", "██", "████", "████"]
         );
         assert_eq!(bar(1e-9, 4), "▏", "something is never shown as nothing");
-        assert_eq!(sparkline(&[0.0, 1.0, 8.0], 5), "   ▁█");
-        assert_eq!(sparkline(&[9.0, 1.0, 8.0], 2), "▁█");
+        assert_eq!(sparkline(&[0.0, 1.0, 8.0], 5), "   ▁▇");
+        assert_eq!(sparkline(&[9.0, 1.0, 8.0], 2), "▁▇");
         assert_eq!(sparkline(&[], 3), "   ");
     }
 }

@@ -69,6 +69,13 @@ impl Follower {
         }
     }
 
+    /// Whether its file is still the one of that name: a pipeline that is started again has others.
+    pub(super) fn is_current(&self) -> bool {
+        self.source
+            .as_ref()
+            .is_some_and(|(observer, _)| observer.is_in_place())
+    }
+
     /// Reads what has come since.
     pub(super) fn look(&mut self) {
         let Some((observer, schema)) = &self.source else {

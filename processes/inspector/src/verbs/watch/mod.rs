@@ -42,12 +42,7 @@ use view::View;
 /// Widest and highest screen that can be asked for.
 const MOST: (u16, u16) = (1000, 1000);
 
-pub(crate) const HELP: &str = "\
-Keys: up and down select, enter opens a ring and follows its messages, s sorts, / filters, p pauses, ? helps, q quits.
-All of it is read from memory that is mapped read-only: the pipeline does not notice.
-
-$ shm-inspect watch --frames 12 | tail -24
-HELP-WATCH";
+pub(crate) const HELP: &str = include_str!("help.txt");
 
 /// What to show, and where.
 #[derive(Debug, clap::Args)]

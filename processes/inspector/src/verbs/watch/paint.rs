@@ -159,7 +159,8 @@ fn paint_rings(buffer: &mut Buffer, area: Rect, scene: &Scene, view: &View, ring
         .saturating_sub(usize::from(head))
         .max(1);
     let first = (selected + 1).saturating_sub(shown);
-    let columns = ring_columns(scene);
+    let hidden = rings.len().saturating_sub(shown);
+    let columns = ring_columns(scene, hidden);
     // Not before somebody has chosen: a bar across the first line would say something.
     let mark = view.selected.is_some().then(|| selected - first);
     draw(buffer, area, &columns, &rings[first..], head, mark);
@@ -189,7 +190,7 @@ fn figure<'a, T>(
     }
 }
 
-fn ring_columns(scene: &Scene) -> Vec<Column<'_, Ring>> {
+fn ring_columns(scene: &Scene, hidden: usize) -> Vec<Column<'_, Ring>> {
     use Width::{Fixed, Rest, Text};
     let end = |name: &Option<String>| (name.clone().unwrap_or_else(|| "-".into()), Style::new());
     let hop = |part: fn(&crate::sample::Percentiles) -> u64| {
@@ -202,7 +203,7 @@ fn ring_columns(scene: &Scene) -> Vec<Column<'_, Ring>> {
         }
     };
     vec![
-        column(("RING", Text(24), 0), |ring: &Ring, _| {
+        column((&titled("RING", hidden), Text(24), 0), |ring: &Ring, _| {
             let style = if ring.verdict.trouble {
                 alarm()
             } else {
@@ -258,17 +259,29 @@ fn ring_columns(scene: &Scene) -> Vec<Column<'_, Ring>> {
     ]
 }
 
+/// The head of a table that has more lines than there is room for.
+fn titled(name: &str, hidden: usize) -> String {
+    match hidden {
+        0 => name.to_owned(),
+        _ => format!("{name} +{hidden}"),
+    }
+}
+
 fn paint_processes(buffer: &mut Buffer, area: Rect, scene: &Scene) {
     use Width::{Fixed, Rest, Text};
+    let hidden = (scene.processes.len() + 1).saturating_sub(usize::from(area.height));
     let columns = [
-        column(("PROCESS", Text(24), 0), |process: &Process, _| {
-            let style = if process.verdict.trouble {
-                alarm()
-            } else {
-                Style::new()
-            };
-            (scene.label(&process.pipeline, &process.name), style)
-        }),
+        column(
+            (&titled("PROCESS", hidden), Text(24), 0),
+            |process: &Process, _| {
+                let style = if process.verdict.trouble {
+                    alarm()
+                } else {
+                    Style::new()
+                };
+                (scene.label(&process.pipeline, &process.name), style)
+            },
+        ),
         column(("VERDICT", Fixed(9), 1), |process: &Process, _| {
             verdict(&process.verdict)
         }),
@@ -307,7 +320,7 @@ fn paint_processes(buffer: &mut Buffer, area: Rect, scene: &Scene) {
         ),
     ];
     let mut processes: Vec<&Process> = scene.processes.iter().collect();
-    if processes.len() + 1 > usize::from(area.height) {
+    if hidden > 0 {
         // Those that do not fit should be those that nothing is wrong with.
         processes.sort_by_key(|process| !process.verdict.trouble);
     }
