@@ -61,7 +61,7 @@
 //! | consumer's sleep | consumer | when it falls asleep or wakes | producer, every message: shared until then |
 //! | consumer's wake | consumer | when it wakes a producer, and at start | kernel |
 //! | histograms | consumer | every stamped message | observers |
-//! | holder: name and PID, for people | both, of their own | at start | observers |
+//! | holder: name, PID and goodbye, for people | both, of their own | at start and end | observers |
 //!
 //! So while both sides run, the slot is the only line that moves.
 //!

@@ -3,8 +3,8 @@
 use crate::{
     replay::SweepArguments,
     verbs::{
-        RecordArguments, RecordingArguments, ReplayArguments, clean, graph, metrics, ready, show,
-        stats, tail, verdict, verify,
+        RecordArguments, RecordingArguments, ReplayArguments, clean, doctor, graph, metrics, ready,
+        show, stats, tail, verdict, verify, watch,
     },
 };
 use clap::{Args, Parser, Subcommand};
@@ -83,6 +83,12 @@ pub(crate) enum Verb {
     /// Removes a directory of ours when standard input ends.
     #[command(hide = true)]
     Sweep(SweepArguments),
+    /// The dashboard: rings in data-flow order, who holds them, and what is wrong. `?` shows its keys.
+    #[command(after_help = watch::HELP)]
+    Watch(watch::Options),
+    /// The host against the pipeline file: what is found, what it means, and the command that changes it.
+    #[command(after_help = doctor::HELP)]
+    Doctor(doctor::Options),
 }
 
 /// Parses seconds, such as `1` or `0.2`.

@@ -3,7 +3,7 @@
 use crate::sample::{Reading, Sample, float, seconds};
 use ipc::{Histogram, Kind};
 use serde::Serialize;
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::Path};
 
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -42,6 +42,7 @@ type Labels = Vec<(&'static str, String)>;
 
 /// All metrics of some samples.
 pub(crate) fn families(samples: &[Sample]) -> Vec<Family> {
+    let samples = &told_apart(samples);
     let mut families = readable(samples);
     families.extend(counters(samples));
     families.extend(gauges(samples));
@@ -49,6 +50,21 @@ pub(crate) fn families(samples: &[Sample]) -> Vec<Family> {
     families.extend(histograms(samples));
     families.retain(|family| !family.series.is_empty());
     families
+}
+
+/// Pipelines of one name in several directories are called by their directories: no series may come twice.
+fn told_apart(samples: &[Sample]) -> Vec<Sample> {
+    let directory = |sample: &Sample| sample.file.path.parent().map(Path::to_owned);
+    let mut apart = samples.to_vec();
+    for sample in &mut apart {
+        let mut others = samples
+            .iter()
+            .filter(|other| other.file.pipeline == sample.file.pipeline);
+        if others.any(|other| directory(other) != directory(sample)) {
+            sample.file.pipeline = directory(sample).unwrap_or_default().display().to_string();
+        }
+    }
+    apart
 }
 
 /// The same as text.
@@ -100,6 +116,10 @@ fn place(sample: &Sample) -> Labels {
     vec![
         ("pipeline", sample.file.pipeline.clone()),
         ("ring", sample.file.name.clone()),
+        (
+            "kind",
+            if sample.file.board { "board" } else { "ring" }.to_owned(),
+        ),
     ]
 }
 

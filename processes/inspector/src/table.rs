@@ -15,7 +15,15 @@ pub(crate) enum Align {
 #[derive(Debug)]
 pub(crate) struct Table {
     head: Vec<(&'static str, Align)>,
-    rows: Vec<Vec<String>>,
+    rows: Vec<Row>,
+}
+
+/// A line below the head.
+#[derive(Debug)]
+enum Row {
+    Cells(Vec<String>),
+    /// About the row before it, across all columns.
+    Note(String),
 }
 
 impl Table {
@@ -29,24 +37,37 @@ impl Table {
 
     /// Adds a row; cells that are missing are empty.
     pub(crate) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
+        self.rows.push(Row::Cells(cells));
+    }
+
+    /// Adds a line about the row before it.
+    pub(crate) fn note(&mut self, text: &str) {
+        self.rows.push(Row::Note(format!("  {text}")));
     }
 
     /// As text, with a line break after each line and no spaces before it.
     pub(crate) fn text(&self) -> String {
-        let names = self
-            .head
-            .iter()
-            .map(|(name, _)| (*name).to_owned())
-            .collect();
-        let lines: Vec<&Vec<String>> = [&names].into_iter().chain(&self.rows).collect();
+        let names = self.head.iter().map(|(name, _)| (*name).to_owned());
+        let names = Row::Cells(names.collect());
+        let lines: Vec<&Row> = [&names].into_iter().chain(&self.rows).collect();
         let width = |column: usize| {
-            let cells = lines.iter().filter_map(|line| line.get(column));
+            let cells = lines.iter().filter_map(|line| match line {
+                Row::Cells(cells) => cells.get(column),
+                Row::Note(_) => None,
+            });
             cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..self.head.len()).map(width).collect();
         let mut text = String::new();
         for line in lines {
+            let line = match line {
+                Row::Cells(cells) => cells,
+                Row::Note(note) => {
+                    text.push_str(note);
+                    text.push('\n');
+                    continue;
+                }
+            };
             let mut shown = String::new();
             for (column, (_, align)) in self.head.iter().enumerate() {
                 let cell = line.get(column).map_or("", String::as_str);
@@ -155,9 +176,10 @@ mod tests {
         let mut table = Table::new(&[("RING", Align::Left), ("LOST", Align::Right)]);
         table.row(vec!["prices.0".into(), "-".into()]);
         table.row(vec!["a".into(), "12345".into()]);
+        table.note("why a has lost so many");
         assert_eq!(
             table.text(),
-            "RING       LOST\nprices.0      -\na         12345\n"
+            "RING       LOST\nprices.0      -\na         12345\n  why a has lost so many\n"
         );
     }
 }

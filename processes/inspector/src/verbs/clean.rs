@@ -17,7 +17,19 @@ use std::{
     time::Duration,
 };
 
-pub(crate) const HELP: &str = "HELP-CLEAN";
+pub(crate) const HELP: &str = "\
+Example:
+
+  $ shm-inspect clean
+  RING         WHAT     WHY
+  demo/orders  left     a live process is its consumer
+  demo/prices  left     its pipeline runs: others of its rings are held, and who held it may come again
+  old/orders   removed  nobody held it
+
+Nobody is asked. What is held is never removed, not even by name; the kernel's locks say what is held, in whatever container its
+holder lives. Files that are no sound segments are removed too.
+
+Exit codes: 0 done; 2 something could not be removed, or there is no such ring or directory.";
 
 /// What to remove.
 #[derive(Debug, clap::Args)]

@@ -12,7 +12,25 @@ use ipc::{Holder, Kind};
 use serde::Serialize;
 use std::fmt::Write as _;
 
-pub(crate) const HELP: &str = "HELP-GRAPH";
+pub(crate) const HELP: &str = "\
+Example:
+
+  $ shm-inspect graph
+  demo
+    kalshi_monitor
+      --- prices.0 (PriceUpdate, latest-wins) ---> game_shard.0
+      prices (board of PriceUpdate)
+    game_shard.0
+      --- signals.0 (Signal) ---> signal_processor
+    signal_processor
+      --- orders (Order) ---> execution_service
+    execution_service
+      --- acks (OrderAck) ---> signal_processor
+      - - fills (Fill) - -> position_tracker (gone)
+
+Processes have the names under which they attached. Who reads a board leaves no trace.
+
+Exit codes: 0 done; 1 some rings cannot be read; 2 no such directory.";
 
 /// How to show it.
 #[derive(Debug, clap::Args)]

@@ -4,21 +4,31 @@ use crate::{
     Failure,
     arguments::Arguments,
     exit::Exit,
-    place::{SegmentFile, segments},
-    say,
-    table::{Align, Table},
+    flow,
+    sample::{Sample, Sources},
+    say, say_json,
+    table::{Align, Table, count},
 };
-use ipc::{Kind, Observer};
+use ipc::Holder;
 use serde::Serialize;
 
-pub(crate) const HELP: &str = "HELP-LIST";
+pub(crate) const HELP: &str = "\
+Example:
+
+  $ shm-inspect list
+  PIPELINE  NAME       MESSAGE      KIND         PUBLISHED   DEPTH  LOST  PRODUCER           CONSUMER
+  demo      prices.0   PriceUpdate  latest-wins       2611  0/4096     -  kalshi_monitor     game_shard.0
+  demo      prices     PriceUpdate  board             4951       -     -  kalshi_monitor     -
+  demo      orders     Order        lossless            41  0/1024     -  signal_processor   execution_service
+
+Exit codes: 0 done; 1 some of them cannot be read; 2 no such directory.";
 
 /// A segment as `list` shows it.
 #[derive(Debug, Serialize)]
 struct Listed {
     pipeline: String,
     name: String,
-    /// `lossless`, `latest-wins` or `board`.
+    /// `lossless ring`, `latest-wins ring` or `board`.
     kind: Option<&'static str>,
     message: Option<String>,
     /// Slots of a ring, rows of a board.
@@ -27,7 +37,10 @@ struct Listed {
     /// Published and not yet consumed; `None` for a board.
     depth: Option<u64>,
     lost: Option<u64>,
+    /// Who holds the role, or was the last to.
+    producer: Option<String>,
     producer_attached: Option<bool>,
+    consumer: Option<String>,
     consumer_attached: Option<bool>,
     /// Why it cannot be read.
     fault: Option<String>,
@@ -39,11 +52,12 @@ struct Listed {
 ///
 /// When a directory cannot be read.
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let listed: Vec<Listed> = segments(&arguments.place.rings)?.iter().map(look).collect();
+    let samples = Sources::open(&arguments.place.rings)?.read();
+    let order = flow::order(&samples).into_iter();
+    let listed: Vec<Listed> = order.map(|index| look(&samples[index])).collect();
     let sound = listed.iter().all(|segment| segment.fault.is_none());
     if arguments.json {
-        let text = serde_json::to_string_pretty(&listed);
-        say(&(text.map_err(|error| Failure::Other(error.to_string()))? + "\n"))?;
+        say_json(&listed)?;
     } else if listed.is_empty() {
         say("no rings: no pipeline runs\n")?;
     } else {
@@ -52,36 +66,32 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     Ok(if sound { Exit::Fine } else { Exit::Trouble })
 }
 
-fn look(file: &SegmentFile) -> Listed {
-    let mut listed = Listed {
-        pipeline: file.pipeline.clone(),
-        name: file.name.clone(),
-        kind: None,
-        message: None,
-        capacity: None,
-        published: None,
-        depth: None,
-        lost: None,
-        producer_attached: None,
-        consumer_attached: None,
-        fault: None,
-    };
-    match Observer::open(&file.path) {
-        Err(error) => listed.fault = Some(error.to_string()),
-        Ok(observer) => {
-            let (info, now) = (observer.info(), observer.statistics());
-            let ring = info.kind != Kind::Board;
-            listed.kind = Some(info.kind.name());
-            listed.message = observer.schema().ok().map(|schema| schema.name);
-            listed.capacity = Some(info.capacity);
-            listed.published = Some(now.published);
-            listed.depth = ring.then(|| now.published.saturating_sub(now.position));
-            listed.lost = ring.then_some(now.lost);
-            listed.producer_attached = Some(now.producer_attached);
-            listed.consumer_attached = ring.then_some(now.consumer_attached);
-        }
+fn look(sample: &Sample) -> Listed {
+    let reading = sample.reading.as_ref().ok();
+    let counters = reading.map(|reading| reading.counters);
+    let ring = reading.is_some_and(|reading| reading.depth().is_some());
+    let name = |holder: &Option<Holder>| holder.as_ref().map(|holder| holder.name.clone());
+    Listed {
+        pipeline: sample.file.pipeline.clone(),
+        name: sample.file.name.clone(),
+        kind: reading.map(|reading| reading.kind.name()),
+        message: reading.and_then(|reading| reading.message.clone()),
+        capacity: reading.map(|reading| reading.capacity),
+        published: counters.map(|counters| counters.published),
+        depth: reading.and_then(|reading| reading.depth()),
+        lost: counters.filter(|_| ring).map(|counters| counters.lost),
+        producer: reading.and_then(|reading| name(&reading.producer)),
+        producer_attached: counters.map(|counters| counters.producer_attached),
+        consumer: reading.and_then(|reading| name(&reading.consumer)),
+        consumer_attached: counters
+            .filter(|_| ring)
+            .map(|counters| counters.consumer_attached),
+        fault: sample
+            .reading
+            .as_ref()
+            .err()
+            .map(|fault| fault.reason.clone()),
     }
-    listed
 }
 
 fn table(listed: &[Listed]) -> Table {
@@ -97,31 +107,32 @@ fn table(listed: &[Listed]) -> Table {
         ("PRODUCER", Left),
         ("CONSUMER", Left),
     ]);
-    let number = |value: Option<u64>| value.map_or("-".into(), |value| value.to_string());
-    let role = |held: Option<bool>| match held {
-        Some(true) => "attached".to_owned(),
-        Some(false) => "absent".to_owned(),
-        None => "-".to_owned(),
+    let number = |value: Option<u64>| value.map_or("-".into(), count);
+    let role = |name: &Option<String>, held: Option<bool>| match (held, name) {
+        (None, _) => "-".to_owned(),
+        (Some(true), name) => name.clone().unwrap_or_else(|| "attached".into()),
+        (Some(false), Some(name)) => format!("({name} is gone)"),
+        (Some(false), None) => "(nobody yet)".into(),
     };
     for segment in listed {
         let depth = match (segment.depth, segment.capacity) {
             (Some(depth), Some(capacity)) => format!("{depth}/{capacity}"),
             _ => "-".into(),
         };
+        let kind = segment.kind.unwrap_or("unreadable");
+        let fault = segment.fault.iter().flat_map(|fault| fault.lines());
         table.row(vec![
             segment.pipeline.clone(),
             segment.name.clone(),
             segment.message.clone().unwrap_or_else(|| "?".into()),
-            segment.kind.unwrap_or("unreadable").into(),
+            kind.trim_end_matches(" ring").into(),
             number(segment.published),
             depth,
             number(segment.lost.filter(|lost| *lost > 0)),
-            role(segment.producer_attached),
-            role(segment.consumer_attached),
+            role(&segment.producer, segment.producer_attached),
+            role(&segment.consumer, segment.consumer_attached),
         ]);
-        if let Some(fault) = &segment.fault {
-            table.row(vec![String::new(), String::new(), fault.clone()]);
-        }
+        fault.for_each(|line| table.note(line.trim()));
     }
     table
 }

@@ -17,7 +17,19 @@ use std::{
 };
 use tokio::{net::TcpListener, runtime, signal::unix};
 
-pub(crate) const HELP: &str = "HELP-METRICS";
+pub(crate) const HELP: &str = r#"Example:
+
+  $ shm-inspect metrics
+  # HELP arbees_published_total Messages published, or writes of a board's rows, since the segment was created.
+  # TYPE arbees_published_total counter
+  arbees_published_total{pipeline="demo",ring="orders",kind="ring"} 173
+  ...
+  $ shm-inspect metrics --listen 127.0.0.1:9464
+  metrics at http://127.0.0.1:9464/metrics
+
+Whoever reaches the address can read them: there are no passwords. Rings that come and go are noticed at each scrape.
+
+Exit codes: 0 done, or told to stop; 1 some rings cannot be read; 2 no such directory, or the address is taken."#;
 
 /// Where they go.
 #[derive(Debug, clap::Args)]

@@ -1,6 +1,7 @@
 //! The verbs: each reads, and says what it read as a table or as JSON.
 
 pub(crate) mod clean;
+pub(crate) mod doctor;
 pub(crate) mod graph;
 pub(crate) mod list;
 pub(crate) mod metrics;
@@ -13,6 +14,7 @@ pub(crate) mod stats;
 pub(crate) mod tail;
 pub(crate) mod verdict;
 pub(crate) mod verify;
+pub(crate) mod watch;
 
 pub(crate) use record::RecordArguments;
 pub(crate) use recording::RecordingArguments;
@@ -45,5 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Verb::Recording(what) => recording::run(arguments, what),
         Verb::Replay(what) => replay::run(arguments, what),
         Verb::Sweep(what) => crate::replay::sweep(what),
+        Verb::Watch(options) => watch::run(arguments, options),
+        Verb::Doctor(options) => doctor::run(arguments, options),
     }
 }

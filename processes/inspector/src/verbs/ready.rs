@@ -16,7 +16,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) const HELP: &str = "HELP-READY";
+pub(crate) const HELP: &str = "\
+Example, in a start-up script:
+
+  $ shm-inspect ready --timeout 10 --ring orders --ring fills
+  not ready after 10 s:
+    demo/fills: no consumer has come
+  $ shm-inspect ready
+  ready after 540 ms: 10 rings and boards, all attached
+
+Exit codes: 0 ready; 1 not in time; 2 no such directory.";
 
 /// Between two looks. Nobody is woken by an attach.
 const LOOK: Duration = Duration::from_millis(10);

@@ -13,7 +13,35 @@ use ipc::{Holder, Kind, Observer, Schema, clock};
 use serde::Serialize;
 use std::path::PathBuf;
 
-pub(crate) const HELP: &str = "HELP-SHOW";
+pub(crate) const HELP: &str = "\
+Example:
+
+  $ shm-inspect show orders
+  demo/orders
+  file       /dev/shm/arbees/demo/orders.ring
+  kind       lossless ring, 1024 slots of 48 bytes, each stamped
+  created    9.69 s ago by pid 4874, instance d893f2174e376256
+  producer   signal_processor, pid 4884, attached
+  consumer   execution_service, pid 4883, attached
+  heard      3.69 ms ago of its producer
+  last       504 ms ago
+  published  57
+  position   57, 0 wait
+  ...
+           P50      P90      P99    P99.9      MAX  COUNT
+  hop  90.1 us   229 us  12.2 ms  12.2 ms  12.2 ms     57
+  age   721 us  12.1 ms  31.4 ms  31.4 ms  31.4 ms     57
+
+  Order v1, schema eec40a3a1c3ed00a
+  OFFSET  BYTES  FIELD            TYPE    UNIT
+       0      8  ingress_mono_ns  u64     ns, CLOCK_MONOTONIC
+      36      2  price_e4         u16     1/10000 dollar
+      38      1  side             u8      0 bid, 1 ask
+  ...
+
+Hop is from push to pop, age from the origin of what caused the message to its pop; both since the ring was created.
+
+Exit codes: 0 done; 1 its counters or schema are wrong; 2 no such ring, or it cannot be read.";
 
 /// What to show.
 #[derive(Debug, clap::Args)]

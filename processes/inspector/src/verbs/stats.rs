@@ -13,7 +13,18 @@ use ipc::clock;
 use serde::Serialize;
 use std::{thread, time::Duration};
 
-pub(crate) const HELP: &str = "HELP-STATS";
+pub(crate) const HELP: &str = "\
+Example:
+
+  $ shm-inspect stats
+  RING       IN/S  OUT/S   DEPTH  LOST  FULL  WAKES/S  HOP P50      P99      MAX  AGE P99     LAST
+  prices.0    293    291  2/4096     -     -       57  69.6 us   159 ms   168 ms   159 ms   245 us
+  orders       11     11  0/1024     -     -     7.36   102 us  12.2 ms  12.2 ms  31.4 ms   322 ms
+
+Counts and percentiles are of the interval. LOST and FULL (times that the producer found no room) are `-` when nothing happened. MAX
+is rounded up by at most 6.25 %. LAST is the time since the last message. With --json each sample is one line.
+
+Exit codes: 0 done; 1 some rings cannot be read; 2 no rings, or no such one.";
 
 /// What to measure.
 #[derive(Debug, clap::Args)]

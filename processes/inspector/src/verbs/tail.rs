@@ -10,7 +10,26 @@ use filter::Filter;
 use ipc::{Kind, Observer, RawMessage, Schema, clock};
 use std::{fmt::Write as _, str::FromStr, thread, time::Duration};
 
-pub(crate) const HELP: &str = "HELP-TAIL";
+pub(crate) const HELP: &str = "\
+Example:
+
+  $ shm-inspect tail orders --filter side=bid --count 1
+  0  9.48 s ago  Order v1 { ingress_mono_ns: 39531477799742, market: 3, price_e4: 4000, side: 0 bid, ... }
+  $ shm-inspect tail signals.0 --count 1 --long
+  0  9.56 s ago  Signal v1
+    ingress_mono_ns  39531477799742  ns, CLOCK_MONOTONIC
+    market           3  id
+    price_e4         4000  1/10000 dollar
+    side             0  bid
+    ...
+  $ shm-inspect tail prices.0 --from 5
+  -- 19 messages lost, 5 to 23: overwritten before they were read
+  24  ...
+
+The number is that of the message in its ring, or the row of a board. Whatever is still in the ring is shown, also what has
+been consumed, and also when everybody is dead. With --json each message is one line, with the unit of each field.
+
+Exit codes: 0 done; 2 no such ring or field, or it cannot be read.";
 
 /// Between two looks at a ring with nothing new.
 const LOOK: Duration = Duration::from_millis(5);

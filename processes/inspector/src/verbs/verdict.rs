@@ -11,7 +11,36 @@ use crate::{
 };
 use std::{thread, time::Duration};
 
-pub(crate) const HELP: &str = "HELP-VERDICT";
+pub(crate) const HELP: &str = "\
+Example: somebody has stopped execution_service with SIGSTOP.
+
+  $ shm-inspect verdict
+  VERDICT  WHAT     NAME                SINCE  EVIDENCE
+  stuck    ring     orders             1.13 s  execution_service (pid 4883) holds 8 of 1024 messages (the first for 1.13 s), and took none in 1 s
+    next: see what execution_service does (`grep State /proc/4883/status`, ...): continue it if it is stopped ...
+  stuck    process  execution_service  1.13 s  orders: execution_service (pid 4883) holds 8 of 1024 messages ...
+  stale    ring     fills              1.27 s  execution_service (pid 4883) holds its role, but has neither sent nor beaten for 1.27 s
+  ok       ring     prices.0                -  223/s, 0 of 4096 messages
+  ok       process  game_shard.0            -  reads games.0, prices.0; writes signals.0
+
+Verdicts, the worst first; `ok`, `idle` and `closed` are no trouble unless something waits:
+  corrupt     no sound header, or counters that contradict each other
+  unreadable  the system does not let us look
+  misplaced   each side is alone on a file of its own: give both directories, --rings A --rings B; or a full ring that never had a consumer
+  dead        a role is empty, and its last holder has not said goodbye
+  stuck       attached, messages wait, and the position does not move
+  full        the producer finds no room, although the consumer works
+  stale       attached, nothing waits, and nothing was heard for --stale seconds
+  slow        it will be full within --soon seconds, or it loses messages; by whom
+  blocked     its process waits for room in another ring, which has a verdict of its own
+  missing     a role that nobody has taken yet
+  closed      a role is empty after a goodbye
+  idle        nothing to do
+  ok          messages flow
+
+A process has the worst verdict of the rings whose trouble is its doing. PIDs are those of its own PID namespace.
+
+Exit codes: 0 no trouble; 1 trouble; 2 no rings, or some that cannot be looked at.";
 
 /// How to judge.
 #[derive(Debug, clap::Args)]
@@ -99,14 +128,7 @@ fn table(judged: &[Judgement]) -> Table {
         // Once for a ring and the process whose doing it is.
         if one.trouble && one.next != told {
             told.clone_from(&one.next);
-            let next = format!("  next: {}", one.next);
-            table.row(vec![
-                String::new(),
-                String::new(),
-                String::new(),
-                String::new(),
-                next,
-            ]);
+            table.note(&format!("next: {}", one.next));
         }
     }
     table

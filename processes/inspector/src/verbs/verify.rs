@@ -12,7 +12,17 @@ use ipc::{Error, Finding, Observer, Verification};
 use serde::Serialize;
 use std::{thread, time::Duration};
 
-pub(crate) const HELP: &str = "HELP-VERIFY";
+pub(crate) const HELP: &str = "\
+Example:
+
+  $ shm-inspect verify
+  RING          SLOTS  RESULT
+  demo/orders    1024  consistent
+  demo/prices      64  slot 39 holds the word 7, but message 39 is counted and belongs there
+
+Safe beside roles at work: what is found is looked at three times.
+
+Exit codes: 0 consistent; 1 not; 2 no such ring, or it cannot be looked at.";
 
 /// Looks at a segment in which something was found: what a role at work leaves for a moment is not there each time.
 const LOOKS: usize = 3;

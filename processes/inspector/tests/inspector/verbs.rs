@@ -113,7 +113,7 @@ fn show_tells_header_holders_times_and_schema() {
     }
     let (_, json) = scene.json(&["show", "orders"]);
     assert_eq!(json[0]["hop"]["count"], 40);
-    assert_eq!(json[0]["fields"][4]["unit"], "0 bid, 1 ask");
+    assert_eq!(json[0]["fields"][3]["unit"], "0 bid, 1 ask");
     scene.damage("orders.ring", 4096, &u64::MAX.to_ne_bytes());
     ends(&scene.inspect(&["show", "orders"]), 1);
 }
@@ -450,7 +450,7 @@ fn metrics_are_in_the_format_of_prometheus() {
     let ended = scene.inspect(&["metrics"]);
     ends(&ended, 0);
     let samples = check_exposition(&ended.output);
-    let place = "{pipeline=\"demo\",ring=\"orders\"";
+    let place = "{pipeline=\"demo\",ring=\"orders\",kind=\"ring\"";
     for (series, value) in [
         (format!("arbees_published_total{place}}}"), 40.0),
         (format!("arbees_consumed_total{place}}}"), 40.0),
@@ -516,6 +516,59 @@ fn metrics_are_served_until_told_to_stop() {
     let pid = nix::unistd::Pid::from_raw(i32::try_from(server.id()).unwrap());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
     assert!(server.wait().unwrap().success());
+}
+
+/// Two directories of one name: no series comes twice.
+#[test]
+fn pipelines_of_one_name_are_told_apart() {
+    let (here, _feed, _risk) = scene();
+    let (there, _other_feed, _other_risk) = scene();
+    let ended = here.inspect(&["metrics", "--rings", there.above.path().to_str().unwrap()]);
+    ends(&ended, 0);
+    let samples = check_exposition(&ended.output);
+    for scene in [&here, &there] {
+        let directory = scene.path("").parent().unwrap().join("demo");
+        let place = format!(
+            "{{pipeline=\"{}\",ring=\"books\",kind=\"board\"}}",
+            directory.display()
+        );
+        assert_eq!(
+            samples.get(&format!("arbees_published_total{place}")),
+            Some(&40.0),
+            "{}",
+            ended.output
+        );
+    }
+}
+
+/// Every verb has an example of its output and says how it ends.
+#[test]
+fn help_shows_an_example_and_the_exit_codes() {
+    let scene = Scene::new();
+    let ended = scene.inspect(&["--help"]);
+    ends(&ended, 0);
+    assert!(
+        ended
+            .output
+            .contains("Exit codes:\n  0  done, and what was looked at is sound")
+    );
+    for verb in [
+        "verdict", "list", "show", "graph", "stats", "metrics", "tail", "verify", "ready", "clean",
+    ] {
+        let ended = scene.inspect(&[verb, "--help"]);
+        ends(&ended, 0);
+        for part in [
+            "Example",
+            &format!("$ shm-inspect {verb}"),
+            "Exit codes: 0 ",
+        ] {
+            assert!(
+                ended.output.contains(part),
+                "{part} is not in\n{}",
+                ended.output
+            );
+        }
+    }
 }
 
 /// As when a pager is left.
