@@ -291,6 +291,44 @@ fn a_silence_that_is_played_is_no_death() {
     assert!(seconds(&slow) >= 3.0, "{slow:#}");
 }
 
+/// Recorded by programs of another version.
+#[test]
+fn another_layout_is_refused_field_by_field() {
+    let mut bytes = fs::read(recording()).unwrap();
+    let end = 16 + header_length(&bytes);
+    let mut header: Value = serde_json::from_slice(&bytes[16..end]).unwrap();
+    for segment in header["segments"].as_array_mut().unwrap() {
+        let schema = segment["schema"].as_str().unwrap();
+        let schema = schema.replace("bid_price_e4 u16", "bid_price_e3 u16");
+        let fingerprint = format!("{:016x}", ipc::fingerprint(&schema));
+        (segment["schema"], segment["fingerprint"]) = (schema.into(), fingerprint.into());
+    }
+    let text = header.to_string();
+    bytes.splice(16..end, text.bytes());
+    bytes[12..16].copy_from_slice(&u32::try_from(text.len()).unwrap().to_le_bytes());
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("other.rec");
+    fs::write(&file, bytes).unwrap();
+    let scratch = Scratch::of("demo.toml");
+    let mut replay = inspect();
+    replay
+        .arg("replay")
+        .arg(&file)
+        .arg("--rings")
+        .arg(scratch.path());
+    let refused = replay.output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    let errors = String::from_utf8(refused.stderr).unwrap();
+    for part in [
+        "recorded with another layout",
+        "bid_price_e3",
+        "fix: replay with the programs",
+    ] {
+        assert!(errors.contains(part), "{errors}");
+    }
+    assert!(is_tidy(&scratch), "nothing is left behind");
+}
+
 /// Adds a message to a recording, by its documented format.
 fn add(file: &mut Vec<u8>, ring: &str, number: u64, time_ns: u64, body: &[u8]) {
     let header: Value = serde_json::from_slice(&file[16..16 + header_length(file)]).unwrap();
