@@ -31,8 +31,9 @@ use crate::{
 };
 use feed::{Board, Feed};
 use ipc::Observer;
+use layouts::PriceUpdate;
 use outcome::{Outcome, Tally};
-use plan::{Plan, Step, What};
+use plan::{Plan, Step, What, check_layout};
 use scratch::Scratch;
 use stages::{PATIENCE, Stages};
 use std::{
@@ -160,6 +161,9 @@ impl Session {
         let outcomes = plan.results.iter();
         let outcomes = outcomes.map(|link| Outcome::open(link, !is_stage(&link.to), &pipeline));
         let outcomes = outcomes.collect::<Result<_, _>>()?;
+        let rows = header.segments.iter().filter(|head| head.is_board());
+        rows.map(check_layout::<PriceUpdate>)
+            .collect::<Result<(), _>>()?;
         let mut boards = Board::attach_all(&pipeline)?;
         // What was known before the first message is known before the stages look.
         let first = plan.steps.iter();
@@ -223,6 +227,7 @@ impl Session {
             if self.feeds[input].skip()? {
                 left -= 1;
             } else {
+                self.stages.check()?;
                 self.settle(input)?;
             }
         }

@@ -48,7 +48,7 @@ pub(crate) struct RecordArguments {
     /// End after this time, such as `30s` or `5m`.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     limit: Option<Duration>,
-    /// The resolved pipeline file in the launcher's run directory; by default /tmp/arbees/<pipeline>/pipeline.toml.
+    /// The resolved pipeline file in the launcher's run directory; by default /tmp/arbees/NAME/pipeline.toml.
     #[arg(long, value_name = "FILE")]
     pipeline: Option<PathBuf>,
 }
