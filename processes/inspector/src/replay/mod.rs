@@ -161,9 +161,8 @@ impl Session {
         let outcomes = plan.results.iter();
         let outcomes = outcomes.map(|link| Outcome::open(link, !is_stage(&link.to), &pipeline));
         let outcomes = outcomes.collect::<Result<_, _>>()?;
-        let rows = header.segments.iter().filter(|head| head.is_board());
-        rows.map(check_layout::<PriceUpdate>)
-            .collect::<Result<(), _>>()?;
+        let mut rows = header.segments.iter().filter(|head| head.is_board());
+        rows.try_for_each(check_layout::<PriceUpdate>)?;
         let mut boards = Board::attach_all(&pipeline)?;
         // What was known before the first message is known before the stages look.
         let first = plan.steps.iter();
