@@ -16,7 +16,7 @@ use std::{
     fs::{self, File},
     io::{Read as _, Write as _},
     os::fd::OwnedFd,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::{
         Arc, Mutex,
@@ -71,11 +71,6 @@ impl Flow {
 
     fn rings(&self) -> &Path {
         self.directory.path()
-    }
-
-    /// The bytes of the ring's file, once nothing flows.
-    fn ring(&self) -> PathBuf {
-        self.rings().join("demo/orders.ring")
     }
 }
 
@@ -310,19 +305,6 @@ fn frames_are_written_without_a_terminal() {
         scene["processes"][0]["core"].is_u64(),
         "this process maps the ring: {scene}"
     );
-}
-
-/// Looking changes no byte of a ring.
-#[test]
-fn a_ring_is_the_same_before_and_after() {
-    let flow = Flow::start();
-    let (path, ring) = (flow.ring(), flow.rings().join("copy.ring"));
-    fs::copy(&path, &ring).unwrap();
-    let before = fs::read(&ring).unwrap();
-    let place = ring.parent().unwrap().to_owned();
-    let (code, text, _) = shm_inspect(&place, &["watch", "copy", "--hz", "20", "--frames", "5"]);
-    assert_eq!(code, Some(0), "{text}");
-    assert!(fs::read(&ring).unwrap() == before, "written to");
 }
 
 #[test]
