@@ -5,6 +5,7 @@
 //! of those rings whose trouble is its own doing.
 
 mod blocked;
+mod opinion;
 mod ring;
 mod role;
 #[cfg(test)]

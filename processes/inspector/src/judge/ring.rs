@@ -2,6 +2,7 @@
 
 use super::{
     Bounds, Judgement, Party, Verdict,
+    opinion::Opinion,
     role::{Standing, State},
     subject,
 };
@@ -24,59 +25,6 @@ pub(super) struct Case<'a> {
     earlier: Option<&'a Sample>,
     all: &'a [Sample],
     bounds: &'a Bounds,
-}
-
-/// A verdict before it is one of somebody.
-struct Opinion {
-    verdict: Verdict,
-    trouble: bool,
-    culprit: Option<Party>,
-    evidence: String,
-    next: String,
-    since_ns: Option<u64>,
-    full_in_s: Option<f64>,
-}
-
-impl Opinion {
-    fn bad(
-        verdict: Verdict,
-        culprit: &Standing,
-        evidence: String,
-        next: impl Into<String>,
-    ) -> Self {
-        Self {
-            verdict,
-            trouble: true,
-            culprit: culprit.party.clone(),
-            evidence,
-            next: next.into(),
-            since_ns: None,
-            full_in_s: None,
-        }
-    }
-
-    fn nobodys(verdict: Verdict, evidence: String, next: impl Into<String>) -> Self {
-        Self {
-            verdict,
-            trouble: true,
-            culprit: None,
-            evidence,
-            next: next.into(),
-            since_ns: None,
-            full_in_s: None,
-        }
-    }
-
-    fn fine(verdict: Verdict, evidence: String) -> Self {
-        Self {
-            trouble: false,
-            ..Self::nobodys(verdict, evidence, "")
-        }
-    }
-
-    fn since(self, since_ns: Option<u64>) -> Self {
-        Self { since_ns, ..self }
-    }
 }
 
 /// What the rules look at, once.

@@ -123,11 +123,20 @@ fn expect(pairs: &[[Sample; 2]], expected: &[(&str, Verdict)]) {
     assert_eq!(found, expected);
 }
 
-/// Each change to a healthy ring, and the one verdict that it leads to.
+type Fault = (&'static str, fn(&mut [Sample; 2]), Verdict);
+
+/// Each change to a healthy ring leads to its one verdict.
+fn each(faults: &[Fault]) {
+    for (what, fault, expected) in faults {
+        let mut pair = ring("orders", "signal_processor", "execution_service");
+        fault(&mut pair);
+        assert_eq!(verdict(pair), *expected, "{what}");
+    }
+}
+
 #[test]
-fn every_fault_has_its_verdict() {
-    type Fault = (&'static str, fn(&mut [Sample; 2]), Verdict);
-    let faults: [Fault; 19] = [
+fn what_flows_and_what_waits_has_its_verdict() {
+    each(&[
         ("none", |_| (), Verdict::Ok),
         ("nothing comes", |pair| stopped(pair, [0, 0]), Verdict::Idle),
         (
@@ -170,6 +179,12 @@ fn every_fault_has_its_verdict() {
             },
             Verdict::Slow,
         ),
+    ]);
+}
+
+#[test]
+fn who_is_gone_or_never_came_has_its_verdict() {
+    each(&[
         (
             "the producer is gone",
             |pair| reading(&mut pair[1]).counters.producer_attached = false,
@@ -210,6 +225,12 @@ fn every_fault_has_its_verdict() {
             },
             Verdict::Misplaced,
         ),
+    ]);
+}
+
+#[test]
+fn silence_and_damage_have_their_verdict() {
+    each(&[
         ("the producer is silent", silent, Verdict::Stale),
         (
             "it is silent, and has never beaten",
@@ -238,12 +259,7 @@ fn every_fault_has_its_verdict() {
             },
             Verdict::Corrupt,
         ),
-    ];
-    for (what, fault, expected) in faults {
-        let mut pair = ring("orders", "signal_processor", "execution_service");
-        fault(&mut pair);
-        assert_eq!(verdict(pair), expected, "{what}");
-    }
+    ]);
 }
 
 #[test]

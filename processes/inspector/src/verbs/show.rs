@@ -215,88 +215,88 @@ fn shown(observer: &Observer, reading: &Reading, schema: Option<&Schema>) -> Sho
 
 fn text(shown: &Shown) -> String {
     let mut table = Table::new(&[("", Align::Left), ("", Align::Left)]);
-    let mut row = |name: &str, value: String| table.row(vec![name.into(), value]);
-    let ago = |seconds: f64| format!("{} ago", span(seconds));
+    for (name, value) in identity(shown).into_iter().chain(counters(shown)) {
+        table.row(vec![name.into(), value]);
+    }
+    for finding in &shown.findings {
+        table.row(vec!["WRONG".into(), finding.replace('\n', " ")]);
+    }
+    let facts = table.text();
+    [
+        format!("{}/{}\n", shown.pipeline, shown.name),
+        facts.trim_start_matches('\n').to_owned(),
+        times(shown),
+        fields(shown),
+    ]
+    .concat()
+}
+
+type Fact = (&'static str, String);
+
+fn ago(seconds: f64) -> String {
+    format!("{} ago", span(seconds))
+}
+
+/// What it is, and whose.
+fn identity(shown: &Shown) -> Vec<Fact> {
     let stamps = match shown.stamp_every {
         0 => "no time stamps".to_owned(),
         1 => "each stamped".into(),
         every => format!("every {every}th stamped"),
     };
-    let unit = if shown.consumer.is_some() {
-        "slots"
-    } else {
-        "rows"
+    let (unit, producer) = match shown.consumer {
+        Some(_) => ("slots", "producer"),
+        None => ("rows", "writer"),
     };
-    row("file", shown.path.display().to_string());
-    row(
-        "kind",
-        format!(
-            "{}, {} {unit} of {} bytes, {stamps}",
-            shown.kind, shown.capacity, shown.message_bytes
-        ),
+    let kind = format!(
+        "{}, {} {unit} of {} bytes, {stamps}",
+        shown.kind, shown.capacity, shown.message_bytes
     );
-    row(
-        "created",
-        format!(
-            "{} by pid {}, instance {}",
-            ago(shown.created_s_ago),
-            shown.creator_pid,
-            shown.instance
-        ),
+    let created = format!(
+        "{} by pid {}, instance {}",
+        ago(shown.created_s_ago),
+        shown.creator_pid,
+        shown.instance
     );
-    row(
-        if shown.consumer.is_some() {
-            "producer"
-        } else {
-            "writer"
-        },
-        shown.producer.text(),
-    );
-    if let Some(consumer) = &shown.consumer {
-        row("consumer", consumer.text());
-    }
-    row(
-        "heard",
-        shown.heard_s_ago.map_or("never".into(), |heard| {
-            format!("{} of its producer", ago(heard))
-        }),
-    );
-    row("last", shown.last_s_ago.map_or("-".into(), ago));
-    row("published", shown.published.to_string());
+    let mut facts = vec![
+        ("file", shown.path.display().to_string()),
+        ("kind", kind),
+        ("created", created),
+        (producer, shown.producer.text()),
+    ];
+    let consumer = shown.consumer.as_ref();
+    facts.extend(consumer.map(|consumer| ("consumer", consumer.text())));
+    facts
+}
+
+/// What it says of its life.
+fn counters(shown: &Shown) -> Vec<Fact> {
+    let heard = shown.heard_s_ago.map_or("never".into(), |heard| {
+        format!("{} of its producer", ago(heard))
+    });
+    let mut facts = vec![
+        ("heard", heard),
+        ("last", shown.last_s_ago.map_or("-".into(), ago)),
+        ("published", shown.published.to_string()),
+    ];
     if let (Some(position), Some(depth)) = (shown.position, shown.depth) {
-        row("position", format!("{position}, {depth} wait"));
-        row(
-            "producers",
-            format!(
-                "{}, the latest began with message {}",
-                shown.incarnation, shown.first_sequence
-            ),
+        let producers = format!(
+            "{}, the latest began with message {}",
+            shown.incarnation, shown.first_sequence
         );
+        facts.push(("position", format!("{position}, {depth} wait")));
+        facts.push(("producers", producers));
     }
     let counts = [
         ("lost", shown.lost),
         ("full", shown.full),
         ("wakes", shown.wakes),
     ];
-    for (name, value) in counts {
-        if let Some(value) = value {
-            row(name, value.to_string());
-        }
-    }
-    for finding in &shown.findings {
-        row("WRONG", finding.replace('\n', " "));
-    }
-    let head = format!("{}/{}", shown.pipeline, shown.name);
-    let facts = table.text();
-    let facts = facts.trim_start_matches('\n');
-    [
-        head,
-        "\n".into(),
-        facts.to_owned(),
-        times(shown),
-        fields(shown),
-    ]
-    .concat()
+    let counts = counts
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?.to_string())));
+    facts.extend(counts);
+    facts
 }
 
 fn times(shown: &Shown) -> String {

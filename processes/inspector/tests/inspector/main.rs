@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod actor;
+mod metrics;
 mod no_trace;
 mod scene;
 mod verbs;
