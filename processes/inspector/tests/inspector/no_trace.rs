@@ -59,6 +59,7 @@ fn no_page_is_mapped_writable() {
         &["tail", "books", "--follow"],
         &["metrics", "--listen", "127.0.0.1:0"],
         &["verdict", "--interval", "30"],
+        &["watch", "orders", "--hz", "20", "--frames", "1000"],
     ] {
         let running = Running::start(scene.program(verb));
         let maps = || fs::read_to_string(format!("/proc/{}/maps", running.0.id())).unwrap();
@@ -103,6 +104,7 @@ fn no_verb_changes_a_byte_of_a_quiet_ring() {
         &["verify"],
         &["verdict", "--interval", "0.01"],
         &["ready", "--timeout", "0.05"],
+        &["watch", "orders", "--hz", "20", "--frames", "2"],
         &["clean", "--dry-run", "--min-age", "0"],
     ] {
         for json in [&[][..], &["--json"]] {

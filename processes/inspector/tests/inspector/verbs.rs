@@ -415,6 +415,7 @@ fn help_shows_an_example_and_the_exit_codes() {
     );
     for verb in [
         "verdict", "list", "show", "graph", "stats", "metrics", "tail", "verify", "ready", "clean",
+        "watch", "doctor",
     ] {
         let ended = scene.inspect(&[verb, "--help"]);
         ends(&ended, 0);

@@ -9,7 +9,7 @@
 //! | `follow` | the messages of the ring that is open |
 //! | `paint`, `detail`, `help`, `columns`, `figures` | the screen, drawn into a buffer of any size |
 //! | `dashboard` | all of these together |
-//! | `screen` | the terminal, taken over and given back |
+//! | `screen`, `keys` | the terminal, taken over and given back |
 //! | `picture` | a drawn buffer as text and as SVG |
 
 mod columns;
@@ -20,6 +20,7 @@ mod figures;
 mod follow;
 mod gather;
 mod help;
+mod keys;
 mod paint;
 mod picture;
 mod scene;

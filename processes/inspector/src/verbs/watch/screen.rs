@@ -1,11 +1,8 @@
 //! The terminal: taken over while the dashboard runs, and given back however it ends.
 
-use super::{dashboard::Dashboard, paint::paint};
+use super::{dashboard::Dashboard, keys, paint::paint};
 use crate::Failure;
-use ratatui::{
-    DefaultTerminal,
-    crossterm::event::{self, Event},
-};
+use ratatui::DefaultTerminal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use std::{
     io::{self, IsTerminal as _},
@@ -59,6 +56,7 @@ pub(super) fn run(dashboard: &mut Dashboard, interval: Duration) -> Result<(), F
     }
     let mut screen = Screen::open()?;
     let mut due = Instant::now();
+    let mut drawn_at = None;
     // Relaxed: nothing but the flag itself is told by it.
     while !dashboard.view.quit && !stop.load(Relaxed) {
         let now = Instant::now();
@@ -70,17 +68,18 @@ pub(super) fn run(dashboard: &mut Dashboard, interval: Duration) -> Result<(), F
         }
         let failed = |error| Failure::io("read keys from the terminal", error);
         let patience = PATIENCE.min(due.saturating_duration_since(Instant::now()));
-        match event::poll(patience) {
-            Ok(true) => {
-                if let Event::Key(key) = event::read().map_err(failed)? {
-                    dashboard.press(key);
-                }
-                // A new size shows at once as well.
-                draw(&mut screen, dashboard)?;
-            }
-            Ok(false) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(failed(error)),
+        // The terminal has been closed: nobody looks any more.
+        let Some(pressed) = keys::wait(patience).map_err(failed)? else {
+            break;
+        };
+        let size = screen.terminal.size().ok();
+        let resized = size.is_some() && size != drawn_at;
+        for key in &pressed {
+            dashboard.press(*key);
+        }
+        if resized || !pressed.is_empty() {
+            draw(&mut screen, dashboard)?;
+            drawn_at = size;
         }
     }
     Ok(())

@@ -183,7 +183,7 @@ fn a_wide_terminal_shows_who_sends_what_to_whom() {
             "P99.9",
             "12.3us",
             "AGE99",
-            "▄▅▅▅▅▅▅▅▅▆▆",
+            "▃▄▄▄▄▄▄▄▄▅▅",
         ],
     );
 }
@@ -194,7 +194,7 @@ fn a_small_terminal_keeps_what_matters_most() {
     expect(
         &shown,
         &[
-            "PROCESS +3",
+            "PROCESS +2",
             "2 in trouble",
             "prices.0  stuck",
             "1.94M",
