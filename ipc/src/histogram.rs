@@ -47,7 +47,7 @@ impl HistogramPage {
 }
 
 /// A copy of a latency histogram, in nanoseconds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Histogram {
     maximum: u64,
     buckets: Vec<u64>,
@@ -60,6 +60,29 @@ impl Histogram {
         self.buckets
             .iter()
             .fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// What was recorded since `earlier`, a copy of the same histogram. Its maximum is the end of its last bucket, rounded
+    /// up as quantiles are, but never above the whole one's.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let pairs = self.buckets.iter().zip(&earlier.buckets);
+        let buckets: Vec<u64> = pairs
+            .map(|(now, before)| now.saturating_sub(*before))
+            .collect();
+        let last = buckets.iter().rposition(|count| *count > 0);
+        Self {
+            maximum: last.map_or(0, |index| last_of(index).min(self.maximum)),
+            buckets,
+        }
+    }
+
+    /// Its buckets that hold anything: the greatest value of each, and how many values it holds. In order.
+    pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> {
+        let buckets = self.buckets.iter().enumerate();
+        buckets
+            .filter(|(_, count)| **count > 0)
+            .map(|(index, count)| (last_of(index), *count))
     }
 
     /// Greatest recorded value, exact; 0 when there is none.
@@ -135,6 +158,22 @@ mod tests {
     #[test]
     fn an_empty_histogram_has_no_quantile() {
         assert_eq!(histogram(&[]).quantile(0.5), None);
+    }
+
+    #[test]
+    fn what_came_since_is_the_difference() {
+        let page = HistogramPage::default();
+        page.record(7);
+        let earlier = page.snapshot();
+        [3, 100, 100]
+            .into_iter()
+            .for_each(|value| page.record(value));
+        let since = page.snapshot().since(&earlier);
+        let buckets: Vec<_> = since.buckets().collect();
+        assert_eq!(buckets, [(3, 1), (103, 2)]);
+        assert_eq!((since.count(), since.maximum()), (3, 100));
+        let nothing = earlier.since(&page.snapshot());
+        assert_eq!((nothing.count(), nothing.maximum()), (0, 0));
     }
 
     proptest! {
