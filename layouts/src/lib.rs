@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod control;
 pub mod fill;
 pub mod game;
 pub mod order;
@@ -13,6 +14,7 @@ pub mod price;
 pub mod signal;
 pub mod units;
 
+pub use control::{Control, Mode};
 pub use fill::Fill;
 pub use game::{GameState, Half, Phase, Sport};
 pub use order::{Order, OrderAck, OrderStatus, RejectReason};

@@ -4,6 +4,7 @@
 //! of the same process and is reached through the queues of [`handoff`].
 
 mod context;
+mod control;
 mod failure;
 pub mod handoff;
 mod io;
@@ -13,6 +14,7 @@ mod rings;
 
 pub use context::{Context, main};
 pub(crate) use context::{LAUNCHER_VARIABLE, die_with_launcher};
+pub use control::Control;
 pub use failure::Failure;
 pub use io::io_thread;
 pub use rings::{Carried, Idle, Input, Output};
