@@ -32,6 +32,9 @@ Examples:
   launch --for 30s --json out.json          the demo for half a minute, report to a file
   launch --dry-run                          what would be started, where, and why
   launch replay --from games.csv.gz --games 20 --speed 600
+  launch safe --reason 'looks wrong'        no new orders from now on; everything else goes on
+  launch resume                             trade again
+  launch logs execution_service --follow    what it has written, and writes
 
 Exit codes:
   0  ran, stopped in order, nothing lost, the books agree with the venue's
@@ -43,6 +46,12 @@ Exit codes:
 pub(super) enum Command {
     /// Plays recorded games to settlement.
     Replay(ReplayArguments),
+    /// Halts trading: no new orders, what rests at the venue is cancelled; everything else goes on.
+    Safe(SwitchArguments),
+    /// Lets a pipeline trade again that was halted or could not keep a process alive.
+    Resume(SwitchArguments),
+    /// Shows what the launcher and the processes have written, merged in order of time.
+    Logs(LogsArguments),
     /// Runs a command that dies with the launcher.
     #[command(hide = true)]
     Exec(ExecArguments),
@@ -89,6 +98,30 @@ pub(super) struct ReplayArguments {
     /// Print the plan and start nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
+}
+
+/// Which pipeline to halt or resume.
+#[derive(Debug, Clone, Args)]
+pub(super) struct SwitchArguments {
+    /// Its pipeline file; by default the demo that comes with the programs.
+    #[arg(long, value_name = "FILE")]
+    pub(super) pipeline: Option<PathBuf>,
+    /// Why, for whoever finds the file `safe` in the run directory.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+}
+
+/// Which logs to show.
+#[derive(Debug, Clone, Args)]
+pub(super) struct LogsArguments {
+    /// Processes, such as `game_shard.0`, `launcher` or `redis-server`; all of them by default.
+    pub(super) names: Vec<String>,
+    /// Go on as they grow, until Ctrl-C.
+    #[arg(long)]
+    pub(super) follow: bool,
+    /// The pipeline file; by default the demo that comes with the programs.
+    #[arg(long, value_name = "FILE")]
+    pub(super) pipeline: Option<PathBuf>,
 }
 
 /// A command to run under the launcher's protection.

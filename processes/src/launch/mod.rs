@@ -6,8 +6,14 @@
 mod arguments;
 mod books;
 mod children;
+mod clerk;
+mod config;
 mod events;
+mod feeds;
+mod helm;
 mod identity;
+mod logs;
+mod placement;
 mod plan;
 mod preflight;
 mod private_redis;
@@ -15,10 +21,15 @@ mod registry;
 mod report;
 mod rings;
 mod run_directory;
+mod safety;
 mod segments;
 mod session;
 mod status;
 mod supervisor;
+mod switch;
+mod topology;
+mod voice;
+mod word;
 
 use crate::runtime::Failure;
 use arguments::{Arguments, Command, ExecArguments, Exit, ReplayArguments, RunArguments};
@@ -26,6 +37,7 @@ use clap::Parser;
 use pipeline::{Pipeline, Source};
 pub use report::{Percentiles, Position, ProcessReport, Report};
 pub use rings::RingReport;
+pub use safety::SafeTime;
 use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
@@ -38,16 +50,20 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         None => {
-            let path = arguments
-                .run
-                .pipeline
-                .clone()
-                .unwrap_or_else(|| shipped("demo.toml"));
-            let loaded = Pipeline::load(&path).map_err(Failure::from);
+            let loaded = load(arguments.run.pipeline.as_deref());
             loaded.map(|pipeline| session::run(pipeline, &arguments.run))
         }
         Some(Command::Replay(replay)) => {
             load_replay(&replay).map(|pipeline| session::run(pipeline, &replay.into()))
+        }
+        Some(Command::Safe(safe)) => {
+            load(safe.pipeline.as_deref()).and_then(|pipeline| switch::halt(&pipeline, &safe))
+        }
+        Some(Command::Resume(resume)) => {
+            load(resume.pipeline.as_deref()).and_then(|pipeline| switch::resume(&pipeline))
+        }
+        Some(Command::Logs(asked)) => {
+            load(asked.pipeline.as_deref()).and_then(|pipeline| logs::show(&pipeline, &asked))
         }
         Some(Command::Exec(exec)) => Err(execute(&exec)),
     };
@@ -55,7 +71,13 @@ pub fn main() -> ExitCode {
         eprintln!("error: {failure}");
         Exit::Refused
     });
+    voice::finish();
     ExitCode::from(exit as u8)
+}
+
+fn load(path: Option<&Path>) -> Result<Pipeline, Failure> {
+    let path = path.map_or_else(|| shipped("demo.toml"), Path::to_owned);
+    Ok(Pipeline::load(&path)?)
 }
 
 /// A pipeline file that comes with the programs: in `processes/pipelines` of the repository that the

@@ -1,22 +1,23 @@
 //! The registry in Redis: which rings and processes there are, for whoever wants to find them.
 
 use crate::runtime::Failure;
-use pipeline::Pipeline;
+use ipc::Message as _;
+use pipeline::{CONTROL, Pipeline};
 use serde_json::json;
 use std::time::Duration;
 
 /// Longest wait for the server.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Writes the registry in one pipelined exchange.
-///
-/// # Errors
-///
-/// When Redis does not take it. The rings do not depend on it.
-pub(super) fn publish(pipeline: &Pipeline) -> Result<(), Failure> {
+/// What writes the whole registry in one exchange: what there is, which run it is of, whether it trades
+/// (`state`) and within which limits, both as JSON.
+pub(super) fn batch(pipeline: &Pipeline, state: &str, limits: &str) -> redis::Pipeline {
     let key = key(pipeline);
     let mut batch = redis::pipe();
     batch.del(&key).ignore();
+    batch.hset(&key, "run", &pipeline.run_id).ignore();
+    batch.hset(&key, "state", state).ignore();
+    batch.hset(&key, "limits", limits).ignore();
     for process in &pipeline.processes {
         let value = json!({ "what": "process", "hot": process.hot, "core": process.core, "version": env!("CARGO_PKG_VERSION") });
         batch
@@ -38,7 +39,11 @@ pub(super) fn publish(pipeline: &Pipeline) -> Result<(), Failure> {
             .hset(&key, format!("board:{}", board.name), value.to_string())
             .ignore();
     }
-    exchange(pipeline, &batch)
+    let control = json!({ "what": "board", "path": pipeline.control_path(), "message": layouts::Control::NAME, "writer": "launcher" });
+    batch
+        .hset(&key, format!("board:{CONTROL}"), control.to_string())
+        .ignore();
+    batch
 }
 
 /// Takes the registry back: it holds while the pipeline runs.
@@ -48,7 +53,8 @@ pub(super) fn withdraw(pipeline: &Pipeline) -> Result<(), Failure> {
     exchange(pipeline, &batch)
 }
 
-fn key(pipeline: &Pipeline) -> String {
+/// Where it is in Redis.
+pub(super) fn key(pipeline: &Pipeline) -> String {
     format!("arbees:{}:registry", pipeline.name)
 }
 
