@@ -12,12 +12,18 @@ use std::{
     fs,
     sync::{Mutex, MutexGuard},
 };
-use tests::scratch::{Scratch, await_some};
+use tests::scratch::Scratch;
 
+#[path = "launch/chaos.rs"]
+mod chaos;
+#[path = "launch/kills.rs"]
+mod kills;
 #[path = "launch/prices.rs"]
 mod prices;
 #[path = "launch/restarts.rs"]
 mod restarts;
+#[path = "launch/safety.rs"]
+mod safety;
 
 /// One pipeline at a time: ten processes are enough for a small machine.
 static MACHINE: Mutex<()> = Mutex::new(());
@@ -125,36 +131,6 @@ fn a_second_launch_of_the_same_pipeline_is_refused_and_the_first_goes_on() {
         first.output.contains("stopped because it was asked to"),
         "{}",
         first.output
-    );
-}
-
-#[test]
-fn the_death_of_redis_is_told_and_trading_goes_on() {
-    let _alone = alone();
-    let scratch = Scratch::of("demo.toml");
-    let launched = scratch.launch(&["--for", "12s"]);
-    scratch.await_trading();
-    let redis = await_some("redis-server", || {
-        scratch
-            .processes()
-            .into_iter()
-            .find(|(_, name)| name == "redis-server")
-    });
-    signal(redis.0, Signal::SIGKILL);
-    let outcome = launched.finish();
-    assert_eq!(
-        outcome.status.code(),
-        Some(0),
-        "{}\n{}",
-        outcome.errors,
-        outcome.output
-    );
-    assert!(
-        outcome
-            .errors
-            .contains("the hot path goes on without the cold one"),
-        "{}",
-        outcome.errors
     );
 }
 

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod control;
 pub mod fill;
 pub mod game;
 pub mod order;
@@ -15,6 +16,7 @@ pub mod process;
 pub mod signal;
 pub mod units;
 
+pub use control::{Control, Mode};
 pub use fill::Fill;
 pub use game::{GameState, Half, Phase, Sport};
 pub use order::{Order, OrderAck, OrderStatus, RejectReason};

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use ipc::{Message, Schema, Value, schema};
-use layouts::{Fill, GameState, Order, OrderAck, PriceUpdate, Signal};
+use layouts::{Control, Fill, GameState, Order, OrderAck, PriceUpdate, Signal};
 
 /// All bytes belong to fields, none of them raw: no message of ours holds a type that only we know.
 fn is_transparent<T: Message>() {
@@ -26,6 +26,7 @@ fn every_message_is_decoded_to_the_last_byte() {
     is_transparent::<Order>();
     is_transparent::<OrderAck>();
     is_transparent::<Fill>();
+    is_transparent::<Control>();
 }
 
 #[test]

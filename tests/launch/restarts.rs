@@ -4,7 +4,7 @@
 use super::{alone, number, signal};
 use ipc::Observer;
 use nix::sys::signal::Signal;
-use pipeline::Pipeline;
+use pipeline::{Pipeline, Venue};
 use processes::venue::{kalshi_rest::KalshiRest, kalshi_wire::OrderState, signing::Signer};
 use rand::{Rng, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
@@ -61,12 +61,18 @@ fn kill_under_load(scratch: &Scratch, orders: &Observer, victims: &[&str]) {
     });
 }
 
-/// Every order that the venue has of us.
-fn at_the_venue(scratch: &Scratch) -> Vec<OrderState> {
+/// Our account at the venue of a running pipeline.
+pub(super) fn venue_of(scratch: &Scratch) -> (Venue, Signer, KalshiRest) {
     let pipeline = Pipeline::load(&scratch.pipeline.run_dir.join("pipeline.toml")).unwrap();
     let venue = pipeline.venue;
     let signer = Signer::load(&venue.key_id, &venue.key_file).unwrap();
-    let rest = KalshiRest::new(&venue.rest, signer).unwrap();
+    let rest = KalshiRest::new(&venue.rest, signer.clone()).unwrap();
+    (venue, signer, rest)
+}
+
+/// Every order that the venue has of us.
+fn at_the_venue(scratch: &Scratch) -> Vec<OrderState> {
+    let (.., rest) = venue_of(scratch);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -234,40 +240,6 @@ fn the_death_of_the_simulator_ends_in_a_clear_report() {
     let report = scratch.report();
     let told = report["stopped_because"].as_str().unwrap_or_default();
     assert_eq!(told, "`simulator` ended with signal 9", "{report:#}");
-    scratch.await_nobody();
-    assert!(!scratch.pipeline.rings.exists(), "the rings are gone");
-}
-
-#[test]
-fn a_process_that_cannot_live_again_ends_in_a_clear_report() {
-    let _alone = alone();
-    let scratch = Scratch::of("demo.toml");
-    let launched = scratch.launch(&[]);
-    scratch.await_trading();
-    fs::remove_file(scratch.pipeline.run_dir.join("venue.key")).unwrap();
-    signal(scratch.await_ready("execution_service"), Signal::SIGKILL);
-    let outcome = launched.finish();
-    assert_eq!(
-        outcome.status.code(),
-        Some(1),
-        "{}\n{}",
-        outcome.errors,
-        outcome.output
-    );
-    let report = scratch.report();
-    assert_eq!(
-        report["stopped_because"],
-        "`execution_service` cannot be kept alive: it ended 6 times in a row, at last with 1",
-        "{report:#}"
-    );
-    let processes = report["processes"].as_array().unwrap();
-    let dead = processes
-        .iter()
-        .find(|process| process["name"] == "execution_service")
-        .unwrap();
-    assert_eq!((&dead["restarts"], &dead["exit"]), (&5.into(), &"1".into()));
-    let last_words = dead["last_words"].as_str().unwrap();
-    assert!(last_words.contains("venue.key"), "{last_words}");
     scratch.await_nobody();
     assert!(!scratch.pipeline.rings.exists(), "the rings are gone");
 }

@@ -8,6 +8,7 @@ use std::{
     io::Read,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
@@ -22,9 +23,11 @@ pub struct Scratch {
     pub pipeline: Pipeline,
 }
 
-/// A launcher that runs in the background.
+/// A launcher that runs in the background. What it says is read as it comes: a full pipe would hold it up.
 pub struct Launched {
     child: Child,
+    output: JoinHandle<String>,
+    errors: JoinHandle<String>,
 }
 
 /// What a launcher left behind.
@@ -95,7 +98,7 @@ impl Scratch {
             toml::to_string(&self.pipeline).expect("a pipeline is TOML"),
         )
         .expect("write the pipeline file");
-        let child = Command::new(crate::programs::program("launcher"))
+        let mut child = Command::new(crate::programs::program("launcher"))
             .args(arguments)
             .arg("--pipeline")
             .arg(&file)
@@ -106,7 +109,31 @@ impl Scratch {
             .stderr(Stdio::piped())
             .spawn()
             .expect("start the launcher");
-        Launched { child }
+        Launched {
+            output: read_all(child.stdout.take().expect("piped")),
+            errors: read_all(child.stderr.take().expect("piped")),
+            child,
+        }
+    }
+
+    /// Runs another verb of the launcher on the pipeline file of [`Scratch::launch`], to its end.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn tell(&self, arguments: &[&str]) -> Outcome {
+        let output = Command::new(crate::programs::program("launcher"))
+            .args(arguments)
+            .arg("--pipeline")
+            .arg(self.path().join("pipeline.toml"))
+            .output()
+            .expect("start the launcher");
+        Outcome {
+            status: output.status,
+            output: String::from_utf8_lossy(&output.stdout).into_owned(),
+            errors: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
     }
 
     /// Waits until `process` has said that it is ready, and returns its PID.
@@ -192,27 +219,22 @@ impl Launched {
     /// When it cannot be waited for.
     #[must_use]
     pub fn finish(mut self) -> Outcome {
-        let mut errors = String::new();
-        let mut stderr = self.child.stderr.take().expect("piped");
-        let reading = std::thread::spawn(move || {
-            // What is not UTF-8 is a failure of the test that looks at it.
-            let _ = stderr.read_to_string(&mut errors);
-            errors
-        });
-        let mut output = String::new();
-        let _ = self
-            .child
-            .stdout
-            .take()
-            .expect("piped")
-            .read_to_string(&mut output);
         let status = self.child.wait().expect("wait for the launcher");
         Outcome {
             status,
-            output,
-            errors: reading.join().expect("the reading thread"),
+            output: self.output.join().expect("the reading thread"),
+            errors: self.errors.join().expect("the reading thread"),
         }
     }
+}
+
+fn read_all(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        // What is not UTF-8 is a failure of the test that looks at it.
+        let _ = from.read_to_string(&mut text);
+        text
+    })
 }
 
 /// Looks until there is something.

@@ -1,6 +1,6 @@
 //! What is wrong with a pipeline file: every fault at once, each with what was found and the fix.
 
-use super::{HotPath, LinkKind, Pipeline, Source};
+use super::{CONTROL, Core, HotPath, LinkKind, Pipeline, Source};
 use std::collections::HashSet;
 
 /// The programs that a process can run.
@@ -92,11 +92,17 @@ impl Pipeline {
                     process.name
                 ));
             }
-            if let Some(core) = process.core.filter(|_| process.hot)
+            if let Some(core) = process.cpu().filter(|_| process.hot)
                 && !cores.insert(core)
             {
                 faults.push(format!(
                     "process `{}`: core {core} belongs to another hot process already",
+                    process.name
+                ));
+            }
+            if matches!(process.core, Some(Core::Auto(_))) && !process.hot {
+                faults.push(format!(
+                    "process `{}`: core = \"auto\" is for hot processes; leave it out, or give a number",
                     process.name
                 ));
             }
@@ -244,6 +250,11 @@ impl Pipeline {
 
     fn board_faults(&self, faults: &mut Vec<String>) {
         for board in &self.boards {
+            if board.name == CONTROL {
+                faults.push(format!(
+                    "board `{CONTROL}`: every pipeline has one of this name already; choose another"
+                ));
+            }
             if board.writer != "kalshi_monitor" || board.message != "PriceUpdate" {
                 faults.push(format!(
                     "board `{}`: `{}` keeps no board of {}",
@@ -347,6 +358,21 @@ impl Pipeline {
         positive("limits.max_open_orders", self.limits.max_open_orders.into());
         positive("model.signal_ttl_ms", self.model.signal_ttl_ms);
         positive("model.max_state_age_ms", self.model.max_state_age_ms);
+        positive(
+            "safety.max_price_silence_ms",
+            self.safety.max_price_silence_ms,
+        );
+        positive(
+            "safety.max_game_silence_ms",
+            self.safety.max_game_silence_ms,
+        );
+        if u32::try_from(self.limits.repeat_ms).is_err() {
+            faults.push(format!(
+                "limits.repeat_ms = {}, at most {}",
+                self.limits.repeat_ms,
+                u32::MAX
+            ));
+        }
         if self.feed.leagues.is_empty() {
             faults.push("feed.leagues is empty, there is nothing to watch".into());
         }

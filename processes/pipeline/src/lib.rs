@@ -17,6 +17,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Name of the board that every pipeline has: see [`Pipeline::control_path`].
+pub const CONTROL: &str = "control";
+
 /// A whole pipeline file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -59,6 +62,9 @@ pub struct Pipeline {
     pub limits: Limits,
     /// What counts as an opportunity.
     pub model: Model,
+    /// When to stop making orders.
+    #[serde(default)]
+    pub safety: Safety,
     /// The simulator of venue and feed; without it `venue` and `feed` must name real ones.
     pub simulator: Option<Simulator>,
     /// The processes, in data-flow order, which is also the order of stopping.
@@ -115,6 +121,19 @@ impl Pipeline {
     #[must_use]
     pub fn presence_path(&self, process: &str) -> PathBuf {
         self.board_path(&format!("{process}.process"))
+    }
+
+    /// File of the board by which the launcher tells the processes whether to trade, and within which limits.
+    /// Every pipeline has it; the pipeline file does not name it.
+    #[must_use]
+    pub fn control_path(&self) -> PathBuf {
+        self.board_path(CONTROL)
+    }
+
+    /// Its presence in the run directory keeps the pipeline in the safe state.
+    #[must_use]
+    pub fn safe_file(&self) -> PathBuf {
+        self.run_dir.join("safe")
     }
 
     /// Number of the group that the rings are shared with; `None` where they are private.
@@ -231,6 +250,25 @@ pub struct Redis {
     pub heartbeat_ms: u64,
 }
 
+/// From when on a feed counts as lost, which halts trading.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Safety {
+    /// Longest time without a good price of any market of a live game, milliseconds.
+    pub max_price_silence_ms: u64,
+    /// Longest time without a state of any live game, milliseconds.
+    pub max_game_silence_ms: u64,
+}
+
+impl Default for Safety {
+    fn default() -> Self {
+        Self {
+            max_price_silence_ms: 10_000,
+            max_game_silence_ms: 20_000,
+        }
+    }
+}
+
 /// The simulator of venue and feed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -295,8 +333,26 @@ pub struct Process {
     /// Whether its loop is on the path from tick to order.
     #[serde(default)]
     pub hot: bool,
-    /// The core that its loop is pinned to.
-    pub core: Option<usize>,
+    /// The core that its loop is pinned to: a CPU's number, or `"auto"` for the launcher to choose.
+    pub core: Option<Core>,
+}
+
+/// Where a loop runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "the number of a CPU, or \"auto\"")]
+pub enum Core {
+    /// On this CPU.
+    Number(usize),
+    /// Where the host's topology is best for it; the launcher puts a number in its place, or nothing.
+    Auto(Auto),
+}
+
+/// The word `auto`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the word itself")]
+pub enum Auto {
+    Auto,
 }
 
 impl Process {
@@ -304,6 +360,15 @@ impl Process {
     #[must_use]
     pub fn program(&self) -> &str {
         self.name.split('.').next().unwrap_or(&self.name)
+    }
+
+    /// The CPU that it is pinned to, where that is decided.
+    #[must_use]
+    pub fn cpu(&self) -> Option<usize> {
+        match self.core {
+            Some(Core::Number(cpu)) => Some(cpu),
+            Some(Core::Auto(_)) | None => None,
+        }
     }
 
     /// The number after the dot, 0 where there is none.

@@ -12,6 +12,17 @@ pub enum Discovery {
     Market(Market),
 }
 
+impl Discovery {
+    /// The hash that holds the last word on each of its kind.
+    #[must_use]
+    pub fn hash(&self) -> &'static str {
+        match self {
+            Self::Game(_) => "games",
+            Self::Market(_) => "markets",
+        }
+    }
+}
+
 /// A game as announced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Game {

@@ -22,6 +22,8 @@ const STREAM_LENGTH: usize = 10_000;
 const READ_AT_ONCE: usize = 500;
 /// How long a game or market stays known without being announced again.
 const DISCOVERY_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+/// The hash of market numbers by ticker.
+const NUMBERS: &str = "market_ids";
 
 /// Why the cold path did not do as asked.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -107,12 +109,18 @@ impl Cold {
     /// Announces a discovery: into the stream, and into the hash of games or markets.
     pub async fn announce(&self, discovery: &Discovery) -> Result<(), ColdError> {
         let event = to_json(discovery)?;
-        let (hash, field, json) = match discovery {
-            Discovery::Game(game) => ("games", game.game, to_json(game)?),
-            Discovery::Market(market) => ("markets", market.market, to_json(market)?),
+        let hash = discovery.hash();
+        let (field, json) = match discovery {
+            Discovery::Game(game) => (game.game, to_json(game)?),
+            Discovery::Market(market) => (market.market, to_json(market)?),
         };
         let hash = self.key(hash);
         let mut pipe = redis::pipe();
+        if let Discovery::Market(market) = discovery {
+            // A server that was wiped learns the numbers again with the markets.
+            pipe.hset(self.key(NUMBERS), &market.ticker, market.market)
+                .ignore();
+        }
         pipe.cmd("XADD")
             .arg(self.key("discovery"))
             .arg("MAXLEN")
@@ -200,6 +208,13 @@ impl Cold {
             .map(|(fields,)| fields)
     }
 
+    /// Fields of a hash.
+    pub async fn hash_len(&self, key: &str) -> Result<usize, ColdError> {
+        let mut pipe = redis::pipe();
+        pipe.hlen(self.key(key));
+        self.run::<(usize,)>(pipe).await.map(|(count,)| count)
+    }
+
     /// Says that a process lives, and how it does; holds for three periods.
     pub async fn heartbeat(
         &self,
@@ -221,7 +236,7 @@ impl Cold {
         if let Some(number) = numbers.by_ticker.get(ticker) {
             return Ok(*number);
         }
-        let hash = self.key("market_ids");
+        let hash = self.key(NUMBERS);
         let mut pipe = redis::pipe();
         pipe.hget(&hash, ticker);
         let (known,): (Option<u32>,) = self.run(pipe).await?;
@@ -241,6 +256,20 @@ impl Cold {
         numbers.by_ticker.insert(ticker.to_owned(), number);
         numbers.taken.insert(number);
         Ok(number)
+    }
+
+    /// Numbers that were given out before, whatever the server remembers.
+    pub async fn know_numbers(&self, known: impl IntoIterator<Item = (String, u32)>) {
+        let mut numbers = self.shared.numbers.lock().await;
+        for (ticker, number) in known {
+            numbers.taken.insert(number);
+            numbers.by_ticker.insert(ticker, number);
+        }
+    }
+
+    /// Every number known here.
+    pub async fn numbers(&self) -> HashMap<String, u32> {
+        self.shared.numbers.lock().await.by_ticker.clone()
     }
 
     fn key(&self, name: &str) -> String {

@@ -34,6 +34,9 @@ Examples:
   launch replay --from games.csv.gz --games 20 --speed 600
   launch prepare --redis redis+unix:///run/redis.sock     lays the demo out for processes in containers
   launch reconcile --pipeline /tmp/arbees/demo/pipeline.toml
+  launch safe --reason 'looks wrong'        no new orders from now on; everything else goes on
+  launch resume                             trade again
+  launch logs execution_service --follow    what it has written, and writes
 
 Exit codes:
   0  ran, stopped in order, nothing lost, the books agree with the venue's
@@ -49,6 +52,12 @@ pub(super) enum Command {
     Prepare(PrepareArguments),
     /// Compares the books of a pipeline with the venue's, and says what its rings lost.
     Reconcile(ReconcileArguments),
+    /// Halts trading: no new orders, what rests at the venue is cancelled; everything else goes on.
+    Safe(SwitchArguments),
+    /// Lets a pipeline trade again that was halted or could not keep a process alive.
+    Resume(SwitchArguments),
+    /// Shows what the launcher and the processes have written, merged in order of time.
+    Logs(LogsArguments),
     /// Runs a command that dies with the launcher.
     #[command(hide = true)]
     Exec(ExecArguments),
@@ -126,6 +135,30 @@ pub(super) struct ReconcileArguments {
     /// Write the report to this file as JSON.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
+}
+
+/// Which pipeline to halt or resume.
+#[derive(Debug, Clone, Args)]
+pub(super) struct SwitchArguments {
+    /// Its pipeline file; by default the demo that comes with the programs.
+    #[arg(long, value_name = "FILE")]
+    pub(super) pipeline: Option<PathBuf>,
+    /// Why, for whoever finds the file `safe` in the run directory.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+}
+
+/// Which logs to show.
+#[derive(Debug, Clone, Args)]
+pub(super) struct LogsArguments {
+    /// Processes, such as `game_shard.0`, `launcher` or `redis-server`; all of them by default.
+    pub(super) names: Vec<String>,
+    /// Go on as they grow, until Ctrl-C.
+    #[arg(long)]
+    pub(super) follow: bool,
+    /// The pipeline file; by default the demo that comes with the programs.
+    #[arg(long, value_name = "FILE")]
+    pub(super) pipeline: Option<PathBuf>,
 }
 
 /// A command to run under the launcher's protection.

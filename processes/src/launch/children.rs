@@ -1,6 +1,9 @@
 //! The processes of a pipeline as children of the launcher: started, watched, stopped.
 
-use super::{events::Events, report::ProcessReport};
+use super::{
+    events::Events,
+    report::{ProcessReport, Recovery},
+};
 use crate::runtime::{Failure, LAUNCHER_VARIABLE};
 use nix::{
     sys::signal::{Signal, kill},
@@ -126,8 +129,8 @@ impl Child {
         }
     }
 
-    /// How it ended, after so many restarts.
-    pub(super) fn report(&mut self, restarts: u32) -> ProcessReport {
+    /// How it ended, after so many restarts, and how long each time it was away.
+    pub(super) fn report(&mut self, restarts: u32, away: &[Duration]) -> ProcessReport {
         let end = self.end().unwrap_or(End::Killed);
         let last_words = if end == End::Code(0) {
             String::new()
@@ -138,6 +141,7 @@ impl Child {
             name: self.name.clone(),
             core: self.core,
             restarts,
+            recovery: Recovery::of(away),
             exit: end.to_string(),
             last_words,
         }

@@ -5,7 +5,7 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::inotify::{AddWatchFlags, InitFlags, Inotify},
 };
-use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use std::{
     io::{ErrorKind, Read},
     os::{fd::AsFd, unix::net::UnixStream},
@@ -25,12 +25,16 @@ pub(super) struct Events {
     signals: UnixStream,
     files: Inotify,
     stop: Arc<AtomicBool>,
+    /// SIGUSR1: trade no more.
+    halt: Arc<AtomicBool>,
+    /// SIGUSR2: trade again.
+    resume: Arc<AtomicBool>,
 }
 
 impl Events {
     /// Watches signals, children and `directory`.
     pub(super) fn watch(directory: &Path) -> Result<Self, Failure> {
-        let stop = Arc::new(AtomicBool::new(false));
+        let [stop, halt, resume] = [(); 3].map(|()| Arc::new(AtomicBool::new(false)));
         let (signals, sender) =
             UnixStream::pair().map_err(|error| Failure::io("create a socket pair", error))?;
         let prepare = || -> std::io::Result<()> {
@@ -44,7 +48,9 @@ impl Events {
                 )?;
                 signal_hook::flag::register(signal, Arc::clone(&stop))?;
             }
-            for signal in [SIGINT, SIGTERM, SIGCHLD] {
+            signal_hook::flag::register(SIGUSR1, Arc::clone(&halt))?;
+            signal_hook::flag::register(SIGUSR2, Arc::clone(&resume))?;
+            for signal in [SIGINT, SIGTERM, SIGCHLD, SIGUSR1, SIGUSR2] {
                 signal_hook::low_level::pipe::register(signal, sender.try_clone()?)?;
             }
             Ok(())
@@ -63,12 +69,22 @@ impl Events {
             signals,
             files,
             stop,
+            halt,
+            resume,
         })
     }
 
     /// Whether the user asked to stop.
     pub(super) fn stop_requested(&self) -> bool {
         self.stop.load(Relaxed)
+    }
+
+    /// Whether the user has asked, since the last question, to trade no more; and to trade again.
+    pub(super) fn switches(&self) -> (bool, bool) {
+        (
+            self.halt.swap(false, Relaxed),
+            self.resume.swap(false, Relaxed),
+        )
     }
 
     /// Waits for news or for the time to pass.

@@ -6,8 +6,14 @@
 mod arguments;
 mod books;
 mod children;
+mod clerk;
+mod config;
 mod events;
+mod feeds;
+mod helm;
 mod identity;
+mod logs;
+mod placement;
 mod plan;
 mod preflight;
 mod prepare;
@@ -16,10 +22,15 @@ mod registry;
 mod report;
 mod rings;
 mod run_directory;
+mod safety;
 mod segments;
 mod session;
 mod status;
 mod supervisor;
+mod switch;
+mod topology;
+mod voice;
+mod word;
 
 use crate::runtime::Failure;
 use arguments::{Arguments, Command, ExecArguments, Exit, ReplayArguments, RunArguments};
@@ -27,6 +38,7 @@ use clap::Parser;
 use pipeline::{Pipeline, Source};
 pub use report::{Percentiles, Position, ProcessReport, Report};
 pub use rings::RingReport;
+pub use safety::SafeTime;
 use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
@@ -38,10 +50,21 @@ use std::{
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
-        None => load(arguments.run.pipeline.as_deref())
-            .map(|pipeline| session::run(pipeline, &arguments.run)),
+        None => {
+            let loaded = load(arguments.run.pipeline.as_deref());
+            loaded.map(|pipeline| session::run(pipeline, &arguments.run))
+        }
         Some(Command::Replay(replay)) => {
             load_replay(&replay).map(|pipeline| session::run(pipeline, &replay.into()))
+        }
+        Some(Command::Safe(safe)) => {
+            load(safe.pipeline.as_deref()).and_then(|pipeline| switch::halt(&pipeline, &safe))
+        }
+        Some(Command::Resume(resume)) => {
+            load(resume.pipeline.as_deref()).and_then(|pipeline| switch::resume(&pipeline))
+        }
+        Some(Command::Logs(asked)) => {
+            load(asked.pipeline.as_deref()).and_then(|pipeline| logs::show(&pipeline, &asked))
         }
         Some(Command::Prepare(plan)) => {
             load(plan.pipeline.as_deref()).and_then(|pipeline| prepare::prepare(pipeline, &plan))
@@ -53,6 +76,7 @@ pub fn main() -> ExitCode {
         eprintln!("error: {failure}");
         Exit::Refused
     });
+    voice::finish();
     ExitCode::from(exit as u8)
 }
 

@@ -1,75 +1,132 @@
 //! What will be started, where, and why: the pipeline file fitted to this host.
 
-use nix::{sched::sched_getaffinity, unistd::Pid};
-use pipeline::{HotPath, Pipeline, Wait};
-use std::fmt::Write as _;
+use super::{
+    placement::{Placement, place},
+    topology::Topology,
+};
+use pipeline::{Core, HotPath, Pipeline, Wait};
+use std::{collections::BTreeSet, fmt::Write as _};
 
-/// The cores that this process may use.
-pub(super) fn usable_cores() -> Vec<usize> {
-    let set = sched_getaffinity(Pid::from_raw(0)).unwrap_or_default();
-    (0..nix::sched::CpuSet::count())
-        .filter(|core| set.is_set(*core).unwrap_or(false))
-        .collect()
+/// How a pipeline fits this host.
+#[derive(Debug)]
+pub(super) struct Fit {
+    /// The reasoning, in a line.
+    pub(super) summary: String,
+    /// Why each hot process runs where it does.
+    pub(super) reasons: Vec<String>,
+    /// CPUs for everybody who is not hot; empty where they may run anywhere.
+    pub(super) others: BTreeSet<usize>,
 }
 
-/// Decides how loops wait and where they run, and returns the reasoning.
+/// Decides how loops wait and where they run, puts that into the pipeline, and returns the reasoning.
 ///
 /// A hot loop that spins needs a core for itself: with fewer cores than hot processes, spinning
 /// would starve the very process that is waited for.
-pub(super) fn fit(pipeline: &mut Pipeline, cores: &[usize]) -> String {
+pub(super) fn fit(pipeline: &mut Pipeline, topology: &Topology) -> Fit {
     let hot = pipeline
         .processes
         .iter()
         .filter(|process| process.hot)
         .count();
-    let enough = cores.len() > hot;
+    let cores = topology.cores().len();
+    let enough = cores > hot;
     let spin = match pipeline.wait {
         Wait::Auto => enough,
         Wait::Spin => true,
         Wait::Sleep => false,
     };
-    let missing: Vec<String> = pipeline
-        .processes
-        .iter()
-        .filter(|process| process.core.is_some_and(|core| !cores.contains(&core)))
-        .map(|process| process.name.clone())
-        .collect();
     pipeline.wait = if spin { Wait::Spin } else { Wait::Sleep };
-    let mut reason = format!("{} cores for {hot} hot processes: ", cores.len());
-    match (spin, enough) {
-        (true, true) => reason.push_str("each spins on a core of its own"),
-        (true, false) => {
-            reason.push_str("spinning all the same, as the pipeline file says; expect starvation")
-        }
-        (false, true) => reason.push_str("sleeping, as the pipeline file says"),
-        (false, false) => reason.push_str("they share cores and sleep; latencies include wake-ups"),
-    }
-    if !enough || !missing.is_empty() {
+    let mut summary = format!("{cores} cores for {hot} hot processes: ");
+    summary.push_str(match (spin, enough) {
+        (true, true) => "each spins on a core of its own",
+        (true, false) => "spinning all the same, as the pipeline file says; expect starvation",
+        (false, true) => "sleeping, as the pipeline file says",
+        (false, false) => "they share cores and sleep; latencies include wake-ups",
+    });
+    let mut reasons = Vec::new();
+    let mut unpinned = Vec::new();
+    for process in &mut pipeline.processes {
         // Pinning to shared cores would only keep the scheduler from using the one that is idle.
-        for process in &mut pipeline.processes {
-            process.core = process.core.filter(|core| enough && cores.contains(core));
+        let possible = |cpu: &usize| enough && topology.cpus.contains_key(cpu);
+        if process.cpu().is_some_and(|cpu| !possible(&cpu)) {
+            process.core = None;
+            unpinned.push(process.name.clone());
         }
-        let _ = write!(
-            reason,
-            "; not pinned: {}",
-            if enough {
-                missing.join(", ")
-            } else {
-                "all".into()
-            }
-        );
+    }
+    let others = place_automatic(pipeline, topology, enough, &mut reasons, &mut unpinned);
+    if !enough {
+        summary.push_str("; not pinned: all");
+    } else if !unpinned.is_empty() {
+        let _ = write!(summary, "; not pinned: {}", unpinned.join(", "));
     }
     if pipeline.hot_path == HotPath::Redis {
-        reason.push_str("; hot path over Redis pub/sub in JSON, a baseline");
+        summary.push_str("; hot path over Redis pub/sub in JSON, a baseline");
     }
-    reason
+    Fit {
+        summary,
+        reasons,
+        others,
+    }
+}
+
+/// Gives a CPU to everyone with `core = "auto"`, or takes the word back from all of them.
+fn place_automatic(
+    pipeline: &mut Pipeline,
+    topology: &Topology,
+    enough: bool,
+    reasons: &mut Vec<String>,
+    unpinned: &mut Vec<String>,
+) -> BTreeSet<usize> {
+    let taken: BTreeSet<usize> = pipeline
+        .processes
+        .iter()
+        .filter_map(pipeline::Process::cpu)
+        .collect();
+    let automatic = pipeline.processes.iter();
+    let automatic = automatic.filter(|process| matches!(process.core, Some(Core::Auto(_))));
+    let names: Vec<String> = automatic.map(|process| process.name.clone()).collect();
+    if names.is_empty() {
+        return BTreeSet::new();
+    }
+    let hot: Vec<&str> = names.iter().map(String::as_str).collect();
+    let placed = if enough {
+        place(&hot, &taken, topology)
+    } else {
+        Err("there are too few cores".to_owned())
+    };
+    let (cpus, others) = match placed {
+        Ok(Placement {
+            cpus,
+            others,
+            reasons: why,
+        }) => {
+            reasons.extend(why);
+            (cpus, others)
+        }
+        Err(why) => {
+            reasons.push(format!("core = \"auto\": nobody is pinned, {why}"));
+            unpinned.extend(names.iter().cloned());
+            (Vec::new(), BTreeSet::new())
+        }
+    };
+    let mut cpus = cpus.into_iter();
+    for process in &mut pipeline.processes {
+        if matches!(process.core, Some(Core::Auto(_))) {
+            process.core = cpus.next().map(Core::Number);
+        }
+    }
+    others
 }
 
 /// The plan as text.
-pub(super) fn describe(pipeline: &Pipeline, reason: &str) -> String {
+pub(super) fn describe(pipeline: &Pipeline, fit: &Fit) -> String {
     let mut text = format!(
-        "pipeline {}\n  {reason}\n  rings in {}\n  run directory {}\n",
+        "pipeline {}\n  {}\n{}  rings in {}\n  run directory {}\n",
         pipeline.name,
+        fit.summary,
+        fit.reasons
+            .iter()
+            .fold(String::new(), |text, reason| text + "    " + reason + "\n"),
         pipeline.ring_dir().display(),
         pipeline.run_dir.display()
     );
@@ -92,7 +149,7 @@ pub(super) fn describe(pipeline: &Pipeline, reason: &str) -> String {
         "PROCESS", "HOT", "CORE"
     );
     for process in &pipeline.processes {
-        let core = process.core.map_or("-".into(), |core| core.to_string());
+        let core = process.cpu().map_or("-".into(), |core| core.to_string());
         let _ = writeln!(
             text,
             "  {:<20} {:>5}  {core:>4}",
@@ -118,48 +175,62 @@ pub(super) fn describe(pipeline: &Pipeline, reason: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::topology, *};
     use std::path::Path;
 
     fn demo() -> Pipeline {
         Pipeline::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/demo.toml")).unwrap()
     }
 
+    fn host(caches: usize, cores: usize) -> Topology {
+        let host = topology::tests::host(caches, cores, 1);
+        Topology::read(host.path(), &(0..caches * cores).collect(), None)
+    }
+
+    fn cpus(pipeline: &Pipeline) -> Vec<Option<usize>> {
+        let hot = pipeline.processes.iter().filter(|process| process.hot);
+        hot.map(pipeline::Process::cpu).collect()
+    }
+
     #[test]
     fn too_few_cores_are_shared_sleeping_and_unpinned() {
         let mut pipeline = demo();
-        let reason = fit(&mut pipeline, &[0, 1]);
+        let fit = fit(&mut pipeline, &host(1, 2));
         assert_eq!(pipeline.wait, Wait::Sleep);
+        let mut processes = pipeline.processes.iter();
+        assert!(processes.all(|process| process.core.is_none()));
         assert!(
-            pipeline
-                .processes
-                .iter()
-                .all(|process| process.core.is_none())
+            fit.summary
+                .contains("share cores and sleep; latencies include wake-ups; not pinned: all")
         );
-        assert!(reason.contains("share cores and sleep"), "{reason}");
+        assert!(
+            fit.reasons[0].contains("nobody is pinned"),
+            "{:?}",
+            fit.reasons
+        );
     }
 
     #[test]
     fn enough_cores_are_pinned_and_spun_on() {
         let mut pipeline = demo();
-        let reason = fit(&mut pipeline, &(0..16).collect::<Vec<_>>());
+        let fit = fit(&mut pipeline, &host(2, 8));
         assert_eq!(pipeline.wait, Wait::Spin);
-        assert_eq!(
-            pipeline
-                .processes
-                .iter()
-                .filter(|process| process.core.is_some())
-                .count(),
-            5
-        );
-        assert!(reason.contains("a core of its own"), "{reason}");
+        assert_eq!(cpus(&pipeline), [1, 2, 3, 4, 5].map(Some));
+        assert!(fit.summary.contains("a core of its own"), "{}", fit.summary);
+        assert!(describe(&pipeline, &fit).contains("execution_service on CPU 5"));
     }
 
     #[test]
-    fn a_core_that_is_not_there_is_named() {
+    fn a_core_that_is_not_there_is_named_and_numbers_stay() {
         let mut pipeline = demo();
-        let cores: Vec<usize> = (0..3).chain(4..16).collect();
-        let reason = fit(&mut pipeline, &cores);
-        assert!(reason.contains("not pinned: game_shard.0"), "{reason}");
+        pipeline.processes[0].core = Some(Core::Number(2));
+        pipeline.processes[3].core = Some(Core::Number(99));
+        let fit = fit(&mut pipeline, &host(2, 8));
+        assert!(
+            fit.summary.contains("not pinned: game_shard.0"),
+            "{}",
+            fit.summary
+        );
+        assert_eq!(cpus(&pipeline), [Some(2), None, Some(1), Some(3), Some(4)]);
     }
 }

@@ -11,6 +11,7 @@ use super::{
     run_directory::RunDirectory,
     segments::Segments,
     session::{program_directory, refuse, write_json},
+    topology::Topology,
 };
 use crate::runtime::{Failure, await_pipeline, heed_signals};
 use ipc::Observer;
@@ -68,7 +69,7 @@ pub(super) fn prepare(
         );
         return Ok(Exit::Clean);
     }
-    let placement = plan::fit(&mut pipeline, &plan::usable_cores());
+    let fit = plan::fit(&mut pipeline, &Topology::of_host());
     let directory = RunDirectory::take(&pipeline)?;
     // Whoever waits for the pipeline reads the file again once he sees the rings: an old one must be gone by then.
     directory.retract_pipeline()?;
@@ -81,8 +82,9 @@ pub(super) fn prepare(
     let file = directory.write_pipeline(&pipeline)?;
     segments.leave();
     println!(
-        "{}: {placement}\n{} rings and {} boards in {}, to be started with --pipeline {}",
+        "{}: {}\n{} rings and {} boards in {}, to be started with --pipeline {}",
         pipeline.name,
+        fit.summary,
         pipeline.links.len(),
         pipeline.boards.len(),
         pipeline.ring_dir().display(),
@@ -139,6 +141,7 @@ pub(super) fn reconcile(arguments: &ReconcileArguments) -> Result<Exit, Failure>
         pipeline: pipeline.name.clone(),
         seconds: started.elapsed().as_secs_f64(),
         stopped_because: "it was asked to".into(),
+        safe: Vec::new(),
         placement: "processes started elsewhere".into(),
         processes: Vec::new(),
         rings: rings.as_ref().map(Rings::report).unwrap_or_default(),

@@ -1,22 +1,23 @@
 //! The registry in Redis: which rings and processes there are, for whoever wants to find them.
 
 use crate::{cold::attendance, runtime::Failure};
-use pipeline::Pipeline;
+use ipc::Message as _;
+use pipeline::{CONTROL, Pipeline};
 use serde_json::json;
 use std::time::Duration;
 
 /// Longest wait for the server.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Writes the registry in one pipelined exchange.
-///
-/// # Errors
-///
-/// When Redis does not take it. The rings do not depend on it.
-pub(super) fn publish(pipeline: &Pipeline) -> Result<(), Failure> {
+/// What writes the whole registry in one exchange: what there is, which run it is of, whether it trades
+/// (`state`) and within which limits, both as JSON.
+pub(super) fn batch(pipeline: &Pipeline, state: &str, limits: &str) -> redis::Pipeline {
     let key = key(pipeline);
     let mut batch = redis::pipe();
     batch.del(&key).ignore();
+    batch.hset(&key, "run", &pipeline.run_id).ignore();
+    batch.hset(&key, "state", state).ignore();
+    batch.hset(&key, "limits", limits).ignore();
     for process in &pipeline.processes {
         let value = json!({ "what": "process", "hot": process.hot, "core": process.core, "version": env!("CARGO_PKG_VERSION") });
         batch
@@ -38,7 +39,25 @@ pub(super) fn publish(pipeline: &Pipeline) -> Result<(), Failure> {
             .hset(&key, format!("board:{}", board.name), value.to_string())
             .ignore();
     }
-    exchange(pipeline, &batch)
+    let control = json!({ "what": "board", "path": pipeline.control_path(), "message": layouts::Control::NAME, "writer": "launcher" });
+    batch
+        .hset(&key, format!("board:{CONTROL}"), control.to_string())
+        .ignore();
+    batch
+}
+
+/// Writes the registry of a pipeline that nobody but its file governs, in one exchange.
+///
+/// # Errors
+///
+/// When Redis does not take it. The rings do not depend on it.
+pub(super) fn publish(pipeline: &Pipeline) -> Result<(), Failure> {
+    let state = json!({ "what": "state", "mode": "trade", "because": [] });
+    let limits = json!({ "what": "limits", "in_force": pipeline.limits });
+    exchange(
+        pipeline,
+        &batch(pipeline, &state.to_string(), &limits.to_string()),
+    )
 }
 
 /// Takes the registry back, and what processes said of their rings: both hold while the pipeline runs. Before a run too, for
@@ -50,7 +69,8 @@ pub(super) fn withdraw(pipeline: &Pipeline) -> Result<(), Failure> {
     exchange(pipeline, &batch)
 }
 
-fn key(pipeline: &Pipeline) -> String {
+/// Where it is in Redis.
+pub(super) fn key(pipeline: &Pipeline) -> String {
     format!("arbees:{}:registry", pipeline.name)
 }
 

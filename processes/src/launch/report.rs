@@ -1,10 +1,10 @@
 //! How a run went: for people, and as JSON.
 
-use super::rings::RingReport;
+use super::{rings::RingReport, safety::SafeTime};
 use layouts::units::format_decimal;
 use pipeline::LinkKind;
 use serde::Serialize;
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 /// The report of a run. Money is in dollars with six decimals, as text: it is exact.
 #[derive(Debug, Clone, Serialize)]
@@ -17,6 +17,8 @@ pub struct Report {
     pub stopped_because: String,
     /// How loops waited, and why.
     pub placement: String,
+    /// When no orders were made, and why.
+    pub safe: Vec<SafeTime>,
     /// Every process, in data-flow order.
     pub processes: Vec<ProcessReport>,
     /// Every ring, in the order of the pipeline file.
@@ -60,11 +62,47 @@ pub struct ProcessReport {
     pub core: Option<usize>,
     /// Times that it was started again.
     pub restarts: u32,
+    /// From the news of its end to its successor's being ready, over all restarts; `None` without one.
+    pub recovery: Option<Recovery>,
     /// Exit code, or `signal N`, of its last incarnation.
     pub exit: String,
     /// The end of its log, when it failed.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub last_words: String,
+}
+
+/// How long a process was away, microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Recovery {
+    /// Times that it came back.
+    pub count: usize,
+    /// Median.
+    pub p50_us: u64,
+    /// 99th percentile: the greatest, of less than a hundred.
+    pub p99_us: u64,
+    /// Greatest.
+    pub max_us: u64,
+}
+
+impl Recovery {
+    /// Of these times; `None` of none.
+    #[must_use]
+    pub(super) fn of(times: &[Duration]) -> Option<Self> {
+        let mut sorted: Vec<u64> = times
+            .iter()
+            .map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
+            .collect();
+        sorted.sort_unstable();
+        let max_us = *sorted.last()?;
+        // The least value that at least this share of all does not exceed.
+        let quantile = |percent: usize| sorted[(sorted.len() * percent).div_ceil(100) - 1];
+        Some(Self {
+            count: sorted.len(),
+            p50_us: quantile(50),
+            p99_us: quantile(99),
+            max_us,
+        })
+    }
 }
 
 /// Percentiles of a latency, ns.
@@ -127,24 +165,48 @@ impl Report {
             "\n{}  {:.1} s, stopped because {}\n{}\n\n",
             self.pipeline, self.seconds, self.stopped_because, self.placement
         );
+        self.write_safe_times(&mut text);
         self.write_processes(&mut text);
         self.write_rings(&mut text);
         self.write_money(&mut text);
         text
     }
 
+    fn write_safe_times(&self, text: &mut String) {
+        for time in &self.safe {
+            let _ = writeln!(
+                text,
+                "SAFE  from {:.1} s for {:.1} s: {}",
+                time.from_s,
+                time.seconds,
+                time.because.join("; ")
+            );
+        }
+        if !self.safe.is_empty() {
+            text.push('\n');
+        }
+    }
+
     fn write_processes(&self, text: &mut String) {
         let _ = writeln!(
             text,
-            "{:<20} {:>4}  {:>8}  EXIT",
-            "PROCESS", "CORE", "RESTARTS"
+            "{:<20} {:>4}  {:>8}  {:>9} {:>9} {:>9}  EXIT",
+            "PROCESS", "CORE", "RESTARTS", "BACK P50", "P99", "MAX"
         );
         for process in &self.processes {
             let core = process.core.map_or("-".into(), |core| core.to_string());
+            let away = |time: fn(&Recovery) -> u64| {
+                latency(process.recovery.as_ref().map(|times| time(times) * 1_000))
+            };
             let _ = writeln!(
                 text,
-                "{:<20} {core:>4}  {:>8}  {}",
-                process.name, process.restarts, process.exit
+                "{:<20} {core:>4}  {:>8}  {:>9} {:>9} {:>9}  {}",
+                process.name,
+                process.restarts,
+                away(|times| times.p50_us),
+                away(|times| times.p99_us),
+                away(|times| times.max_us),
+                process.exit
             );
             text.push_str(&process.last_words);
         }
@@ -265,6 +327,20 @@ mod tests {
         assert_eq!(latency(Some(52_300)), "52us");
         assert_eq!(latency(Some(101_000_000)), "101ms");
         assert_eq!(latency(None), "-");
+    }
+
+    #[test]
+    fn a_recovery_is_one_of_those_that_were() {
+        let times = |count: u64| -> Vec<Duration> {
+            (1..=count).rev().map(Duration::from_micros).collect()
+        };
+        assert_eq!(Recovery::of(&[]), None);
+        let of = |count| Recovery::of(&times(count)).unwrap();
+        assert_eq!((of(1).p50_us, of(1).p99_us, of(1).max_us), (1, 1, 1));
+        assert_eq!(
+            (of(200).p50_us, of(200).p99_us, of(200).max_us),
+            (100, 198, 200)
+        );
     }
 
     #[test]

@@ -112,7 +112,8 @@ impl RunDirectory {
                 .any(|suffix| name.ends_with(suffix));
             let old_books =
                 simulated && name.starts_with("positions.") && !name.starts_with("positions.db");
-            if of_one_run || old_books {
+            let old_numbers = simulated && name == "market_numbers.json";
+            if of_one_run || old_books || old_numbers {
                 fs::remove_file(&path).map_err(failed)?;
             }
         }

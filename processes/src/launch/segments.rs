@@ -1,8 +1,12 @@
 //! The rings and boards of a pipeline: laid out before its processes start, removed after they end.
 
+use super::word::Word;
 use crate::runtime::Failure;
-use ipc::{BoardOptions, Kind, Message, RingOptions, create_board, create_ring, remove_abandoned};
-use layouts::{Fill, GameState, Order, OrderAck, PriceUpdate, ProcessState, Signal};
+use ipc::{
+    BoardOptions, BoardWriter, Kind, Message, RingOptions, create_board, create_ring,
+    remove_abandoned,
+};
+use layouts::{Control, Fill, GameState, Order, OrderAck, PriceUpdate, ProcessState, Signal};
 use nix::{
     fcntl::{Flock, FlockArg},
     libc,
@@ -20,6 +24,8 @@ use std::{
 const PRESENCE_ROWS: u32 = 4;
 /// Mode of a directory above the rings: who may come in is for the ring directory to say.
 const PASSABLE: u32 = 0o711;
+/// Rows of the board `control`, of which one is used.
+const CONTROL_ROWS: u32 = 4;
 
 /// The ring directory of a running pipeline, locked. Dropping it removes it with everything in it,
 /// and its parent when it was the last.
@@ -209,7 +215,16 @@ fn create_all(pipeline: &Pipeline, group: Option<u32>) -> Result<(), Failure> {
         };
         create_board::<ProcessState>(&pipeline.presence_path(&process.name), options)?;
     }
-    Ok(())
+    let options = BoardOptions {
+        rows: CONTROL_ROWS,
+        mode: pipeline.ring_mode,
+        group,
+    };
+    create_board::<Control>(&pipeline.control_path(), options)?;
+    // A pipeline that is laid out without a launcher trades by its file.
+    Word::of(pipeline)
+        .say(&mut BoardWriter::attach(&pipeline.control_path())?)
+        .map_err(Failure::other)
 }
 
 fn create_link(message: &str, path: &Path, options: RingOptions) -> Result<(), Failure> {

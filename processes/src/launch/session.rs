@@ -3,19 +3,29 @@
 use super::{
     arguments::{Exit, RunArguments},
     books::{Auditor, Books},
-    children::Child,
     events::Events,
-    identity, plan, preflight, private_redis, registry,
+    helm::Helm,
+    identity, plan, preflight,
+    private_redis::PrivateRedis,
+    registry,
     report::Report,
     rings::Rings,
     run_directory::RunDirectory,
+    safety::SafeTime,
     segments::Segments,
     status::Status,
     supervisor::{START_PATIENCE, Supervisor},
+    topology::Topology,
+    voice::{self, say},
 };
 use crate::runtime::{Failure, take_addresses};
+use nix::{
+    sched::{CpuSet, sched_setaffinity},
+    unistd::Pid,
+};
 use pipeline::Pipeline;
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -36,11 +46,11 @@ struct Session {
     directory: RunDirectory,
     events: Events,
     processes: Supervisor,
-    redis: Option<Child>,
-    /// Its end has been told.
-    redis_told: bool,
+    redis: Option<PrivateRedis>,
     /// There once the venue's address is known.
     auditor: Option<Auditor>,
+    /// There once everybody is ready.
+    helm: Option<Helm>,
     _segments: Segments,
 }
 
@@ -53,36 +63,61 @@ pub(super) fn run(mut pipeline: Pipeline, arguments: &RunArguments) -> Exit {
             &faults,
         );
     }
-    let placement = plan::fit(&mut pipeline, &plan::usable_cores());
+    let fit = plan::fit(&mut pipeline, &Topology::of_host());
     let programs = program_directory();
     if arguments.dry_run {
-        print!("{}", plan::describe(&pipeline, &placement));
+        print!("{}", plan::describe(&pipeline, &fit));
         return Exit::Clean;
     }
     let obstacles = preflight::obstacles(&pipeline, &programs);
     if !obstacles.is_empty() {
         return refuse("this host", &obstacles);
     }
-    eprintln!("{}: {placement}", pipeline.name);
-    let session = match Session::start(pipeline, placement, &programs) {
+    say(&format!("{}: {}", pipeline.name, fit.summary));
+    for reason in &fit.reasons {
+        say(&format!("  {reason}"));
+    }
+    make_way(&fit.others);
+    let session = match Session::start(pipeline, fit.summary, &programs) {
         Ok(session) => session,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            say(&format!("error: {failure}"));
             return Exit::Refused;
         }
     };
     let report = session.watch_and_stop(arguments.limit);
+    voice::finish();
     print!("{}", report.to_text());
     if let Some(path) = &arguments.json
         && let Err(error) = write_json(path, &report)
     {
-        eprintln!("error: cannot write `{}`: {error}", path.display());
+        say(&format!(
+            "error: cannot write `{}`: {error}",
+            path.display()
+        ));
         return Exit::Failed;
     }
     if report.is_clean() {
         Exit::Clean
     } else {
         Exit::Failed
+    }
+}
+
+/// Keeps us, and who is started by us, off the hot cores; a hot loop pins itself to its own.
+fn make_way(others: &BTreeSet<usize>) {
+    if others.is_empty() {
+        return;
+    }
+    let mut set = CpuSet::new();
+    let moved = others
+        .iter()
+        .try_for_each(|cpu| set.set(*cpu))
+        .and_then(|()| sched_setaffinity(Pid::from_raw(0), &set));
+    if let Err(error) = moved {
+        say(&format!(
+            "warning: cold processes may run on hot cores: {error}"
+        ));
     }
 }
 
@@ -115,20 +150,22 @@ pub(super) fn write_json(path: &Path, report: &Report) -> std::io::Result<()> {
 impl Session {
     fn start(mut pipeline: Pipeline, placement: String, programs: &Path) -> Result<Self, Failure> {
         let directory = RunDirectory::take(&pipeline)?;
+        voice::log_to(&directory.logs())
+            .map_err(|error| Failure::io("open `launcher.log`", error))?;
         let mut events = Events::watch(&pipeline.run_dir)?;
         identity::assume(&mut pipeline)?;
         let segments = Segments::lay_out(&pipeline)?;
         if segments.leftovers > 0 {
-            eprintln!(
+            say(&format!(
                 "{}: replaced {} rings that a killed run left behind",
                 pipeline.name, segments.leftovers
-            );
+            ));
         }
         let redis = if pipeline.redis.url.is_empty() {
             let launcher = std::env::current_exe()
                 .map_err(|error| Failure::io("find the launcher's own path", error));
             let started = launcher.and_then(|path| {
-                private_redis::start(&mut pipeline, &path, &directory.logs(), &mut events)
+                PrivateRedis::start(&mut pipeline, &path, &directory.logs(), &mut events)
             });
             Some(started?)
         } else {
@@ -141,16 +178,14 @@ impl Session {
             events,
             processes: Supervisor::new(programs),
             redis,
-            redis_told: false,
             auditor: None,
+            helm: None,
             _segments: segments,
         };
         // What a killed run said there of its rings is not of these. Redis may be away: it is told below.
         let _ = registry::withdraw(&session.pipeline);
         session.start_processes()?;
-        if let Err(failure) = registry::publish(&session.pipeline) {
-            eprintln!("warning: the registry is not in Redis: {failure}");
-        }
+        session.helm = Some(Helm::take(&session.pipeline)?);
         Ok(session)
     }
 
@@ -201,7 +236,10 @@ impl Session {
             Err(failure) => (failure.to_string(), true),
         };
         let seconds = status.finish();
-        eprintln!("{}: stopping, because {reason}", self.pipeline.name);
+        say(&format!(
+            "{}: stopping, because {reason}",
+            self.pipeline.name
+        ));
         let patience = if failed {
             FAILED_PATIENCE
         } else {
@@ -214,12 +252,13 @@ impl Session {
             .as_ref()
             .map_or_else(no_books, |auditor| auditor.compare(&self.pipeline));
         self.processes.stop(|_| true, patience, &mut self.events);
+        let safe = self.helm.take().map_or_else(Vec::new, |helm| helm.times());
         // A registry that outlives its pipeline would send people to rings that are gone.
         let _ = registry::withdraw(&self.pipeline);
         if let Some(redis) = &mut self.redis {
             redis.stop(patience, &mut self.events);
         }
-        self.report(rings.ok().as_ref(), reason, seconds, books)
+        self.report(rings.ok().as_ref(), reason, seconds, books, safe)
     }
 
     /// Returns why the pipeline is to be stopped, and whether that is a failure.
@@ -235,7 +274,13 @@ impl Session {
             if let Err(reason) = self.processes.tend(&self.directory) {
                 return (reason, true);
             }
-            self.look_after_redis();
+            if let Some(redis) = &mut self.redis {
+                redis.tend();
+            }
+            let crash_loops = self.processes.crash_loops();
+            if let Some(helm) = &mut self.helm {
+                helm.look(&self.events, &crash_loops);
+            }
             let now = Instant::now();
             // Nobody is stopped while somebody is away: what waits in his rings would be left behind.
             if self.processes.is_complete() {
@@ -254,28 +299,15 @@ impl Session {
                     continue;
                 }
             }
-            status.update(rings);
-            let mut due = self
-                .processes
-                .due()
-                .unwrap_or(status.due())
-                .min(status.due());
+            let helm = self.helm.as_ref();
+            status.update(rings, helm.and_then(Helm::banner).as_deref());
+            let redis = self.redis.as_ref().and_then(PrivateRedis::due);
+            let dues = [self.processes.due(), helm.map(Helm::due), redis];
+            let mut due = dues.into_iter().flatten().fold(status.due(), Instant::min);
             if self.processes.is_complete() {
                 due = end.map_or(due, |end| end.min(due)).min(question_due);
             }
             self.events.wait_until(due);
-        }
-    }
-
-    /// The hot path does not need it; says so once when it is gone, and goes on.
-    fn look_after_redis(&mut self) {
-        let ended = self.redis.as_mut().and_then(Child::end);
-        if let Some(end) = ended
-            && !std::mem::replace(&mut self.redis_told, true)
-        {
-            eprintln!(
-                "\nwarning: redis-server ended with {end}; the hot path goes on without the cold one"
-            );
         }
     }
 
@@ -285,6 +317,7 @@ impl Session {
         reason: String,
         seconds: f64,
         books: Books,
+        safe: Vec<SafeTime>,
     ) -> Report {
         let totals = rings.map(Rings::totals).unwrap_or_default();
         let figures = self
@@ -302,12 +335,13 @@ impl Session {
             ring.add_redis(&self.pipeline);
         }
         let mut processes = self.processes.report();
-        processes.extend(self.redis.as_mut().map(|redis| redis.report(0)));
+        processes.extend(self.redis.as_mut().map(|redis| redis.report()));
         Report {
             pipeline: self.pipeline.name.clone(),
             seconds,
             stopped_because: reason,
             placement: self.placement.clone(),
+            safe,
             processes,
             rings,
             ticks: totals.ticks,

@@ -3,9 +3,10 @@
 use super::{
     report::latency,
     rings::{Rings, Totals},
+    voice::show,
 };
 use std::{
-    io::{IsTerminal, Write},
+    io::IsTerminal,
     time::{Duration, Instant},
 };
 
@@ -37,8 +38,8 @@ impl Status {
         self.due
     }
 
-    /// Prints a line if one is due.
-    pub(super) fn update(&mut self, rings: &Rings) {
+    /// Prints a line if one is due, with the banner first.
+    pub(super) fn update(&mut self, rings: &Rings, banner: Option<&str>) {
         let now = Instant::now();
         if now < self.due {
             return;
@@ -56,8 +57,9 @@ impl Status {
         let slowest = slowest.map_or(String::new(), |ring| {
             format!("  slowest hop {} p99 {}", ring.name, latency(ring.p99_ns))
         });
+        let banner = banner.map_or(String::new(), |banner| format!("{banner}  "));
         let line = format!(
-            "{:02}:{:02}  ticks {} ({rate:.0}/s)  signals {}  orders {}  fills {}{slowest}",
+            "{banner}{:02}:{:02}  ticks {} ({rate:.0}/s)  signals {}  orders {}  fills {}{slowest}",
             elapsed / 60,
             elapsed % 60,
             totals.ticks,
@@ -65,12 +67,11 @@ impl Status {
             totals.orders,
             totals.fills
         );
-        // Nobody to tell when standard error is closed.
-        let _ = if self.terminal {
-            write!(std::io::stderr(), "\r\x1b[K{line}")
+        show(if self.terminal {
+            format!("\r\x1b[K{line}")
         } else {
-            writeln!(std::io::stderr(), "{line}")
-        };
+            format!("{line}\n")
+        });
         self.last = (now, totals);
         self.due = now + PERIODS[usize::from(!self.terminal)];
     }
@@ -78,7 +79,7 @@ impl Status {
     /// Leaves the line, and returns the seconds since the start.
     pub(super) fn finish(&self) -> f64 {
         if self.terminal {
-            let _ = writeln!(std::io::stderr());
+            show("\n".to_owned());
         }
         self.started.elapsed().as_secs_f64()
     }

@@ -6,13 +6,15 @@
 //! ```
 //!
 //! The first death in a row is answered at once, each further one after twice the wait. A process
-//! that keeps dying before it has run steadily cannot be helped: then the pipeline is stopped.
+//! that keeps dying before it has run steadily is in a crash loop: it is told of, tried again now and then,
+//! and no longer waited for; the others go on.
 
 use super::{
     children::{Child, End},
     events::Events,
     report::ProcessReport,
     run_directory::RunDirectory,
+    voice::say,
 };
 use crate::runtime::Failure;
 use pipeline::{Pipeline, Process};
@@ -29,6 +31,8 @@ const STEADY: Duration = Duration::from_secs(10);
 const MOST_IN_A_ROW: u32 = 5;
 /// Wait before the restart after the second death in a row; doubles with each further one.
 const BACKOFF: Duration = Duration::from_millis(100);
+/// Wait before each further attempt in a crash loop.
+const LOOP_WAIT: Duration = Duration::from_secs(5);
 /// Whom nobody starts again: all that the venue knew dies with it.
 const IRREPLACEABLE: &str = "simulator";
 
@@ -38,6 +42,8 @@ pub(super) struct Supervisor {
     programs: PathBuf,
     /// In the order of the file; stopped first to last.
     wards: Vec<Ward>,
+    /// Who was found in a crash loop since it was last asked.
+    crash_loops: Vec<String>,
 }
 
 /// One process, through all its incarnations.
@@ -51,6 +57,8 @@ struct Ward {
     phase: Phase,
     restarts: u32,
     deaths_in_a_row: u32,
+    /// How long it was away, each time that it came back.
+    away: Vec<Duration>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +86,7 @@ impl Supervisor {
         Self {
             programs: programs.to_owned(),
             wards: Vec::new(),
+            crash_loops: Vec::new(),
         }
     }
 
@@ -93,7 +102,7 @@ impl Supervisor {
         let name = &process.name;
         let child = Child::start(
             name,
-            process.core,
+            process.cpu(),
             &program,
             arguments(file, name),
             &directory.logs(),
@@ -112,6 +121,7 @@ impl Supervisor {
             },
             restarts: 0,
             deaths_in_a_row: 0,
+            away: Vec::new(),
         };
         self.wards.insert(at, ward);
         Ok(())
@@ -160,14 +170,26 @@ impl Supervisor {
     ///
     /// Why the pipeline must be stopped, in words.
     pub(super) fn tend(&mut self, directory: &RunDirectory) -> Result<(), String> {
-        self.wards
-            .iter_mut()
-            .try_for_each(|ward| ward.tend(directory))
+        for ward in &mut self.wards {
+            let deaths = ward.deaths_in_a_row;
+            ward.tend(directory)?;
+            if ward.deaths_in_a_row > deaths && ward.is_hopeless() {
+                self.crash_loops.push(ward.child.name.clone());
+            }
+        }
+        Ok(())
     }
 
-    /// Whether everybody is there and ready.
+    /// Who has died too often in a row, since the last question.
+    pub(super) fn crash_loops(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.crash_loops)
+    }
+
+    /// Whether everybody is there and ready, but for those who cannot be kept alive.
     pub(super) fn is_complete(&self) -> bool {
-        self.wards.iter().all(Ward::is_running)
+        self.wards
+            .iter()
+            .all(|ward| ward.is_running() || ward.is_hopeless())
     }
 
     /// When somebody must be looked after at the latest, even if nothing happens.
@@ -198,7 +220,7 @@ impl Supervisor {
     pub(super) fn report(&mut self) -> Vec<ProcessReport> {
         self.wards
             .iter_mut()
-            .map(|ward| ward.child.report(ward.restarts))
+            .map(|ward| ward.child.report(ward.restarts, &ward.away))
             .collect()
     }
 }
@@ -208,32 +230,48 @@ impl Ward {
         matches!(self.phase, Phase::Running { .. })
     }
 
+    /// In a crash loop: dead, or not known to live yet, after too many deaths in a row.
+    fn is_hopeless(&self) -> bool {
+        self.deaths_in_a_row > MOST_IN_A_ROW && !self.is_running()
+    }
+
     fn tend(&mut self, directory: &RunDirectory) -> Result<(), String> {
         if let Phase::Down { died, until, end } = self.phase {
             if Instant::now() >= until {
-                self.start_again(died, end, directory)?;
+                self.start_again(died, end, directory);
             }
             return Ok(());
         }
         if let Some(end) = self.child.end() {
-            let died = Instant::now();
-            let until = died + self.wait_after(end, died)?;
-            self.phase = Phase::Down { died, until, end };
-            return if until <= died {
-                self.start_again(died, end, directory)
-            } else {
-                Ok(())
+            let now = Instant::now();
+            let wait = self.wait_after(end, now)?;
+            // Who dies before it is ready has been away since the first death.
+            let died = match self.phase {
+                Phase::Starting {
+                    died: Some(died), ..
+                } => died,
+                _ => now,
             };
+            let until = now + wait;
+            self.phase = Phase::Down { died, until, end };
+            if wait.is_zero() {
+                self.start_again(died, end, directory);
+            }
+            return Ok(());
         }
         self.look_for_ready(directory);
-        match self.phase {
-            Phase::Starting { due, .. } if Instant::now() >= due => Err(format!(
-                "`{}` was started again and is not ready after {} s",
+        if let Phase::Starting { due, .. } = self.phase
+            && Instant::now() >= due
+        {
+            say(&format!(
+                "\n`{}` was started again and is not ready after {} s: killed",
                 self.child.name,
                 START_PATIENCE.as_secs()
-            )),
-            _ => Ok(()),
+            ));
+            // Its end is looked at the next time, as any other.
+            self.child.kill();
         }
+        Ok(())
     }
 
     /// How long to wait before the restart, if there is to be one.
@@ -252,41 +290,52 @@ impl Ward {
         match self.deaths_in_a_row {
             0 | 1 => Ok(Duration::ZERO),
             deaths @ 2..=MOST_IN_A_ROW => Ok(BACKOFF * (1 << (deaths - 2))),
-            deaths => Err(format!(
-                "`{name}` cannot be kept alive: it ended {deaths} times in a row, at last with {end}"
-            )),
+            deaths => {
+                say(&format!(
+                    "\n`{name}` cannot be kept alive: it ended {deaths} times in a row, at last with {end}; tried again every {} s:\n{}",
+                    LOOP_WAIT.as_secs(),
+                    self.child.last_words()
+                ));
+                Ok(LOOP_WAIT)
+            }
         }
     }
 
-    fn start_again(
-        &mut self,
-        died: Instant,
-        end: End,
-        directory: &RunDirectory,
-    ) -> Result<(), String> {
+    /// Starts a successor; one that cannot even be started is as one that has died.
+    fn start_again(&mut self, died: Instant, end: End, directory: &RunDirectory) {
         let name = self.child.name.clone();
-        let failed =
-            |failure: Failure| format!("`{name}` ended with {end} and stays down: {failure}");
-        directory.forget_ready(&name).map_err(failed)?;
-        let (core, logs) = (self.child.core, directory.logs());
-        self.child = Child::start(
-            &name,
-            core,
-            &self.program,
-            arguments(&self.file, &name),
-            &logs,
-        )
-        .map_err(failed)?;
-        self.restarts += 1;
-        self.phase = Phase::Starting {
-            due: Instant::now() + START_PATIENCE,
-            died: Some(died),
-        };
-        eprintln!(
-            "\n`{name}` ended with {end}; started again (restart {})",
-            self.restarts
-        );
-        Ok(())
+        let started = directory.forget_ready(&name).and_then(|()| {
+            Child::start(
+                &name,
+                self.child.core,
+                &self.program,
+                arguments(&self.file, &name),
+                &directory.logs(),
+            )
+        });
+        let now = Instant::now();
+        match started {
+            Ok(child) => {
+                self.child = child;
+                self.restarts += 1;
+                self.phase = Phase::Starting {
+                    due: now + START_PATIENCE,
+                    died: Some(died),
+                };
+                say(&format!(
+                    "\n`{name}` ended with {end}; started again (restart {})",
+                    self.restarts
+                ));
+            }
+            Err(failure) => {
+                self.deaths_in_a_row += 1;
+                let until = now + LOOP_WAIT;
+                self.phase = Phase::Down { died, until, end };
+                say(&format!(
+                    "\n`{name}` ended with {end} and stays down for now: {failure}"
+                ));
+            }
+        }
     }
 
     fn look_for_ready(&mut self, directory: &RunDirectory) {
@@ -299,11 +348,13 @@ impl Ward {
         let since = Instant::now();
         self.phase = Phase::Running { since };
         if let Some(died) = died {
-            eprintln!(
+            let away = since.duration_since(died);
+            self.away.push(away);
+            say(&format!(
                 "`{}` is ready again, {} ms after its end",
                 self.child.name,
-                since.duration_since(died).as_millis()
-            );
+                away.as_millis()
+            ));
         }
     }
 }

@@ -7,7 +7,12 @@
 //! order, the venue recognises what it already has. What a predecessor may have sent (`legacy`) is
 //! looked up at the venue first, even when it has expired; its fills and its acknowledgement may
 //! then be published for the second time, which their readers recognise.
+//!
+//! When the launcher calls for the safe state on the board `control`, nothing new goes to the venue:
+//! an order not yet sent is answered as expired, one that may have been sent is looked up and never sent
+//! again. Ours do not rest, but whatever does rest on the account is cancelled, once each time.
 
+mod clearing;
 mod desk;
 mod legacy;
 mod listings;
@@ -16,7 +21,7 @@ mod placing;
 use crate::cold::announcer::heart;
 use crate::cold::redis::Cold;
 use crate::runtime::handoff::{IoInbox, ToHot, ToIo, to_hot, to_io};
-use crate::runtime::{Context, Failure, Input, Output, io_thread};
+use crate::runtime::{Context, Control, Failure, Input, Output, io_thread};
 use crate::venue::backoff::Backoff;
 use crate::venue::kalshi_rest::KalshiRest;
 use crate::venue::signing::Signer;
@@ -30,6 +35,7 @@ use serde_json::{Value, json};
 use stages::execution::{InFlight, ack};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// Orders on their way at once; more wait in the ring.
@@ -56,6 +62,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let tally = Tally::new().ok_or_else(|| Failure::other("no histogram can be made"))?;
     let tally = Arc::new(Mutex::new(tally));
     let mut hall = Hall::attach(context)?;
+    let halted = hall.halted.subscribe();
     let (orders_to_io, io_inbox) = to_io::<Taken>(WINDOW);
     let (notes, mut inbox) = to_hot::<Note>(WINDOW + 1);
     let office = Office {
@@ -67,6 +74,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         process: context.name.clone(),
         heartbeat_ms: context.pipeline.redis.heartbeat_ms,
         tally: Arc::clone(&tally),
+        halted,
     };
     let thread = io_thread("venue", move || office.run(io_inbox, notes))?;
     context.pin()?;
@@ -74,6 +82,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let mut idle = context.idle();
     loop {
         let mut worked = false;
+        hall.heed();
         while let Some(note) = inbox.pop() {
             worked = true;
             match note {
@@ -110,10 +119,15 @@ struct Hall {
     orders: Input<Order>,
     acks: Output<OrderAck>,
     fills: Output<Fill>,
+    control: Control,
+    /// To the I/O thread.
+    halted: watch::Sender<bool>,
     legacy: Legacy,
     in_flight: InFlight,
     taken: u64,
     resumed: u64,
+    /// Orders answered as expired because trading was halted.
+    held_back: u64,
     filled: u64,
     by_status: [u64; 6],
     by_reason: [u64; 8],
@@ -122,7 +136,11 @@ struct Hall {
 impl Hall {
     fn attach(context: &Context) -> Result<Self, Failure> {
         let orders = context.input()?;
+        let mut control = Control::open(context)?;
+        control.news();
         Ok(Self {
+            halted: watch::Sender::new(control.is_safe()),
+            control,
             legacy: Legacy::of(context, &orders)?,
             orders,
             acks: context.output()?,
@@ -130,6 +148,7 @@ impl Hall {
             in_flight: InFlight::default(),
             taken: 0,
             resumed: 0,
+            held_back: 0,
             filled: 0,
             by_status: [0; 6],
             by_reason: [0; 8],
@@ -140,6 +159,15 @@ impl Hall {
     fn beat(&self) {
         self.acks.beat();
         self.fills.beat();
+    }
+
+    /// Hears the launcher's word, and passes it on when the mode has changed.
+    fn heed(&mut self) {
+        if self.control.news().is_some() {
+            let safe = self.control.is_safe();
+            self.halted
+                .send_if_modified(|halted| std::mem::replace(halted, safe) != safe);
+        }
     }
 
     /// Takes one order, if there is one.
@@ -155,6 +183,9 @@ impl Hall {
         let now = ipc::clock::mono_ns();
         let refusal = if order.side().is_none() {
             Some((OrderStatus::Rejected, RejectReason::Other))
+        } else if self.control.is_safe() && !maybe_sent {
+            self.held_back += 1;
+            Some((OrderStatus::Expired, RejectReason::None))
         } else if now > order.expires_mono_ns && !maybe_sent {
             Some((OrderStatus::Expired, RejectReason::None))
         } else {
@@ -218,6 +249,8 @@ impl Hall {
         json!({
             "orders": self.taken,
             "resumed": self.resumed,
+            "held_back": self.held_back,
+            "cleared": tally.cleared,
             "fills": self.filled,
             "acked": {
                 "filled": filled, "partly_filled": partly_filled, "unfilled": unfilled,
@@ -267,6 +300,7 @@ struct Office {
     process: String,
     heartbeat_ms: u64,
     tally: Arc<Mutex<Tally>>,
+    halted: watch::Receiver<bool>,
 }
 
 impl Office {
@@ -280,7 +314,13 @@ impl Office {
             desk: Arc::clone(&desk),
             run_id: self.run_id.clone(),
             tally: Arc::clone(&self.tally),
+            halted: self.halted.clone(),
         });
+        tokio::spawn(clearing::keep_clear(
+            self.rest.clone(),
+            self.halted.clone(),
+            Arc::clone(&self.tally),
+        ));
         let (address, signer) = (self.websocket.clone(), self.signer.clone());
         tokio::spawn(async move { desk.listen(&address, &signer).await });
         let mut warming = std::pin::pin!(warm(&self.rest));

@@ -8,8 +8,12 @@
 //! The stream may hold the markets of earlier runs, with other shards or other fees. So every game is
 //! looked for once by this run, and again when it changes shard or phase; a market is announced
 //! unless the stream says the same of it already.
+//!
+//! The numbers of markets outlive Redis in a file ([`numbers`]): by them the position database knows what
+//! is held, and the rings what is priced.
 
 pub mod catalogue;
+mod numbers;
 
 use crate::cold::announcer::{Announcer, heart};
 use crate::cold::discovery::{Discovery, Game, Market};
@@ -26,6 +30,7 @@ use crate::venue::teams::{Aliases, Match, Matched};
 use catalogue::Catalogue;
 use ipc::Message as _;
 use layouts::{PriceUpdate, TeamSide};
+use numbers::Numbers;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -57,6 +62,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         catalogue: Catalogue::new(rest),
         aliases: Aliases::built_in().map_err(Failure::other)?,
         slots: priced.map(|board| board.slots).min().unwrap_or(u32::MAX),
+        numbers: Numbers::within(&pipeline.run_dir),
         told: HashMap::new(),
         looked: HashMap::new(),
         waiting: HashMap::new(),
@@ -96,6 +102,7 @@ struct Finder {
     aliases: Aliases,
     /// Rows of the board: numbers must stay below.
     slots: u32,
+    numbers: Numbers,
     /// The last that the stream says of each market, by us or by an earlier run.
     told: HashMap<u32, Market>,
     /// Games that this run has looked for, with the shard and the phase that they had.
@@ -117,6 +124,7 @@ impl Finder {
     async fn run(mut self, stop: Arc<AtomicBool>, (name, heartbeat_ms): (String, u64)) -> Counters {
         let beat = heart(self.cold.clone(), &name, heartbeat_ms);
         let announcer = Announcer::start(self.cold.clone());
+        self.cold.know_numbers(self.numbers.load()).await;
         let mut discoveries = followed(self.cold.clone());
         let mut due = interval(LOOK_EVERY);
         let mut stopped = std::pin::pin!(stopped(&stop));
@@ -206,6 +214,7 @@ impl Finder {
             Ok(Some(markets)) => {
                 for market in markets {
                     if self.told.get(&market.market) == Some(&market) {
+                        announcer.remember(Discovery::Market(market));
                         continue;
                     }
                     tracing::info!(
@@ -277,10 +286,9 @@ impl Finder {
         let market = async |side: TeamSide| {
             market(&self.cold, self.slots, game, &matched, side, fee_rate_e4).await
         };
-        Ok(Some([
-            market(TeamSide::Home).await?,
-            market(TeamSide::Away).await?,
-        ]))
+        let markets = [market(TeamSide::Home).await?, market(TeamSide::Away).await?];
+        self.numbers.keep(&self.cold.numbers().await);
+        Ok(Some(markets))
     }
 }
 

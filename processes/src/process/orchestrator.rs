@@ -17,8 +17,10 @@ use crate::venue::espn::{Arrival, Scoreboard, parse_scoreboard};
 use crate::venue::espn_client::{EspnClient, Poll};
 use crate::venue::league::{LEAGUES, League};
 use desk::{GameDesk, Outcome};
+use ipc::{Message as _, Observer};
 use layouts::GameState;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -27,6 +29,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 const INBOX: usize = 1_024;
 /// Looks at leagues that may wait to be judged.
 const LOOKS: usize = 16;
+/// How long Redis may take to tell which shard prices which game.
+const MEMORY_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What one look at a league brings to the hot thread.
 struct Batch {
@@ -122,6 +126,8 @@ struct Watcher {
     heartbeat_ms: u64,
     poll: Duration,
     shards: u8,
+    /// Games and their shards, as the rings showed them at the start.
+    in_rings: Vec<(u32, u8)>,
     counters: Counters,
     complaints: Complaints,
 }
@@ -138,6 +144,7 @@ impl Watcher {
             heartbeat_ms: pipeline.redis.heartbeat_ms,
             poll: Duration::from_millis(pipeline.feed.poll_ms.max(1)),
             shards,
+            in_rings: in_rings(context)?,
             counters: Counters::default(),
             complaints: Complaints::default(),
         })
@@ -200,27 +207,63 @@ impl Watcher {
         }
     }
 
-    /// Which shard prices which game, from earlier runs. Waits for the server as long as it takes.
+    /// Which shard prices which game: what the rings show, which a predecessor has filled, and what Redis
+    /// remembers of earlier runs. Does not wait for a Redis that is away: what this run has traded is in the
+    /// rings.
     async fn remembered(&mut self) -> Vec<(u32, u8)> {
         let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
+        let due = tokio::time::Instant::now() + MEMORY_PATIENCE;
         loop {
             match self.cold.hash_get_all("games").await {
                 Ok(games) => {
                     let game = |json: &String| serde_json::from_str::<Game>(json).ok();
-                    return games
+                    let mut remembered: Vec<(u32, u8)> = games
                         .values()
                         .filter_map(game)
                         .map(|game| (game.game, game.shard))
                         .collect();
+                    remembered.extend(&self.in_rings);
+                    return remembered;
                 }
                 Err(error) => {
-                    self.complaints
-                        .say("cannot learn which shard prices which game", &error);
+                    self.complaints.say(
+                        "cannot learn from redis which shard prices which game",
+                        &error,
+                    );
+                    if tokio::time::Instant::now() >= due {
+                        return self.in_rings.clone();
+                    }
                     sleep(backoff.delay()).await;
                 }
             }
         }
     }
+}
+
+/// The games whose states the rings still hold, each with the shard that the last of them went to.
+fn in_rings(context: &Context) -> Result<Vec<(u32, u8)>, Failure> {
+    let pipeline = &context.pipeline;
+    let mut last = HashMap::<u32, (u64, u8)>::new();
+    let links = pipeline.links.iter();
+    for link in links.filter(|link| link.message == GameState::NAME) {
+        let shard = pipeline.processes.iter().find(|one| one.name == link.to);
+        let Some(shard) = shard.map(pipeline::Process::index) else {
+            continue;
+        };
+        let ring = Observer::open(&pipeline.ring_path(&link.name))?;
+        let published = ring.statistics().published;
+        for sequence in published.saturating_sub(ring.info().capacity.into())..published {
+            if let Some(state) = ring.read::<GameState>(sequence)? {
+                let word = (state.ingress_mono_ns, shard);
+                let latest = last.entry(state.game).or_insert(word);
+                *latest = word.max(*latest);
+            }
+        }
+    }
+    Ok(last
+        .into_iter()
+        .map(|(game, (_, shard))| (game, shard))
+        .collect())
 }
 
 /// Polls every league on a task of its own. The tasks end with the receiver.

@@ -8,6 +8,9 @@
 //! what was left behind (`recovery`), so that it neither makes an order twice nor forgets what is
 //! at stake; signals that came meanwhile are judged by their own time, and the execution service
 //! does not send what has expired.
+//!
+//! What the launcher says on the board `control` holds from the next round on: other limits, or no
+//! orders at all. Signals are taken all the same, and dropped.
 
 mod recovery;
 
@@ -15,11 +18,12 @@ use super::discoveries::follow;
 use super::pulse::Pulse;
 use crate::cold::discovery::Discovery;
 use crate::cold::redis::Cold;
-use crate::runtime::{Context, Failure, Idle, Input, handoff, io_thread};
+use crate::runtime::{Context, Control, Failure, Idle, Input, handoff, io_thread};
 use ipc::{Observer, WakeSource};
-use layouts::{Order, OrderAck, Signal};
+use layouts::{Mode, Order, OrderAck, Signal};
 use serde::Serialize;
 use serde_json::{Value, json};
+use stages::limits::Limits;
 use stages::risk::{Counters, Risk};
 
 /// Messages of one ring in one round, so that none starves another.
@@ -50,6 +54,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let mut risk = Risk::new(context.pipeline.limits);
     let sent = Observer::open(&context.pipeline.ring_path(orders.name()))?;
     recovery::recall(context, &mut risk, &acks, &sent)?;
+    let mut control = Control::open(context)?;
     let mut games_over = follow_games(context)?;
     let mut pulse = Pulse::start(context)?;
     context.pin()?;
@@ -57,6 +62,9 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let mut idle = context.idle();
     loop {
         let mut worked = false;
+        if let Some(word) = control.news() {
+            heed(&word, &mut risk);
+        }
         // Acknowledgements first: they make room.
         for _ in 0..ROUND {
             let Some(received) = acks.pop() else { break };
@@ -93,6 +101,15 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         }
         wait(&mut idle, &mut signals, &mut acks, &mut games_over);
     }
+}
+
+/// Does as the launcher says.
+#[cold]
+fn heed(word: &layouts::Control, risk: &mut Risk) {
+    let (limits, halted) = (Limits::from(word), word.mode() == Mode::Safe);
+    risk.limit(limits);
+    risk.halt(halted);
+    tracing::info!(halted, ?limits, "the launcher's word");
 }
 
 /// Whether the execution service is done with every order: it has published all that it will.

@@ -297,7 +297,7 @@ impl Context {
     ///
     /// When the core does not exist or may not be used.
     pub fn pin(&self) -> Result<(), Failure> {
-        let Some(core) = self.process.core else {
+        let Some(core) = self.process.cpu() else {
             return Ok(());
         };
         let mut set = CpuSet::new();

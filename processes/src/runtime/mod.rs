@@ -5,6 +5,7 @@
 
 mod arrival;
 mod context;
+mod control;
 mod failure;
 pub mod handoff;
 mod io;
@@ -16,6 +17,7 @@ mod rings;
 pub(crate) use arrival::{await_pipeline, take_addresses};
 pub use context::{Context, main};
 pub(crate) use context::{LAUNCHER_VARIABLE, die_with_launcher, heed_signals};
+pub use control::Control;
 pub use failure::Failure;
 pub use io::io_thread;
 pub use rings::{Carried, Idle, Input, Output};

@@ -94,7 +94,7 @@ impl Telling {
         // What the one before left there. Whatever cannot be read was the first.
         let before = BoardReader::<ProcessState>::open(&path)?.read(ROW);
         let starts = before.ok().flatten().map_or(0, |row| row.value.starts);
-        let core = process.core.and_then(|core| u32::try_from(core).ok());
+        let core = process.cpu().and_then(|cpu| u32::try_from(cpu).ok());
         Ok(Self {
             board,
             state: ProcessState {

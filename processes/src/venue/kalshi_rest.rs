@@ -163,6 +163,16 @@ impl KalshiRest {
         Self::answer("POST /portfolio/events/orders", request).await
     }
 
+    /// Cancels whatever rests of ours, in all markets.
+    pub async fn cancel_all_orders(&self) -> Result<(), VenueError> {
+        const PATH: &str = "/portfolio/events/orders";
+        let request = self.signed(reqwest::Method::DELETE, self.url(PATH, &[]))?;
+        // What it answers beyond its success is of no use.
+        Self::text(&format!("DELETE {PATH}"), request)
+            .await
+            .map(drop)
+    }
+
     /// The order that carries our id, if the venue has it.
     pub async fn order_by_client_id(
         &self,
@@ -330,6 +340,15 @@ impl KalshiRest {
         label: &str,
         request: reqwest::RequestBuilder,
     ) -> Result<T, VenueError> {
+        let body = Self::text(label, request).await?;
+        serde_json::from_str(&body).map_err(|error| VenueError::Malformed {
+            request: label.to_owned(),
+            reason: error.to_string(),
+        })
+    }
+
+    /// The body of a success.
+    async fn text(label: &str, request: reqwest::RequestBuilder) -> Result<String, VenueError> {
         let transport = |error: reqwest::Error| VenueError::Transport {
             request: label.to_owned(),
             reason: causes(&error.without_url()),
@@ -346,10 +365,7 @@ impl KalshiRest {
                 details,
             });
         }
-        serde_json::from_str(&body).map_err(|error| VenueError::Malformed {
-            request: label.to_owned(),
-            reason: error.to_string(),
-        })
+        Ok(body)
     }
 }
 

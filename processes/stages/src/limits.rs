@@ -1,9 +1,10 @@
 //! What may be risked, as a pipeline file says it.
 
+use layouts::Control;
 use serde::{Deserialize, Serialize};
 
 /// What may be risked. Whole dollars and contracts.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Contracts in one order.
@@ -18,4 +19,17 @@ pub struct Limits {
     pub max_open_orders: u32,
     /// Shortest time between two orders in one market for one side, milliseconds.
     pub repeat_ms: u64,
+}
+
+impl From<&Control> for Limits {
+    fn from(control: &Control) -> Self {
+        Self {
+            max_order_contracts: control.max_order_contracts,
+            max_market_contracts: control.max_market_contracts,
+            max_game_dollars: control.max_game_dollars,
+            max_exposure_dollars: control.max_exposure_dollars,
+            max_open_orders: control.max_open_orders,
+            repeat_ms: control.repeat_ms.into(),
+        }
+    }
 }

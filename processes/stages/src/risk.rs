@@ -5,6 +5,7 @@
 //! | bytes that mean something | `malformed` |
 //! | id above the last of its source | `duplicate` |
 //! | both legs of an arbitrage present | `orphan_leg` |
+//! | trading is not halted | `halted` |
 //! | not expired by the message's own time | `expired` |
 //! | `repeat_ms` since the last order of the same market, side and kind | `repeated` |
 //! | room among the open orders | `open_orders` |
@@ -54,6 +55,8 @@ pub struct Counters {
     pub duplicate: u64,
     /// Dropped: one leg of an arbitrage without the other.
     pub orphan_leg: u64,
+    /// Dropped: trading was halted.
+    pub halted: u64,
     /// Dropped: too late.
     pub expired: u64,
     /// Dropped: an order of the same market, side and kind went out just before.
@@ -73,6 +76,7 @@ pub struct Counters {
 /// Why a signal became no order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Drop {
+    Halted,
     Expired,
     Repeated,
     OpenOrders,
@@ -94,12 +98,15 @@ struct Checked {
 #[derive(Debug, Clone)]
 pub struct Risk {
     limits: Limits,
+    /// Open orders for which there is memory.
+    room: u32,
     exposure: Exposure,
     taken: Sources,
     /// First leg of an arbitrage whose second is due next from the same shard.
     first_leg: Box<[Option<Checked>; SHARDS]>,
     /// The first leg of an arbitrage that a predecessor sent before it died, without the second.
     half_pair: Option<Order>,
+    halted: bool,
     counters: Counters,
 }
 
@@ -109,12 +116,28 @@ impl Risk {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
+            room: limits.max_open_orders,
             exposure: Exposure::new(limits.max_open_orders as usize),
             taken: Sources::default(),
             first_leg: Box::new([None; SHARDS]),
             half_pair: None,
+            halted: false,
             counters: Counters::default(),
         }
+    }
+
+    /// From now on other limits hold. What is at stake already stays; nothing is added beyond them. There is
+    /// room for as many open orders as the limits of [`Risk::new`] allow, so more are never made.
+    pub fn limit(&mut self, limits: Limits) {
+        self.limits = Limits {
+            max_open_orders: limits.max_open_orders.min(self.room),
+            ..limits
+        };
+    }
+
+    /// Halts the making of orders, or lets it go on. Answers to those that are out count as ever.
+    pub fn halt(&mut self, halted: bool) {
+        self.halted = halted;
     }
 
     /// What happened so far.
@@ -218,6 +241,10 @@ impl Risk {
 
     /// Sends the second leg of a pair whose first is out already: admitted with it, of its size.
     fn complete(&mut self, first: &Order, second: &Checked, now: u64) -> Orders {
+        if self.halted {
+            self.counters.halted += 1;
+            return NOTHING;
+        }
         if now > second.signal.expires_mono_ns {
             self.counters.expired += 1;
             return NOTHING;
@@ -230,6 +257,9 @@ impl Risk {
 
     /// Whole contracts that every leg may have.
     fn count(&self, legs: &[Checked], now: u64) -> Result<u32, Drop> {
+        if self.halted {
+            return Err(Drop::Halted);
+        }
         if legs.iter().any(|leg| now > leg.signal.expires_mono_ns) {
             return Err(Drop::Expired);
         }
@@ -285,6 +315,7 @@ impl Risk {
 
     fn counter(&mut self, cause: Drop) -> &mut u64 {
         match cause {
+            Drop::Halted => &mut self.counters.halted,
             Drop::Expired => &mut self.counters.expired,
             Drop::Repeated => &mut self.counters.repeated,
             Drop::OpenOrders => &mut self.counters.open_orders,

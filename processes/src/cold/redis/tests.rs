@@ -193,3 +193,35 @@ async fn what_has_a_life_time_has_one_on_the_server() {
     assert!((1..=50).contains(&ttl("positions")));
     assert_eq!(ttl("config"), -1, "for ever");
 }
+
+/// A server that was wiped is told everything again, numbers of markets too.
+#[tokio::test]
+async fn what_a_server_forgets_it_is_told_again() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let cold = server.cold().await;
+    let announcer = crate::cold::announcer::Announcer::start(cold.clone());
+    announcer.announce(game(1));
+    announcer.announce(game(2));
+    // By a predecessor: known, and not said by us.
+    announcer.remember(market(7));
+    let all_there = async || {
+        while cold.hash_len("games").await != Ok(2) || cold.hash_len("markets").await != Ok(1) {
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = Duration::from_secs(30);
+    timeout(patience, all_there()).await.expect("announced");
+    let mut raw = Client::open(server.url())
+        .expect("client")
+        .get_connection()
+        .expect("connects");
+    let _: () = redis::cmd("FLUSHALL").query(&mut raw).expect("wipes");
+    timeout(patience, all_there()).await.expect("said again");
+    let numbers = cold.hash_get_all("market_ids").await.expect("reads");
+    assert_eq!(numbers.get("A-B").map(String::as_str), Some("7"));
+    let mut cursor = Cursor::default();
+    let heard = cold.discoveries(&mut cursor, Duration::ZERO).await;
+    assert_eq!(heard.expect("reads").len(), 3, "the stream begins anew");
+}

@@ -10,6 +10,7 @@ use layouts::{Fill, Order, OrderAck, OrderStatus, RejectReason, Side};
 use stages::execution::{Answer, Found, Placement, Step, Trade, Trades, ack, client_order_id};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// How long the `fill` channel may take to tell what the answer has announced.
 const CHANNEL_PATIENCE: Duration = Duration::from_millis(300);
@@ -58,6 +59,8 @@ pub(super) struct Tally {
     pub(super) fills_by_rest: u64,
     /// Orders whose market was not known in time.
     pub(super) unknown_markets: u64,
+    /// Times that everything which rests at the venue was cancelled.
+    pub(super) cleared: u64,
 }
 
 impl Tally {
@@ -72,6 +75,7 @@ impl Tally {
             look_ups: 0,
             fills_by_rest: 0,
             unknown_markets: 0,
+            cleared: 0,
         })
     }
 }
@@ -85,6 +89,8 @@ pub(super) struct Placing {
     pub(super) run_id: String,
     /// Held for a count at a time, by tasks of one thread: never contended.
     pub(super) tally: Arc<Mutex<Tally>>,
+    /// Whether nothing may be sent.
+    pub(super) halted: watch::Receiver<bool>,
 }
 
 impl Placing {
@@ -133,7 +139,7 @@ impl Placing {
             step = match step {
                 Step::Post { after } => {
                     pause(after).await;
-                    match placement.may_post(ipc::clock::mono_ns()) {
+                    match placement.may_post(self.posting_time()) {
                         Ok(()) => {
                             let first = placement.posts() == 1;
                             let answer = self.post(order, side, &listing, id, first, &mut order_id);
@@ -156,6 +162,16 @@ impl Placing {
                 }
                 Step::Finish { status, reason } => return done(status, reason),
             };
+        }
+    }
+
+    /// Now; while trading is halted the end of time, when every order has expired: what may have been sent
+    /// is looked up then, as it is for an order that was overtaken by its expiry.
+    fn posting_time(&self) -> u64 {
+        if *self.halted.borrow() {
+            u64::MAX
+        } else {
+            ipc::clock::mono_ns()
         }
     }
 

@@ -87,6 +87,41 @@ fn an_order_carries_what_its_signal_said() {
     assert_eq!(risk.open_orders(), 1);
 }
 
+#[test]
+fn a_halt_drops_what_would_be_sent_and_lets_answers_in() {
+    let mut risk = Risk::new(limits());
+    let [Some(order), None] = risk.on_signal(&signal(1, 0), MS) else {
+        panic!("one order")
+    };
+    risk.halt(true);
+    assert_eq!(risk.on_signal(&signal(2, 1), MS), NOTHING);
+    risk.on_signal(&leg(3, 0), MS);
+    assert_eq!(risk.on_signal(&leg(3, 1), MS), NOTHING);
+    assert_eq!(risk.counters().halted, 3, "a leg each");
+    risk.on_ack(&ack(&order, order.count_centi, 0));
+    assert_eq!(risk.open_orders(), 0);
+    risk.halt(false);
+    assert_ne!(risk.on_signal(&signal(4, 1), MS), NOTHING);
+}
+
+#[test]
+fn limits_hold_from_their_change_on_and_open_orders_stay_within_memory() {
+    let mut risk = Risk::new(limits());
+    risk.limit(Limits {
+        max_order_contracts: 3,
+        max_open_orders: 1_000,
+        ..limits()
+    });
+    assert_eq!(count(risk.on_signal(&signal(1, 0), MS)), 300);
+    assert_eq!(risk.limits.max_open_orders, limits().max_open_orders);
+    risk.limit(Limits {
+        max_open_orders: 1,
+        ..limits()
+    });
+    assert_eq!(risk.on_signal(&signal(2, 1), MS), NOTHING);
+    assert_eq!(risk.counters().open_orders, 1);
+}
+
 /// VENUE 8.8: dollars were used as contracts. A quarter of Kelly on $1000 with an edge of 2 cents
 /// at 50 cents is $1000 x 0.02 / (4 x 0.25) = 20 contracts.
 #[test]

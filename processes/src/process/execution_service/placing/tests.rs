@@ -33,6 +33,8 @@ struct Script {
     placed: bool,
     order_reads: u32,
     fill_reads: u32,
+    /// Trading is halted.
+    halted: bool,
 }
 
 type Shared = Arc<Mutex<Script>>;
@@ -124,6 +126,7 @@ async fn place_again(
     known: bool,
     maybe_sent: bool,
 ) -> (Done, Shared, Arc<Mutex<Tally>>) {
+    let halted = script.halted;
     let script = Arc::new(Mutex::new(script));
     let router = Router::new()
         .route("/trade-api/v2/portfolio/events/orders", post(on_post))
@@ -147,6 +150,7 @@ async fn place_again(
             Listings::of_one(4, "C-D", 0)
         },
         desk: Arc::new(Desk::default()),
+        halted: watch::Sender::new(halted).subscribe(),
         run_id: "00ff".into(),
         tally: Arc::clone(&tally),
     };
@@ -344,4 +348,20 @@ fn every_word_of_the_venue_has_its_meaning() {
             "{code}"
         );
     }
+}
+
+#[tokio::test]
+async fn nothing_is_sent_while_trading_is_halted() {
+    let halted = || Script {
+        halted: true,
+        ..Script::default()
+    };
+    let (done, script, _) = place(halted(), 60_000, true).await;
+    assert_eq!(done.ack.status(), Some(OrderStatus::Expired));
+    assert_eq!(posts(&script), [] as [Value; 0]);
+    // What may be there is looked for, and not sent again where it is not.
+    let (done, script, tally) = place_again(halted(), 60_000, true, true).await;
+    assert_eq!(done.ack.status(), Some(OrderStatus::Expired));
+    assert_eq!(posts(&script), [] as [Value; 0]);
+    assert!(tally.lock().expect("no panic before").look_ups > 0);
 }

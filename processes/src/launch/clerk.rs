@@ -1,0 +1,158 @@
+//! The launcher's correspondence with Redis, on a thread of its own: a server that is slow or away holds up
+//! nobody who looks after processes.
+//!
+//! Once a period it reads what operators ask for (`config`), and looks whether the registry says what is so.
+//! A server that has forgotten everything is told anew.
+
+use super::{registry, voice::say};
+use crate::runtime::Failure;
+use pipeline::Pipeline;
+use redis::{Client, Connection, RedisResult};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+/// Longest time between two letters; a heartbeat that is shorter counts.
+const PERIOD: Duration = Duration::from_secs(1);
+/// Longest wait for one answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The thread, and what is exchanged with it. Dropping it ends it.
+pub(super) struct Clerk {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    desk: Mutex<Desk>,
+    news: Condvar,
+}
+
+#[derive(Default)]
+struct Desk {
+    /// To be said, as JSON.
+    state: String,
+    limits: String,
+    /// Something above has changed and is not said yet.
+    fresh: bool,
+    /// As it was last read, until it is taken.
+    config: Option<HashMap<String, String>>,
+    closed: bool,
+}
+
+impl Clerk {
+    /// Starts the thread for the server that the resolved pipeline names.
+    ///
+    /// # Errors
+    ///
+    /// When no thread can be had.
+    pub(super) fn start(pipeline: &Pipeline) -> Result<Self, Failure> {
+        let shared = Arc::new(Shared::default());
+        let (theirs, pipeline) = (Arc::clone(&shared), pipeline.clone());
+        let thread = std::thread::Builder::new()
+            .name("redis".to_owned())
+            .spawn(move || correspond(&theirs, &pipeline))
+            .map_err(|error| Failure::io("create a thread", error))?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
+    }
+
+    /// Has it said as soon as the server takes it: how the pipeline stands, and its limits.
+    pub(super) fn say(&self, state: String, limits: String) {
+        let mut desk = self.shared.desk();
+        (desk.state, desk.limits, desk.fresh) = (state, limits, true);
+        drop(desk);
+        self.shared.news.notify_one();
+    }
+
+    /// What operators ask for, when it has been read since the last question.
+    pub(super) fn config(&self) -> Option<HashMap<String, String>> {
+        self.shared.desk().config.take()
+    }
+}
+
+impl Drop for Clerk {
+    fn drop(&mut self) {
+        self.shared.desk().closed = true;
+        self.shared.news.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // It does not panic; and if it did, nothing is left to do.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn correspond(shared: &Shared, pipeline: &Pipeline) {
+    let period = PERIOD.min(Duration::from_millis(pipeline.redis.heartbeat_ms));
+    let mut connection = None;
+    let mut said = false;
+    loop {
+        let (state, limits) = {
+            let waiting = |desk: &mut Desk| !desk.closed && !desk.fresh;
+            let waited = shared
+                .news
+                .wait_timeout_while(shared.desk(), period, waiting);
+            let mut desk = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if desk.closed {
+                return;
+            }
+            desk.fresh = false;
+            (desk.state.clone(), desk.limits.clone())
+        };
+        match exchange(&mut connection, pipeline, &state, &limits) {
+            Ok(config) => {
+                said = false;
+                shared.desk().config = Some(config);
+            }
+            Err(error) => {
+                connection = None;
+                if !std::mem::replace(&mut said, true) {
+                    say(&format!(
+                        "\nwarning: redis does not answer ({error}); trading goes on, changes by Redis wait"
+                    ));
+                }
+                // What failed is due again, but not at once.
+            }
+        }
+    }
+}
+
+fn exchange(
+    slot: &mut Option<Connection>,
+    pipeline: &Pipeline,
+    state: &str,
+    limits: &str,
+) -> RedisResult<HashMap<String, String>> {
+    let connection = match slot {
+        Some(connection) => connection,
+        None => {
+            let fresh =
+                Client::open(pipeline.redis.url.as_str())?.get_connection_with_timeout(PATIENCE)?;
+            fresh.set_read_timeout(Some(PATIENCE))?;
+            fresh.set_write_timeout(Some(PATIENCE))?;
+            slot.insert(fresh)
+        }
+    };
+    let mut batch = redis::pipe();
+    batch.hgetall(format!("arbees:{}:config", pipeline.name));
+    batch.hmget(registry::key(pipeline), &["run", "state", "limits"]);
+    let (config, known): (HashMap<String, String>, [Option<String>; 3]) =
+        batch.query(connection)?;
+    let current = [pipeline.run_id.as_str(), state, limits].map(Some);
+    if known.each_ref().map(Option::as_deref) != current {
+        registry::batch(pipeline, state, limits).exec(connection)?;
+    }
+    Ok(config)
+}

@@ -1,0 +1,154 @@
+//! When the pipeline must not trade, and when it may again. Decisions only: no clock, no I/O.
+//!
+//! | cause | begins | ends |
+//! |---|---|---|
+//! | operator | SIGUSR1 to the launcher (`launch safe` writes the file instead) | SIGUSR2, as by `launch resume` |
+//! | operator | the file `safe` in the run directory is there | it is gone, as after `launch resume` |
+//! | operator | `mode` of `arbees:<pipeline>:config` says `safe` | it says `trade`; silence changes nothing |
+//! | crash loop | a process died too often in a row | SIGUSR2, as by `launch resume` |
+//! | prices, games | the feed has been silent for longer than its bound | it has been heard again for as long |
+//!
+//! A feed comes back by itself every night; what a person has halted, or what keeps dying for a reason that
+//! nobody knows yet, waits for a person.
+
+use super::feeds::Lost;
+use layouts::control::cause;
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// Every reason not to trade that holds now.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Safety {
+    /// By SIGUSR1.
+    signalled: bool,
+    /// By the file.
+    file: bool,
+    /// By Redis, as it last said.
+    asked: bool,
+    /// Who cannot be kept alive.
+    crash_loops: BTreeSet<String>,
+    lost: Lost,
+}
+
+/// One time of safety, in the report.
+#[derive(Debug, Clone, Serialize)]
+pub struct SafeTime {
+    /// Seconds from the start of the run.
+    pub from_s: f64,
+    /// How long it lasted, or has lasted at the end.
+    pub seconds: f64,
+    /// Why, everything that held at any moment of it.
+    pub because: Vec<String>,
+}
+
+impl Safety {
+    /// A signal of the operator.
+    pub(super) fn signal(&mut self) {
+        self.signalled = true;
+    }
+
+    /// `launch resume`: ends what waits for a person.
+    pub(super) fn resume(&mut self) {
+        self.signalled = false;
+        self.crash_loops.clear();
+    }
+
+    /// Whether the file `safe` is there.
+    pub(super) fn file(&mut self, there: bool) {
+        self.file = there;
+    }
+
+    /// What Redis says last.
+    pub(super) fn asked(&mut self, safe: bool) {
+        self.asked = safe;
+    }
+
+    /// A process died too often in a row.
+    pub(super) fn crash_loop(&mut self, process: &str) {
+        if !self.crash_loops.contains(process) {
+            self.crash_loops.insert(process.to_owned());
+        }
+    }
+
+    /// Which feeds are lost.
+    pub(super) fn feeds(&mut self, lost: Lost) {
+        self.lost = lost;
+    }
+
+    /// The sum of the causes, for the board.
+    pub(super) fn causes(&self) -> u32 {
+        let operator = self.signalled || self.file || self.asked;
+        [
+            (operator, cause::OPERATOR),
+            (!self.crash_loops.is_empty(), cause::CRASH_LOOP),
+            (self.lost.prices, cause::PRICES_LOST),
+            (self.lost.games, cause::GAMES_LOST),
+        ]
+        .into_iter()
+        .filter_map(|(holds, cause)| holds.then_some(cause))
+        .sum()
+    }
+
+    /// The causes in words, each with the way out.
+    pub(super) fn reasons(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        if self.signalled {
+            reasons.push("SIGUSR1 to the launcher (ends with `launch resume`)".to_owned());
+        }
+        if self.file {
+            reasons.push("the file `safe` in the run directory (ends with `launch resume`)".into());
+        }
+        if self.asked {
+            reasons.push("mode = safe in the config of Redis (ends with mode = trade)".into());
+        }
+        for process in &self.crash_loops {
+            reasons.push(format!(
+                "`{process}` cannot be kept alive (ends with `launch resume`)"
+            ));
+        }
+        if self.lost.prices {
+            reasons.push("no good price of a live game (ends when they are back)".into());
+        }
+        if self.lost.games {
+            reasons.push("no state of a live game (ends when they are back)".into());
+        }
+        reasons
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trading_waits_until_the_last_cause_has_ended() {
+        let mut safety = Safety::default();
+        assert_eq!((safety.causes(), safety.reasons()), (0, vec![]));
+        safety.signal();
+        safety.file(true);
+        safety.crash_loop("game_shard.0");
+        safety.crash_loop("game_shard.0");
+        safety.feeds(Lost {
+            prices: true,
+            games: false,
+        });
+        assert_eq!(
+            safety.causes(),
+            cause::OPERATOR | cause::CRASH_LOOP | cause::PRICES_LOST
+        );
+        assert_eq!(safety.reasons().len(), 4, "{:?}", safety.reasons());
+        safety.resume();
+        assert_eq!(safety.causes(), cause::OPERATOR | cause::PRICES_LOST);
+        safety.file(false);
+        safety.asked(true);
+        safety.feeds(Lost::default());
+        safety.resume();
+        assert_eq!(
+            safety.causes(),
+            cause::OPERATOR,
+            "Redis takes its own word back"
+        );
+        safety.asked(false);
+        assert_eq!(safety.causes(), 0);
+    }
+}

@@ -1,0 +1,51 @@
+//! Takes back whatever rests at the venue when trading is halted.
+
+use super::placing::Tally;
+use crate::venue::backoff::Backoff;
+use crate::venue::kalshi_rest::KalshiRest;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// First and longest wait before the venue is asked again.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// Cancels all each time that trading is halted, and tries on until the venue has done it or trading goes
+/// on. Ends with the sender.
+pub(super) async fn keep_clear(
+    rest: KalshiRest,
+    mut halted: watch::Receiver<bool>,
+    tally: Arc<Mutex<Tally>>,
+) {
+    while halted.wait_for(|halted| *halted).await.is_ok() {
+        tracing::warn!("safe state: nothing is sent, what rests at the venue is cancelled");
+        let mut goes_on = halted.clone();
+        tokio::select! {
+            () = cancel_all(&rest) => {
+                tracing::warn!("safe state: the venue has cancelled all that rested");
+                tally.lock().unwrap_or_else(PoisonError::into_inner).cleared += 1;
+            }
+            // Trading goes on, or this process ends.
+            _ = trading(&mut goes_on) => {}
+        }
+        if trading(&mut halted).await.is_err() {
+            return;
+        }
+        tracing::warn!("trading goes on");
+    }
+}
+
+async fn trading(halted: &mut watch::Receiver<bool>) -> Result<(), watch::error::RecvError> {
+    halted.wait_for(|halted| !*halted).await.map(drop)
+}
+
+async fn cancel_all(rest: &KalshiRest) {
+    let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
+    let mut said = false;
+    while let Err(error) = rest.cancel_all_orders().await {
+        if !std::mem::replace(&mut said, true) {
+            tracing::error!(%error, "safe state: the venue does not cancel, trying on");
+        }
+        tokio::time::sleep(backoff.delay()).await;
+    }
+}
