@@ -157,3 +157,21 @@ fn the_hot_path_over_redis_is_refused_where_it_is_not_built() {
         );
     }
 }
+
+#[test]
+fn what_is_the_launchers_is_not_the_files() {
+    let faults = faults_after(|pipeline| {
+        pipeline.boards[0].name = CONTROL.into();
+        pipeline.processes[1].core = Some(Core::Auto(crate::Auto::Auto));
+        pipeline.safety.max_price_silence_ms = 0;
+        pipeline.limits.repeat_ms = u64::from(u32::MAX) + 1;
+    });
+    for part in [
+        "board `control`: every pipeline has one",
+        "core = \"auto\" is for hot processes",
+        "safety.max_price_silence_ms = 0",
+        "limits.repeat_ms = 4294967296, at most",
+    ] {
+        assert!(faults.contains(part), "{part} is missing in:\n{faults}");
+    }
+}
