@@ -68,7 +68,7 @@ impl Needs {
                 .processes
                 .iter()
                 .filter(|process| process.hot)
-                .map(|process| (process.name.clone(), process.core))
+                .map(|process| (process.name.clone(), process.cpu()))
                 .collect(),
             wait: pipeline.wait,
             ring_dir: pipeline.ring_dir(),
