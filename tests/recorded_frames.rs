@@ -212,6 +212,8 @@ fn after_the_last_recorded_frame_every_book_equals_the_independent_one() {
     announce(&scratch, &tickers);
     let (mut server, address) = serve(&frames);
     scratch.pipeline.venue.websocket = address;
+    // Nobody simulates a venue here: nobody is to wait for its addresses.
+    scratch.pipeline.simulator = None;
     let books = scratch.path().join("books.json");
     let mut monitor = start_monitor(&scratch, &books);
 

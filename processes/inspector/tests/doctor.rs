@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use pipeline::Pipeline;
+use pipeline::{Core, Pipeline};
 use serde_json::Value;
 use std::{
     fs,
@@ -31,10 +31,14 @@ fn unpack(name: &str) -> TempDir {
     root
 }
 
-/// The demo, changed.
+/// The demo with its hot processes on cores 2 to 6, changed.
 fn pipeline(root: &TempDir, change: impl FnOnce(&mut Pipeline)) -> PathBuf {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/demo.toml");
     let mut pipeline = Pipeline::load(&shipped).unwrap();
+    let hot = pipeline.processes.iter_mut().filter(|process| process.hot);
+    for (cpu, process) in (2..).zip(hot) {
+        process.core = Some(Core::Number(cpu));
+    }
     change(&mut pipeline);
     let path = root.path().join("pipeline.toml");
     fs::write(&path, toml::to_string(&pipeline).unwrap()).unwrap();

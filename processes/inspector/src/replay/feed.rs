@@ -3,8 +3,8 @@
 use super::plan::check_layout;
 use crate::{Failure, recording::SegmentHead};
 use ipc::{BoardOptions, BoardWriter, Kind, Message, Producer, PushError, RingOptions, bytemuck};
-use layouts::{Fill, GameState, Order, OrderAck, PriceUpdate, Signal};
-use pipeline::{Link, Pipeline};
+use layouts::{Control, Fill, GameState, Order, OrderAck, PriceUpdate, Signal};
+use pipeline::{CONTROL, Link, Pipeline};
 
 /// The producer of one input.
 pub(super) struct Feed {
@@ -13,11 +13,19 @@ pub(super) struct Feed {
     on_board: bool,
 }
 
-/// The board of prices, where the pipeline has one.
+/// A board that the stages read.
 pub(super) struct Board {
     /// Its name.
     pub(super) name: String,
-    writer: BoardWriter<PriceUpdate>,
+    writer: Writer,
+}
+
+/// Its writer.
+enum Writer {
+    /// The latest prices.
+    Prices(BoardWriter<PriceUpdate>),
+    /// Whether to trade, and within which limits.
+    Control(BoardWriter<Control>),
 }
 
 /// A producer, whatever it produces.
@@ -128,25 +136,66 @@ impl Board {
     ///
     /// When one cannot be attached to.
     pub(super) fn attach_all(pipeline: &Pipeline) -> Result<Vec<Self>, Failure> {
-        let attach = |board: &pipeline::Board| {
+        let prices = |board: &pipeline::Board| -> Result<Self, Failure> {
             let writer = BoardWriter::attach(&pipeline.board_path(&board.name))?;
             writer.introduce("replay");
-            let name = board.name.clone();
-            Ok(Self { name, writer })
+            Ok(Self {
+                name: board.name.clone(),
+                writer: Writer::Prices(writer),
+            })
         };
-        pipeline.boards.iter().map(attach).collect()
+        let control = || -> Result<Self, Failure> {
+            let writer = BoardWriter::attach(&pipeline.control_path())?;
+            writer.introduce("replay");
+            Ok(Self {
+                name: CONTROL.to_owned(),
+                writer: Writer::Control(writer),
+            })
+        };
+        pipeline
+            .boards
+            .iter()
+            .map(prices)
+            .chain([control()])
+            .collect()
+    }
+
+    /// Refuses a recording whose boards are not those that the stages read.
+    ///
+    /// # Errors
+    ///
+    /// When one has another layout by now, or nobody recorded whether to trade.
+    pub(super) fn check(recorded: &[SegmentHead], pipeline: &Pipeline) -> Result<(), Failure> {
+        let mut boards = recorded.iter().filter(|head| head.is_board());
+        let control = boards.clone().find(|head| head.name == CONTROL);
+        let control = control.ok_or_else(|| {
+            Failure::Other(format!(
+                "the recording has no board `{CONTROL}`, so nobody knows whether to trade (fix: record all, without naming rings)"
+            ))
+        })?;
+        check_layout::<Control>(control)?;
+        let is_prices = |head: &&SegmentHead| pipeline.boards.iter().any(|it| it.name == head.name);
+        boards
+            .by_ref()
+            .filter(is_prices)
+            .try_for_each(check_layout::<PriceUpdate>)
     }
 
     /// Writes a recorded row.
     pub(super) fn write(&mut self, row: u32, bytes: &[u8]) {
         // Outside of the board only where the recorded pipeline file and the recorded board do not agree: then
         // nobody has ever looked there.
-        let _ = self.writer.write(row, &bytemuck::pod_read_unaligned(bytes));
+        let _ = match &mut self.writer {
+            Writer::Prices(writer) => writer.write(row, &bytemuck::pod_read_unaligned(bytes)),
+            Writer::Control(writer) => writer.write(row, &bytemuck::pod_read_unaligned(bytes)),
+        };
     }
 
     /// Writes a price into its market's row, as the monitor does; a market without a row is in the ring only.
     fn show(&mut self, price: &PriceUpdate) {
-        let _ = self.writer.write(price.market, price);
+        if let Writer::Prices(writer) = &mut self.writer {
+            let _ = writer.write(price.market, price);
+        }
     }
 }
 
@@ -188,6 +237,7 @@ pub(super) fn lay_out<'a>(
         };
         ipc::create_board::<PriceUpdate>(&pipeline.board_path(&board.name), options)?;
     }
+    ipc::create_board::<Control>(&pipeline.control_path(), BoardOptions::default())?;
     Ok(())
 }
 

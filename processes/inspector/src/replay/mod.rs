@@ -3,7 +3,7 @@
 //! | of the recorded pipeline | in a replay |
 //! |---|---|
 //! | `game_shard.N`, `signal_processor` | the real programs, as processes of their own |
-//! | who writes their inputs (prices, games, acknowledgements), and the board | played by us, with the recorded numbers and time stamps |
+//! | who writes their inputs (prices, games, acknowledgements), and the boards | played by us, with the recorded numbers and time stamps |
 //! | who reads their orders | played by us |
 //! | Redis, the venue, the position database, the simulator | not there, and not needed |
 //!
@@ -31,9 +31,8 @@ use crate::{
 };
 use feed::{Board, Feed};
 use ipc::Observer;
-use layouts::PriceUpdate;
 use outcome::{Outcome, Tally};
-use plan::{Plan, Step, What, check_layout};
+use plan::{Plan, Step, What};
 use scratch::Scratch;
 use stages::{PATIENCE, Stages};
 use std::{
@@ -161,8 +160,7 @@ impl Session {
         let outcomes = plan.results.iter();
         let outcomes = outcomes.map(|link| Outcome::open(link, !is_stage(&link.to), &pipeline));
         let outcomes = outcomes.collect::<Result<_, _>>()?;
-        let mut rows = header.segments.iter().filter(|head| head.is_board());
-        rows.try_for_each(check_layout::<PriceUpdate>)?;
+        Board::check(&header.segments, &pipeline)?;
         let mut boards = Board::attach_all(&pipeline)?;
         // What was known before the first message is known before the stages look.
         let first = plan.steps.iter();

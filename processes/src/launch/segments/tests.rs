@@ -62,8 +62,8 @@ fn a_start_over_leftovers_of_every_kind_is_a_clean_start() {
         let observer = Observer::open(&pipeline.ring_path(&link.name)).unwrap();
         assert_eq!(observer.statistics().published, 0);
     }
-    // And the board `control`.
-    let expected = pipeline.links.len() + pipeline.boards.len() + 1;
+    // And the board `control`, and one for each process.
+    let expected = pipeline.links.len() + pipeline.boards.len() + 1 + pipeline.processes.len();
     assert_eq!(
         fs::read_dir(pipeline.ring_dir()).unwrap().count(),
         expected,
