@@ -275,10 +275,13 @@ fn a_silence_that_is_played_is_no_death() {
     };
     let mut bytes = fs::read(recording()).unwrap();
     bytes.truncate(entries(&bytes)[0].body - HEAD);
-    let (early, late) = (state(10 * SECOND), state(13 * SECOND));
-    add(&mut bytes, "prices.0", 0, 10 * SECOND, bytes_of(&price));
-    add(&mut bytes, "games.0", 0, 10 * SECOND, bytes_of(&early));
-    add(&mut bytes, "games.0", 1, 13 * SECOND, bytes_of(&late));
+    // After what the boards showed at the beginning, the word to trade among it.
+    let begin = ipc::clock::mono_ns();
+    let end = begin + 3 * SECOND;
+    let (early, late) = (state(begin), state(end));
+    add(&mut bytes, "prices.0", 0, begin, bytes_of(&price));
+    add(&mut bytes, "games.0", 0, begin, bytes_of(&early));
+    add(&mut bytes, "games.0", 1, end, bytes_of(&late));
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("silence.rec");
     fs::write(&file, bytes).unwrap();
