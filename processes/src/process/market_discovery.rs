@@ -9,7 +9,7 @@
 //! looked for once by this run, and again when it changes shard or phase; a market is announced
 //! unless the stream says the same of it already.
 //!
-//! The numbers of markets outlive Redis in a file ([`numbers`]): by them the position database knows what
+//! The numbers of markets outlive Redis in a file (`numbers`): by them the position database knows what
 //! is held, and the rings what is priced.
 
 pub mod catalogue;
