@@ -25,6 +25,11 @@ pub(crate) struct SegmentFile {
 }
 
 impl SegmentFile {
+    /// Whether it is the board on which a process says how it is.
+    pub(crate) fn is_presence(&self) -> bool {
+        self.board && self.name.ends_with(".process")
+    }
+
     /// The segment in that file, if it is called like one.
     fn of(path: PathBuf, asked: bool) -> Option<Self> {
         let board = match path.extension()?.to_str()? {

@@ -76,6 +76,8 @@ impl Helm {
 
     /// Looks at everything that may halt trading or let it go on.
     pub(super) fn look(&mut self, events: &Events, crash_loops: &[String]) {
+        // Whoever watches the board sees that we live, however long there is nothing new to say.
+        self.board.beat();
         let (halt, resume) = events.switches();
         // Were both said, the safe one counts.
         if resume {

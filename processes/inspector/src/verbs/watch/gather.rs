@@ -99,7 +99,10 @@ impl Gatherer {
             let [recent, oldest] = [recent, oldest].map(|samples| earlier(samples, sample));
             self.ring(sample, recent, oldest, &judged)
         };
-        let rings = flow::order(now).into_iter().map(ring).collect();
+        // What a process says of itself belongs to the process, not to the flow of data.
+        let flows = |index: &usize| !now[*index].file.is_presence();
+        let rings = flow::order(now).into_iter().filter(flows).map(ring);
+        let rings = rings.collect();
         let spans = now
             .iter()
             .filter_map(|sample| Some(sample.since(earlier(recent, sample)?)?.seconds));
