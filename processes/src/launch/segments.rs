@@ -18,12 +18,15 @@ use std::{
     io::{self, ErrorKind},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 /// Rows of a process's own board: the fewest that a board has, of which it uses one.
 const PRESENCE_ROWS: u32 = 4;
 /// Mode of a directory above the rings: who may come in is for the ring directory to say.
 const PASSABLE: u32 = 0o711;
+/// How long a killed process may take to let go of its roles.
+const LAST_BREATH: Duration = Duration::from_secs(1);
 /// Rows of the board `control`, of which one is used.
 const CONTROL_ROWS: u32 = 4;
 
@@ -245,6 +248,20 @@ fn create_link(message: &str, path: &Path, options: RingOptions) -> Result<(), F
     Ok(())
 }
 
+/// Removes a segment that nobody holds. Processes of a launcher that was killed just now may be on their way out, and
+/// hold their roles until the kernel has closed their files.
+fn remove_left(path: &Path) -> Result<bool, ipc::Error> {
+    let due = Instant::now() + LAST_BREATH;
+    loop {
+        match remove_abandoned(path) {
+            Err(ipc::Error::RoleTaken { .. }) if Instant::now() < due => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            done => return done,
+        }
+    }
+}
+
 fn remove_leftovers(directory: &Path) -> Result<usize, Failure> {
     let read = |error| Failure::io(format!("read `{}`", directory.display()), error);
     let mut removed = 0;
@@ -257,7 +274,7 @@ fn remove_leftovers(directory: &Path) -> Result<usize, Failure> {
                 .map_err(|error| Failure::io(format!("remove `{}`", path.display()), error))?;
             removed += 1;
         } else {
-            removed += usize::from(remove_abandoned(&path)?);
+            removed += usize::from(remove_left(&path)?);
         }
     }
     Ok(removed)
