@@ -21,14 +21,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Rows of a process's own board: the fewest that a board has, of which it uses one.
-const PRESENCE_ROWS: u32 = 4;
 /// Mode of a directory above the rings: who may come in is for the ring directory to say.
 const PASSABLE: u32 = 0o711;
 /// How long a killed process may take to let go of its roles.
 const LAST_BREATH: Duration = Duration::from_secs(1);
-/// Rows of the board `control`, of which one is used.
-const CONTROL_ROWS: u32 = 4;
+/// Rows of a board of which one is used: the fewest that there can be.
+const FEWEST_ROWS: u32 = 4;
 
 /// The ring directory of a running pipeline, locked. Dropping it removes it with everything in it,
 /// and its parent when it was the last.
@@ -202,28 +200,19 @@ fn create_all(pipeline: &Pipeline, group: Option<u32>) -> Result<(), Failure> {
         };
         create_link(&link.message, &pipeline.ring_path(&link.name), options)?;
     }
-    for board in &pipeline.boards {
-        let options = BoardOptions {
-            rows: board.slots,
-            mode: pipeline.ring_mode,
-            group,
-        };
-        create_board::<PriceUpdate>(&pipeline.board_path(&board.name), options)?;
-    }
-    for process in &pipeline.processes {
-        let options = BoardOptions {
-            rows: PRESENCE_ROWS,
-            mode: pipeline.ring_mode,
-            group,
-        };
-        create_board::<ProcessState>(&pipeline.presence_path(&process.name), options)?;
-    }
-    let options = BoardOptions {
-        rows: CONTROL_ROWS,
+    let options = |rows| BoardOptions {
+        rows,
         mode: pipeline.ring_mode,
         group,
     };
-    create_board::<Control>(&pipeline.control_path(), options)?;
+    for board in &pipeline.boards {
+        create_board::<PriceUpdate>(&pipeline.board_path(&board.name), options(board.slots))?;
+    }
+    for process in &pipeline.processes {
+        let path = pipeline.presence_path(&process.name);
+        create_board::<ProcessState>(&path, options(FEWEST_ROWS))?;
+    }
+    create_board::<Control>(&pipeline.control_path(), options(FEWEST_ROWS))?;
     // A pipeline that is laid out without a launcher trades by its file.
     Word::of(pipeline)
         .say(&mut BoardWriter::attach(&pipeline.control_path())?)
