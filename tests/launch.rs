@@ -16,6 +16,8 @@ use tests::scratch::Scratch;
 
 #[path = "launch/chaos.rs"]
 mod chaos;
+#[path = "launch/favours.rs"]
+mod favours;
 #[path = "launch/kills.rs"]
 mod kills;
 #[path = "launch/prices.rs"]

@@ -92,13 +92,36 @@ impl Scratch {
     /// When it cannot be started.
     #[must_use]
     pub fn launch(&self, arguments: &[&str]) -> Launched {
+        self.launch_by(
+            Command::new(crate::programs::program("launcher")),
+            arguments,
+        )
+    }
+
+    /// As [`Scratch::launch`], as root without some of its powers: `capabilities` as `setpriv` takes them, such as
+    /// `-sys_nice`.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[must_use]
+    pub fn launch_without(&self, capabilities: &str, arguments: &[&str]) -> Launched {
+        let mut command = Command::new("setpriv");
+        command
+            .arg(format!("--bounding-set={capabilities}"))
+            .arg(format!("--inh-caps={capabilities}"))
+            .arg(crate::programs::program("launcher"));
+        self.launch_by(command, arguments)
+    }
+
+    fn launch_by(&self, mut launcher: Command, arguments: &[&str]) -> Launched {
         let file = self.path().join("pipeline.toml");
         fs::write(
             &file,
             toml::to_string(&self.pipeline).expect("a pipeline is TOML"),
         )
         .expect("write the pipeline file");
-        let mut child = Command::new(crate::programs::program("launcher"))
+        let mut child = launcher
             .args(arguments)
             .arg("--pipeline")
             .arg(&file)
@@ -140,7 +163,7 @@ impl Scratch {
     ///
     /// # Panics
     ///
-    /// After half a minute.
+    /// After two minutes.
     pub fn await_ready(&self, process: &str) -> i32 {
         let path = self.pipeline.run_dir.join(format!("{process}.ready"));
         let ready = || {
@@ -155,7 +178,7 @@ impl Scratch {
     ///
     /// # Panics
     ///
-    /// After half a minute.
+    /// After two minutes.
     pub fn await_trading(&self) {
         for process in &self.pipeline.processes {
             self.await_ready(&process.name);
@@ -191,7 +214,7 @@ impl Scratch {
     ///
     /// # Panics
     ///
-    /// After half a minute, naming who still lives.
+    /// After two minutes, naming who still lives.
     pub fn await_nobody(&self) {
         await_some("everybody to be gone", || {
             self.processes().is_empty().then_some(())
@@ -241,14 +264,14 @@ fn read_all(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
 ///
 /// # Panics
 ///
-/// After half a minute.
+/// After two minutes.
 pub fn await_some<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let due = Instant::now() + Duration::from_secs(30);
+    let due = Instant::now() + Duration::from_secs(120);
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(Instant::now() < due, "waited half a minute for {what}");
+        assert!(Instant::now() < due, "waited two minutes for {what}");
         std::thread::sleep(LOOK);
     }
 }

@@ -113,6 +113,29 @@ fn a_container_with_64_megabytes_has_no_room_for_large_rings() {
     assert_eq!(severity(&report, "cores"), "advice");
 }
 
+/// What the pipeline file asks for and the host refuses keeps it from starting.
+#[test]
+fn real_time_priority_and_locked_memory_that_the_file_asks_for_are_demanded() {
+    let root = unpack("bad");
+    let file = pipeline(&root, |pipeline| {
+        pipeline.lock_memory = true;
+        pipeline.wait = pipeline::Wait::Spin;
+        pipeline.processes[0].priority = Some("fifo:50".parse().unwrap());
+    });
+    let output = doctor(&root, &file, &["--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(severity(&report, "rt-priority"), "trouble");
+    assert_eq!(severity(&report, "locked-memory"), "trouble");
+    assert_eq!(severity(&report, "rt-throttling"), "advice");
+
+    let root = unpack("good");
+    let output = doctor(&root, &file, &["--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for check in ["rt-priority", "locked-memory", "rt-throttling"] {
+        assert_eq!(severity(&report, check), "ok");
+    }
+}
+
 /// Every finding has all its fields, and whoever has a complaint has a command.
 #[test]
 fn json_has_the_same_fields() {

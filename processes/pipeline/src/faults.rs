@@ -3,6 +3,8 @@
 use super::{CONTROL, Core, HotPath, LinkKind, Pipeline, Source};
 use std::collections::HashSet;
 
+mod real_time;
+
 /// The programs that a process can run.
 pub const PROGRAMS: [&str; 8] = [
     "kalshi_monitor",
@@ -35,6 +37,7 @@ impl Pipeline {
         let mut faults = Vec::new();
         self.name_faults(&mut faults);
         self.process_faults(&mut faults);
+        faults.extend(self.real_time_faults());
         self.link_faults(&mut faults);
         self.wiring_faults(&mut faults);
         self.order_faults(&mut faults);

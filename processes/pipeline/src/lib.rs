@@ -5,9 +5,11 @@
 
 mod error;
 mod faults;
+mod priority;
 
 pub use error::FileError;
 pub use faults::PROGRAMS;
+pub use priority::{NoPriority, RealTime};
 
 use nix::unistd::Group;
 use serde::{Deserialize, Serialize};
@@ -43,6 +45,9 @@ pub struct Pipeline {
     /// How hot loops wait for messages.
     #[serde(default)]
     pub wait: Wait,
+    /// Whether hot processes keep all of their memory in RAM, not their rings alone.
+    #[serde(default)]
+    pub lock_memory: bool,
     /// What carries messages from process to process.
     #[serde(default)]
     pub hot_path: HotPath,
@@ -335,6 +340,8 @@ pub struct Process {
     pub hot: bool,
     /// The core that its loop is pinned to: a CPU's number, or `"auto"` for the launcher to choose.
     pub core: Option<Core>,
+    /// Real-time priority of its loop, `"fifo:N"`; without it the kernel shares a core out fairly.
+    pub priority: Option<RealTime>,
 }
 
 /// Where a loop runs.

@@ -59,6 +59,7 @@ pub(super) fn fit(pipeline: &mut Pipeline, topology: &Topology) -> Fit {
     } else if !unpinned.is_empty() {
         let _ = write!(summary, "; not pinned: {}", unpinned.join(", "));
     }
+    reasons.extend(favours(pipeline));
     if pipeline.hot_path == HotPath::Redis {
         summary.push_str("; hot path over Redis pub/sub in JSON, a baseline");
     }
@@ -118,6 +119,23 @@ fn place_automatic(
     others
 }
 
+/// What hot processes get that others do not, a line each.
+fn favours(pipeline: &Pipeline) -> Vec<String> {
+    let mut lines = Vec::new();
+    let processes = pipeline.processes.iter();
+    let named: Vec<String> = processes
+        .filter_map(|process| Some((&process.name, process.priority?)))
+        .map(|(name, priority)| format!("{name} {priority}"))
+        .collect();
+    if !named.is_empty() {
+        lines.push(format!("real-time priority: {}", named.join(", ")));
+    }
+    if pipeline.lock_memory {
+        lines.push("hot processes lock all of their memory".to_owned());
+    }
+    lines
+}
+
 /// The plan as text.
 pub(super) fn describe(pipeline: &Pipeline, fit: &Fit) -> String {
     let mut text = format!(
@@ -145,14 +163,16 @@ pub(super) fn describe(pipeline: &Pipeline, fit: &Fit) -> String {
     };
     let _ = writeln!(
         text,
-        "  venue: {outside}\n  cold path: {redis}\n\n  {:<20} {:>5}  {:>4}",
-        "PROCESS", "HOT", "CORE"
+        "  venue: {outside}\n  cold path: {redis}\n\n  {:<20} {:>5}  {:>4}  {:>8}",
+        "PROCESS", "HOT", "CORE", "PRIORITY"
     );
     for process in &pipeline.processes {
         let core = process.cpu().map_or("-".into(), |core| core.to_string());
+        let priority = process.priority;
+        let priority = priority.map_or("-".into(), |priority| priority.to_string());
         let _ = writeln!(
             text,
-            "  {:<20} {:>5}  {core:>4}",
+            "  {:<20} {:>5}  {core:>4}  {priority:>8}",
             process.name,
             if process.hot { "hot" } else { "-" }
         );
@@ -218,6 +238,24 @@ mod tests {
         assert_eq!(cpus(&pipeline), [1, 2, 3, 4, 5].map(Some));
         assert!(fit.summary.contains("a core of its own"), "{}", fit.summary);
         assert!(describe(&pipeline, &fit).contains("execution_service on CPU 5"));
+    }
+
+    #[test]
+    fn a_spinning_real_time_loop_that_gets_no_core_is_a_fault() {
+        let mut pipeline = demo();
+        pipeline.processes[0].priority = Some("fifo:50".parse().unwrap());
+        let told = fit(&mut pipeline, &host(2, 8)).reasons.join("\n");
+        assert!(told.contains("priority: kalshi_monitor fifo:50"), "{told}");
+        assert_eq!(pipeline.real_time_faults(), [""; 0]);
+        // Asleep on shared cores nobody is starved.
+        pipeline.wait = Wait::Auto;
+        pipeline.processes[0].core = Some(Core::Number(99));
+        fit(&mut pipeline, &host(1, 2));
+        assert_eq!(pipeline.real_time_faults(), [""; 0]);
+        pipeline.wait = Wait::Auto;
+        pipeline.processes[0].core = Some(Core::Number(99));
+        fit(&mut pipeline, &host(2, 8));
+        assert_eq!(pipeline.real_time_faults().len(), 1);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the host lacks, all at once, each with its consequence and its fix; before anything starts.
 
-use pipeline::{PROGRAMS, Pipeline};
+use pipeline::{PROGRAMS, Pipeline, Wait};
 use std::{
     env,
     path::{Path, PathBuf},
@@ -46,6 +46,28 @@ pub(super) fn obstacles(pipeline: &Pipeline, programs: &Path) -> Vec<String> {
         found.push(format!("ring directory: `{}` is not there; mount a tmpfs on it, or set `rings` in the pipeline file", parent.display()));
     }
     found
+}
+
+/// How long the kernel stops a spinning loop of real-time priority in each period, where it does: so that a host
+/// can be saved from one that went wild.
+pub(super) fn real_time_pause(pipeline: &Pipeline) -> Option<String> {
+    let spinning = pipeline.wait == Wait::Spin
+        && pipeline
+            .processes
+            .iter()
+            .any(|process| process.priority.is_some());
+    let number = |name: &str| -> Option<i64> {
+        let text = std::fs::read_to_string(format!("/proc/sys/kernel/sched_rt_{name}_us")).ok()?;
+        text.trim().parse().ok()
+    };
+    let (period, runtime) = (number("period")?, number("runtime")?);
+    (spinning && runtime >= 0 && runtime < period).then(|| {
+        format!(
+            "the kernel stops a spinning real-time loop for {} ms in every {} ms where others want its core; `sysctl -w kernel.sched_rt_runtime_us=-1` ends that",
+            (period - runtime) / 1000,
+            period / 1000
+        )
+    })
 }
 
 fn in_path(program: &str) -> Option<PathBuf> {

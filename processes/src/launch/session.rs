@@ -64,6 +64,13 @@ pub(super) fn run(mut pipeline: Pipeline, arguments: &RunArguments) -> Exit {
         );
     }
     let fit = plan::fit(&mut pipeline, &Topology::of_host());
+    let starving = pipeline.real_time_faults();
+    if !starving.is_empty() {
+        return refuse(
+            &format!("{}, and the pipeline file", fit.summary),
+            &starving,
+        );
+    }
     let programs = program_directory();
     if arguments.dry_run {
         print!("{}", plan::describe(&pipeline, &fit));
@@ -76,6 +83,9 @@ pub(super) fn run(mut pipeline: Pipeline, arguments: &RunArguments) -> Exit {
     say(&format!("{}: {}", pipeline.name, fit.summary));
     for reason in &fit.reasons {
         say(&format!("  {reason}"));
+    }
+    if let Some(warning) = preflight::real_time_pause(&pipeline) {
+        say(&format!("warning: {warning}"));
     }
     make_way(&fit.others);
     let session = match Session::start(pipeline, fit.summary, &programs) {

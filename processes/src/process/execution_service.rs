@@ -77,7 +77,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         halted,
     };
     let thread = io_thread("venue", move || office.run(io_inbox, notes))?;
-    context.pin()?;
+    context.settle()?;
     let mut desk = orders_to_io;
     let mut idle = context.idle();
     loop {

@@ -57,7 +57,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let mut figures = Figures::default();
     let mut trust = Trust::default();
     let mut pulse = Pulse::start(context)?;
-    context.pin()?;
+    context.settle()?;
     context.ready()?;
     let mut idle = context.idle();
     loop {

@@ -41,7 +41,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let feed = Feed::new(venue.websocket.clone(), signer, cold, to_hot);
     let heartbeat = (context.name.clone(), context.pipeline.redis.heartbeat_ms);
     io_thread("feed", move || feed.run(wanted_inbox, heartbeat))?;
-    context.pin()?;
+    context.settle()?;
     context.ready()?;
     let mut idle = context.idle();
     let mut unsent = Unsent::default();

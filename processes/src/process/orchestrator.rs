@@ -79,7 +79,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     io_thread("scoreboards", move || async move {
         watcher.run(clients, &mut to_hot).await
     })?;
-    context.pin()?;
+    context.settle()?;
     context.ready()?;
     let (mut idle, mut counters) = (context.idle(), Counters::default());
     let (mut published, mut unroutable) = (0_u64, 0_u64);

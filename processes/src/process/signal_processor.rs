@@ -57,7 +57,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let mut control = Control::open(context)?;
     let mut games_over = follow_games(context)?;
     let mut pulse = Pulse::start(context)?;
-    context.pin()?;
+    context.settle()?;
     context.ready()?;
     let mut idle = context.idle();
     loop {

@@ -6,6 +6,7 @@ use super::{
     io::io_thread,
     presence::Presence,
     rings::{Carried, Input, Output, report_memory},
+    scheduling,
 };
 use crate::cold::{
     attendance::{self, Attachment},
@@ -13,9 +14,8 @@ use crate::cold::{
 };
 use clap::Parser;
 use nix::{
-    sched::{CpuSet, sched_setaffinity},
     sys::{prctl, signal::Signal},
-    unistd::{Pid, getppid},
+    unistd::getppid,
 };
 use pipeline::{HotPath, Link, Pipeline, Process, Wait};
 use std::{
@@ -159,6 +159,9 @@ impl Context {
             return Err(Failure::Configuration(HotPath::NOT_BUILT.to_owned()));
         }
         die_with_launcher()?;
+        if pipeline.lock_memory && process.hot {
+            scheduling::lock_memory(name)?;
+        }
         Ok(Self {
             presence: Presence::start(&pipeline, &process, Arc::clone(&stop)),
             pipeline,
@@ -291,22 +294,14 @@ impl Context {
         Idle::new(self.ladder())
     }
 
-    /// Pins the calling thread to this process's core, if the pipeline file gives one.
+    /// Gives the calling thread the core and the real-time priority that the pipeline file has for this process's
+    /// loop. Threads made afterwards share both.
     ///
     /// # Errors
     ///
-    /// When the core does not exist or may not be used.
-    pub fn pin(&self) -> Result<(), Failure> {
-        let Some(core) = self.process.cpu() else {
-            return Ok(());
-        };
-        let mut set = CpuSet::new();
-        set.set(core)
-            .and_then(|()| sched_setaffinity(Pid::from_raw(0), &set))
-            .map_err(|error| {
-                let fix = "the host has no such core, or its cpuset forbids it: change `core` in the pipeline file";
-                Failure::io(format!("pin `{}` to core {core} ({fix})", self.name), error)
-            })
+    /// When the core does not exist or may not be used, or the priority may not be taken.
+    pub fn settle(&self) -> Result<(), Failure> {
+        scheduling::settle(&self.process)
     }
 
     /// Says that this process is attached and able to work.

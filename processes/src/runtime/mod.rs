@@ -13,6 +13,7 @@ mod presence;
 #[cfg(feature = "redis-hot-path")]
 pub(crate) mod redis_path;
 mod rings;
+mod scheduling;
 
 pub(crate) use arrival::{await_pipeline, take_addresses};
 pub use context::{Context, main};

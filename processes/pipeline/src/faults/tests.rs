@@ -43,7 +43,7 @@ fn all_faults_are_told_at_once() {
     }
 }
 
-fn faults_after(change: impl FnOnce(&mut Pipeline)) -> String {
+pub(super) fn faults_after(change: impl FnOnce(&mut Pipeline)) -> String {
     let mut pipeline = shipped("demo.toml");
     change(&mut pipeline);
     pipeline.faults().join("\n")

@@ -1,6 +1,7 @@
 //! What the kernel offers, and how much of it we may use.
 
 use super::{finding::Finding, host::Host, needs::Needs};
+use pipeline::Wait;
 
 /// The bit of the capability to take real-time priority without a limit.
 const CAP_SYS_NICE: u32 = 23;
@@ -56,10 +57,13 @@ pub(super) fn descriptors(host: &Host, needs: &Needs) -> Finding {
     )
 }
 
-/// Whether hot processes may have real-time priority.
+/// Whether hot processes may have the real-time priority that the file gives them, or any.
 pub(super) fn priority(host: &Host, needs: &Needs) -> Finding {
     const CHECK: &str = "rt-priority";
-    let wanted = "1 or more, for hot processes on cores that others use too";
+    let wanted = match &needs.priority {
+        Some((name, level)) => format!("{level} or more, for `{name}`"),
+        None => "1 or more, for hot processes on cores that others use too".to_owned(),
+    };
     if host.capable(CAP_SYS_NICE) {
         return Finding::ok(CHECK, "no limit (CAP_SYS_NICE)", wanted);
     }
@@ -67,11 +71,45 @@ pub(super) fn priority(host: &Host, needs: &Needs) -> Finding {
         return Finding::untold(CHECK, wanted);
     };
     let finding = Finding::ok(CHECK, format!("limit {}", limit.soft), wanted);
-    if limit.soft > 0 || needs.hot.is_empty() {
+    match &needs.priority {
+        Some((name, level)) if limit.soft < u64::from(*level) => finding.trouble(
+            format!("`{name}` ends at its start: priority \"fifo:{level}\" is refused"),
+            format!("echo '* - rtprio {level}' > /etc/security/limits.d/80-rtprio.conf  # of a unit: LimitRTPRIO={level}; of a container: --ulimit rtprio={level}"),
+        ),
+        None if limit.soft == 0 && !needs.hot.is_empty() => finding.advise(
+            "a hot process waits for its turn behind whatever else runs on its core: up to some ms under load",
+            "echo '* - rtprio 80' > /etc/security/limits.d/80-rtprio.conf  # of a unit: LimitRTPRIO=80; of a container: --ulimit rtprio=80; then `priority` in the pipeline file",
+        ),
+        _ => finding,
+    }
+}
+
+/// Whether the kernel stops real-time loops that never sleep, so that others get on.
+pub(super) fn throttling(host: &Host, needs: &Needs) -> Finding {
+    const CHECK: &str = "rt-throttling";
+    const DIRECTORY: &str = "/proc/sys/kernel";
+    let wanted = "none for loops of real-time priority that spin";
+    let number = |name: &str| -> Option<i64> {
+        let text = host.text(&format!("{DIRECTORY}/sched_rt_{name}_us"))?;
+        text.parse().ok()
+    };
+    let (Some(runtime), Some(period)) = (number("runtime"), number("period")) else {
+        return Finding::untold(CHECK, wanted);
+    };
+    if runtime < 0 || runtime >= period {
+        return Finding::ok(CHECK, "none", wanted);
+    }
+    let pause = (period - runtime) / 1000;
+    let finding = Finding::ok(
+        CHECK,
+        format!("{pause} ms in every {} ms", period / 1000),
+        wanted,
+    );
+    if needs.priority.is_none() || needs.wait == Wait::Sleep {
         return finding;
     }
     finding.advise(
-        "a hot process waits for its turn behind whatever else runs on its core: up to some ms under load",
-        "echo '* - rtprio 80' > /etc/security/limits.d/80-rtprio.conf  # of a unit: LimitRTPRIO=80; of a container: --ulimit rtprio=80",
+        format!("a loop that spins at real-time priority stands still for {pause} ms at a time whenever others want its core"),
+        "sysctl -w kernel.sched_rt_runtime_us=-1  # for good: a file in /etc/sysctl.d",
     )
 }

@@ -73,6 +73,7 @@ pub(super) fn lock(host: &Host, needs: &Needs) -> Finding {
     const CHECK: &str = "locked-memory";
     let greatest = needs.greatest();
     let wanted = match &greatest {
+        _ if needs.lock_memory => "no limit, for lock_memory = true".to_owned(),
         None => "as much as the segments of one process".to_owned(),
         Some((name, segments, total)) => format!(
             "{}: {} of `{name}`, the most of any process",
@@ -92,6 +93,10 @@ pub(super) fn lock(host: &Host, needs: &Needs) -> Finding {
     };
     let finding = Finding::ok(CHECK, found, wanted);
     match greatest {
+        _ if needs.lock_memory && limit.soft < u64::MAX => finding.trouble(
+            "hot processes end at their start: whoever reaches the limit would get no memory at all",
+            "ulimit -l unlimited  # of a unit: LimitMEMLOCK=infinity; of a container: --ulimit memlock=-1",
+        ),
         Some((_, _, total)) if limit.soft < total => finding.advise(
             "part of the rings can be paged out, and a hot process then waits for a disk: milliseconds",
             format!("ulimit -l {}  # of a unit: LimitMEMLOCK={}K; of a container: --ulimit memlock=-1", total.div_ceil(1024), total.div_ceil(1024)),

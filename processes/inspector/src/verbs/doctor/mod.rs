@@ -37,7 +37,7 @@ pub(crate) struct Options {
 }
 
 /// All checks, what matters most first.
-const CHECKS: [fn(&Host, &Needs) -> Finding; 19] = [
+const CHECKS: [fn(&Host, &Needs) -> Finding; 20] = [
     memory::room,
     cores::number,
     cores::named,
@@ -50,6 +50,7 @@ const CHECKS: [fn(&Host, &Needs) -> Finding; 19] = [
     time::tick,
     cores::governor,
     limits::priority,
+    limits::throttling,
     memory::lock,
     memory::swap,
     memory::huge_pages,

@@ -21,6 +21,10 @@ pub(super) struct Needs {
     /// Hot processes, and the cores that the file gives them.
     pub(super) hot: Vec<(String, Option<usize>)>,
     pub(super) wait: Wait,
+    /// The process with the greatest real-time priority, and the kernel's number of it.
+    pub(super) priority: Option<(String, u8)>,
+    /// Whether hot processes lock all of their memory.
+    pub(super) lock_memory: bool,
     pub(super) ring_dir: PathBuf,
     segments: Vec<Segment>,
 }
@@ -40,6 +44,8 @@ impl Needs {
             name: None,
             hot: Vec::new(),
             wait: Wait::Auto,
+            priority: None,
+            lock_memory: false,
             ring_dir: ring_dir.unwrap_or(Path::new(DEFAULT)).to_owned(),
             segments: Vec::new(),
         }
@@ -71,6 +77,12 @@ impl Needs {
                 .map(|process| (process.name.clone(), process.cpu()))
                 .collect(),
             wait: pipeline.wait,
+            priority: pipeline
+                .processes
+                .iter()
+                .filter_map(|process| Some((process.name.clone(), process.priority?.level())))
+                .max_by_key(|(_, level)| *level),
+            lock_memory: pipeline.lock_memory,
             ring_dir: pipeline.ring_dir(),
             segments: rings.chain(boards).collect(),
         }
