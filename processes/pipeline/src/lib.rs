@@ -3,12 +3,17 @@
 
 #![forbid(unsafe_code)]
 
+pub mod attendance;
+mod duration;
 mod error;
 mod faults;
+mod presence;
 mod priority;
 
+pub use duration::duration;
 pub use error::FileError;
 pub use faults::PROGRAMS;
+pub use presence::{presence_board, presence_of};
 pub use priority::{NoPriority, RealTime};
 
 use nix::unistd::Group;
@@ -125,7 +130,7 @@ impl Pipeline {
     /// File of the board on which a process says how it is.
     #[must_use]
     pub fn presence_path(&self, process: &str) -> PathBuf {
-        self.board_path(&format!("{process}.process"))
+        self.board_path(&presence_board(process))
     }
 
     /// File of the board by which the launcher tells the processes whether to trade, and within which limits.

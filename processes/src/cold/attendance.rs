@@ -1,24 +1,16 @@
-//! Who is attached to which file, told in Redis: so two ends of a ring that each have a file of their own find out.
-//!
-//! A ring whose ends are in different containers is one ring only where both mount the same directory. Where they do not, each
-//! end finds a sound file of the right name, takes its role, and waits for ever: nothing in either file is wrong. So each process
-//! says which instance of every ring it has, in the hash `arbees:<pipeline>:attached`, field `<ring>:<role>`, at each attach and
-//! then every two seconds, and looks at what the others say.
+//! Says in Redis who is attached to which file, so that two ends of a ring that each have a file of their own find out: see
+//! [`pipeline::attendance`]. A process says it at each attach and then every two seconds, and looks at what the others say.
 
 use super::redis::Cold;
-use serde::{Deserialize, Serialize};
+use pipeline::attendance::{End, KEY, Misplaced, Word};
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// The hash.
-pub const KEY: &str = "attached";
 /// Time between two words of a process on what it has.
 const PERIOD: Duration = Duration::from_secs(2);
-/// A word older than this may be that of a process that is gone: nothing follows from it.
-const FRESH: Duration = Duration::from_secs(6);
 /// The hash vanishes so long after the last word in it.
 const TTL: Duration = Duration::from_secs(60);
 
@@ -33,23 +25,6 @@ pub struct Attachment {
     pub instance: u64,
     /// Where the file is, as this process sees it.
     pub directory: PathBuf,
-}
-
-/// What a process says of one of its ends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Word {
-    /// Name of the process in the pipeline file.
-    pub process: String,
-    /// Identity of the file's content, 16 hex digits.
-    pub instance: String,
-    /// Where the file is, as the process sees it.
-    pub directory: PathBuf,
-    /// Name of its host; in a container that of the container.
-    pub host: String,
-    /// Its mount namespace, such as `mnt:[4026531841]`: containers have different ones.
-    pub mounts: String,
-    /// When it was said, ms since the Unix epoch.
-    pub unix_ms: i64,
 }
 
 /// Where this process is.
@@ -98,10 +73,9 @@ async fn exchange(
     }
     let talk = async {
         for attachment in ours {
-            let word = place.word(attachment, unix_ms);
-            let json = serde_json::json!(word).to_string();
-            cold.hash_put(KEY, &field(attachment), &json, Some(TTL))
-                .await?;
+            let end = place.end(attachment, unix_ms);
+            let json = serde_json::json!(end.word).to_string();
+            cold.hash_put(KEY, &end.field(), &json, Some(TTL)).await?;
         }
         cold.hash_get_all(KEY).await
     };
@@ -115,10 +89,6 @@ async fn exchange(
     }
 }
 
-fn field(attachment: &Attachment) -> String {
-    format!("{}:{}", attachment.ring, attachment.role)
-}
-
 /// Every end of a ring of ours that has another file than we have, in words.
 fn misplaced(
     place: &Place,
@@ -126,62 +96,24 @@ fn misplaced(
     all: &HashMap<String, String>,
     now_unix_ms: i64,
 ) -> BTreeSet<String> {
+    let read =
+        |(field, json): (&String, &String)| End::read(field, serde_json::from_str(json).ok()?);
+    let said: Vec<End> = all.iter().filter_map(read).collect();
     let mut found = BTreeSet::new();
     for attachment in ours {
-        let own = place.word(attachment, now_unix_ms);
-        for (field, json) in all {
-            let Some((ring, role)) = field.split_once(':') else {
-                continue;
-            };
-            if ring != attachment.ring || role == attachment.role {
-                continue;
-            }
-            let Ok(peer) = serde_json::from_str::<Word>(json) else {
-                continue;
-            };
-            if peer.instance != own.instance && peer.is_fresh(now_unix_ms) {
-                found.insert(describe(attachment, &own, role, &peer));
-            }
-        }
+        let own = place.end(attachment, now_unix_ms);
+        let contradicted = |peer| own.contradicts(peer, now_unix_ms);
+        found.extend(said.iter().filter_map(contradicted).map(describe));
     }
     found
 }
 
-fn describe(attachment: &Attachment, own: &Word, peer_role: &str, peer: &Word) -> String {
-    let fix = if own.mounts != peer.mounts {
-        "give both the same mount there (in compose.yaml the volume `rings`), and start again whoever had another"
-    } else if own.directory == peer.directory {
-        "the rings were laid out anew while one of them ran: stop the pipeline and start it again"
-    } else {
-        "start both with the same pipeline file"
-    };
+fn describe(misplaced: Misplaced<'_>) -> String {
+    let (Misplaced { one, other }, fix) = (misplaced, misplaced.fix());
     format!(
-        "`{}` is two files, nothing passes between them\n  {}\n  {}\n  fix: {fix}",
-        attachment.ring,
-        own.line(&attachment.role),
-        peer.line(peer_role)
+        "`{}` is two files, nothing passes between them\n  {one}\n  {other}\n  fix: {fix}",
+        one.ring
     )
-}
-
-impl Word {
-    /// A process that is gone says nothing more; one that was started again says anew.
-    fn is_fresh(&self, now_unix_ms: i64) -> bool {
-        let age = now_unix_ms.abs_diff(self.unix_ms);
-        u128::from(age) <= FRESH.as_millis()
-    }
-
-    fn line(&self, role: &str) -> String {
-        // A board's reader is named by its process already.
-        let role = role.split('.').next().unwrap_or(role);
-        format!(
-            "{role} `{}` has instance {} in `{}` (host {}, {})",
-            self.process,
-            self.instance,
-            self.directory.display(),
-            self.host,
-            self.mounts
-        )
-    }
 }
 
 impl Place {
@@ -196,14 +128,18 @@ impl Place {
         }
     }
 
-    fn word(&self, attachment: &Attachment, unix_ms: i64) -> Word {
-        Word {
-            process: self.process.clone(),
-            instance: format!("{:016x}", attachment.instance),
-            directory: attachment.directory.clone(),
-            host: self.host.clone(),
-            mounts: self.mounts.clone(),
-            unix_ms,
+    fn end(&self, attachment: &Attachment, unix_ms: i64) -> End {
+        End {
+            ring: attachment.ring.clone(),
+            role: attachment.role.clone(),
+            word: Word {
+                process: self.process.clone(),
+                instance: format!("{:016x}", attachment.instance),
+                directory: attachment.directory.clone(),
+                host: self.host.clone(),
+                mounts: self.mounts.clone(),
+                unix_ms,
+            },
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The launcher's command line.
 
 use clap::{Args, Parser, Subcommand};
+use pipeline::duration;
 use std::{path::PathBuf, time::Duration};
 
 /// Exit codes of the launcher.
@@ -169,22 +170,6 @@ pub(super) struct ExecArguments {
     pub(super) command: Vec<std::ffi::OsString>,
 }
 
-/// Parses `30s`, `5m`, `1h30m`; a bare number is seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    let text = if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        format!("{text}s")
-    } else {
-        text.to_owned()
-    };
-    let parsed: jiff::SignedDuration = text
-        .parse()
-        .map_err(|_| "expected a time such as 30s, 5m or 1h30m".to_owned())?;
-    Duration::try_from(parsed)
-        .ok()
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| "expected a time above zero".into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,15 +178,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn times_have_units_or_are_seconds() {
-        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
-        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
-        for bad in ["", "0s", "-5s", "soon", "5 parsecs"] {
-            assert!(duration(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -1,8 +1,8 @@
 //! The registry in Redis: which rings and processes there are, for whoever wants to find them.
 
-use crate::{cold::attendance, runtime::Failure};
+use crate::runtime::Failure;
 use ipc::Message as _;
-use pipeline::{CONTROL, Pipeline};
+use pipeline::{CONTROL, Pipeline, attendance};
 use serde_json::json;
 use std::time::Duration;
 
@@ -65,17 +65,13 @@ pub(super) fn publish(pipeline: &Pipeline) -> Result<(), Failure> {
 pub(super) fn withdraw(pipeline: &Pipeline) -> Result<(), Failure> {
     let mut batch = redis::pipe();
     batch.del(key(pipeline)).ignore();
-    batch.del(attached(pipeline)).ignore();
+    batch.del(attendance::key(&pipeline.name)).ignore();
     exchange(pipeline, &batch)
 }
 
 /// Where it is in Redis.
 pub(super) fn key(pipeline: &Pipeline) -> String {
     format!("arbees:{}:registry", pipeline.name)
-}
-
-fn attached(pipeline: &Pipeline) -> String {
-    format!("arbees:{}:{}", pipeline.name, attendance::KEY)
 }
 
 fn exchange(pipeline: &Pipeline, batch: &redis::Pipeline) -> Result<(), Failure> {

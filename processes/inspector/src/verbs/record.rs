@@ -11,7 +11,7 @@ use crate::{
     table::{Align, Table},
 };
 use clap::Args;
-use pipeline::{Pipeline, Redis, Venue};
+use pipeline::{Pipeline, Redis, Venue, duration};
 use serde::Serialize;
 use std::{
     fs,
@@ -254,20 +254,4 @@ fn tell(recorded: &Recorded, json: bool) -> Result<(), Failure> {
         recorded.bytes,
         recorded.ended
     ))
-}
-
-/// Parses `30s`, `5m`, `1h30m`; a bare number is seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    let text = if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        format!("{text}s")
-    } else {
-        text.to_owned()
-    };
-    let parsed: jiff::SignedDuration = text
-        .parse()
-        .map_err(|_| "expected a time such as 30s, 5m or 1h30m".to_owned())?;
-    Duration::try_from(parsed)
-        .ok()
-        .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| "expected a time above zero".into())
 }
