@@ -6,11 +6,23 @@ use std::collections::BTreeMap;
 /// A pipeline, and the name of a process in it.
 pub(crate) type Process = (String, String);
 
-/// Processes in data-flow order: who reads from nobody first. Those in a circle come when most of what they read has come.
+/// Processes in data-flow order: who reads from nobody first. Those in a circle come when most of what they read has come. Those
+/// that have nothing but a board on which they say how they are come last.
 pub(crate) fn processes(samples: &[Sample]) -> Vec<Process> {
+    let speaks = |sample: &&Sample| sample.file.process().is_some();
+    let mut order = in_flow(samples.iter().filter(|sample| !speaks(sample)));
+    for process in in_flow(samples.iter().filter(speaks)) {
+        if !order.contains(&process) {
+            order.push(process);
+        }
+    }
+    order
+}
+
+fn in_flow<'a>(samples: impl Iterator<Item = &'a Sample>) -> Vec<Process> {
     // By process: from how many rings it reads whose writer has its place, and from how many in all.
     let mut waiting: BTreeMap<Process, (usize, usize)> = BTreeMap::new();
-    let ends: Vec<_> = samples.iter().map(ends).collect();
+    let ends: Vec<_> = samples.map(ends).collect();
     for (from, to) in &ends {
         for process in [from, to].into_iter().flatten() {
             waiting.entry(process.clone()).or_default();

@@ -1,21 +1,24 @@
 //! What two samples say of rings, boards and the processes that hold them. A pure function of the samples.
 //!
 //! Each ring gets one verdict: that of the fault nearest to its cause. A ring that stands still because its consumer waits for
-//! room further on is `blocked`, not `stuck`; `blocked` finds where the blockage begins. A process gets the worst verdict
-//! of those rings whose trouble is its own doing.
+//! room further on is `blocked`, not `stuck`; `blocked` finds where the blockage begins. A process is judged by what it says of
+//! itself, or else gets the worst verdict of those rings whose trouble is its own doing. What follows from another fault names it
+//! as its cause.
 
 mod blocked;
+mod misplaced;
 mod opinion;
+mod process;
 mod ring;
 mod role;
 #[cfg(test)]
 mod tests;
 
-use crate::sample::Sample;
+use crate::{presence::Vitals, sample::Sample};
 use ipc::Kind;
-use role::Standing;
+pub(crate) use misplaced::Words;
 use serde::Serialize;
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 /// From when on something is trouble.
 #[derive(Debug, Clone, Copy)]
@@ -97,6 +100,17 @@ pub(crate) enum Subject {
     Process,
 }
 
+impl Subject {
+    /// Its name in tables.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ring => "ring",
+            Self::Board => "board",
+            Self::Process => "process",
+        }
+    }
+}
+
 /// Somebody who holds a role, as it calls itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Party {
@@ -125,10 +139,36 @@ pub(crate) struct Judgement {
     pub(crate) since_s: Option<f64>,
     /// Seconds until the ring is full, as things go.
     pub(crate) full_in_s: Option<f64>,
+    /// The fault that this one follows from, such as `process game_shard.0`; none where it is one of its own.
+    pub(crate) cause: Option<String>,
+    /// Of a process that says how it is.
+    pub(crate) vitals: Option<Vitals>,
 }
 
-/// Judges everything in `after`, by what has changed since `before`. The worst comes first.
-pub(crate) fn judge(before: &[Sample], after: &[Sample], bounds: &Bounds) -> Vec<Judgement> {
+impl Judgement {
+    /// What it is about: `ring orders`.
+    fn label(&self) -> String {
+        format!("{} {}", self.subject.name(), self.name)
+    }
+
+    /// Where its fault begins.
+    fn origin(&self) -> String {
+        self.cause.clone().unwrap_or_else(|| self.label())
+    }
+
+    fn is_of(&self, other: &Self) -> bool {
+        (&self.pipeline, self.subject, &self.name) == (&other.pipeline, other.subject, &other.name)
+    }
+}
+
+/// Judges everything in `after`, by what has changed since `before`, and by what processes said of the files they have. The worst
+/// comes first, and each before what follows from it.
+pub(crate) fn judge(
+    before: &[Sample],
+    after: &[Sample],
+    words: &[Words],
+    bounds: &Bounds,
+) -> Vec<Judgement> {
     let mut judged: Vec<Judgement> = after
         .iter()
         .map(|sample| {
@@ -136,91 +176,30 @@ pub(crate) fn judge(before: &[Sample], after: &[Sample], bounds: &Bounds) -> Vec
             ring::Case::new(sample, earlier, after, bounds).judge()
         })
         .collect();
+    let misplaced: Vec<Judgement> = words.iter().flat_map(misplaced::judge).collect();
+    let mut elsewhere = Vec::new();
+    for one in &misplaced {
+        match judged.iter_mut().find(|known| known.is_of(one)) {
+            Some(known) => known.clone_from(one),
+            None => elsewhere.push(one.clone()),
+        }
+    }
     blocked::find_causes(after, &mut judged);
-    let processes = processes(after, &judged);
+    let mut processes = process::judge(before, after, &mut judged, bounds);
+    misplaced::explain_absences(words, &misplaced, &mut processes);
+    // The board of a process is judged as that process.
+    let segments = judged.into_iter().zip(after);
+    let segments = segments.filter(|(_, sample)| sample.file.process().is_none());
+    let mut judged: Vec<Judgement> = segments.map(|(one, _)| one).collect();
+    judged.extend(elsewhere);
     judged.extend(processes);
     judged.sort_by(|a, b| {
-        let key = |one: &Judgement| (!one.trouble, one.verdict, one.subject);
+        let key = |one: &Judgement| (!one.trouble, one.verdict, one.cause.is_some(), one.subject);
         key(a)
             .cmp(&key(b))
             .then_with(|| (&a.pipeline, &a.name).cmp(&(&b.pipeline, &b.name)))
     });
     judged
-}
-
-/// One judgement for each process that holds a role, or should.
-fn processes(samples: &[Sample], judged: &[Judgement]) -> Vec<Judgement> {
-    let mut parties: BTreeMap<(&str, Party), Vec<usize>> = BTreeMap::new();
-    for (index, sample) in samples.iter().enumerate() {
-        for standing in role::standings(sample) {
-            let gone = standing.state == role::State::Left;
-            if let Some(party) = standing.party.filter(|_| !gone) {
-                let key = (sample.file.pipeline.as_str(), party);
-                parties.entry(key).or_default().push(index);
-            }
-        }
-    }
-    let of = |((pipeline, party), rings): ((&str, Party), Vec<usize>)| {
-        let about = rings.iter().map(|index| &judged[*index]);
-        let own = |one: &&Judgement| one.culprit.as_ref() == Some(&party);
-        let guilty = about.clone().filter(own).min_by_key(|one| one.verdict);
-        let held_up = || about.clone().find(|one| is_held_up(one, &party, samples));
-        let (cause, verdict) = match (
-            guilty.or_else(held_up),
-            about.clone().max_by_key(|one| one.verdict),
-        ) {
-            (Some(cause), _) => (Some(cause), cause.verdict),
-            (None, Some(best)) if best.verdict == Verdict::Ok => (None, Verdict::Ok),
-            (None, _) => (None, Verdict::Idle),
-        };
-        let evidence = match cause {
-            Some(cause) => format!("{}: {}", cause.name, cause.evidence),
-            None => roles(&party, &rings, samples),
-        };
-        Judgement {
-            pipeline: pipeline.to_owned(),
-            subject: Subject::Process,
-            name: party.name.clone(),
-            verdict,
-            trouble: cause.is_some_and(|cause| cause.trouble),
-            next: cause.map(|cause| cause.next.clone()).unwrap_or_default(),
-            since_s: cause.and_then(|cause| cause.since_s),
-            full_in_s: None,
-            culprit: Some(party),
-            evidence,
-        }
-    };
-    parties.into_iter().map(of).collect()
-}
-
-/// Whether a blocked ring is so because this process waits.
-fn is_held_up(one: &Judgement, party: &Party, samples: &[Sample]) -> bool {
-    let sample = samples.iter().find(|sample| {
-        (&sample.file.pipeline, &sample.file.name) == (&one.pipeline, &one.name)
-            && sample.file.board == (one.subject == Subject::Board)
-    });
-    let consumes = |standing: Standing| {
-        standing.role == ipc::Role::Consumer && standing.party.as_ref() == Some(party)
-    };
-    one.verdict == Verdict::Blocked
-        && sample.is_some_and(|sample| role::standings(sample).into_iter().any(consumes))
-}
-
-/// What a process that nothing is wrong with does.
-fn roles(party: &Party, rings: &[usize], samples: &[Sample]) -> String {
-    let mut parts = [("reads", Vec::new()), ("writes", Vec::new())];
-    for index in rings {
-        let sample = &samples[*index];
-        for standing in role::standings(sample) {
-            if standing.party.as_ref() == Some(party) {
-                let writes = standing.role == ipc::Role::Producer;
-                parts[usize::from(writes)].1.push(sample.file.name.clone());
-            }
-        }
-    }
-    let parts = parts.into_iter().filter(|(_, rings)| !rings.is_empty());
-    let parts = parts.map(|(what, rings)| format!("{what} {}", rings.join(", ")));
-    parts.collect::<Vec<_>>().join("; ")
 }
 
 /// What a segment is.

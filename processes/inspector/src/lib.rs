@@ -1,13 +1,15 @@
 //! `shm-inspect`: looks at the rings and boards of a pipeline, alive or dead, without any effect on it.
 //!
 //! Everything is mapped read-only; no role is taken, nothing is written, nobody is woken. Messages are decoded by the
-//! schema in their segment: none is compiled in. Only `replay` knows messages and takes roles, in a pipeline of its own.
+//! schema in their segment: none that flows is compiled in but for `replay`, which takes roles too, in a pipeline of its own.
 //!
 //! | module | what |
 //! |---|---|
 //! | `arguments`, `exit` | the command line and the exit codes |
 //! | `place` | where the segments are |
 //! | `sample` | what there is to know of them at one moment |
+//! | `presence` | what processes say of themselves, and the figures that follow |
+//! | `words` | what processes say in Redis of the files that they have |
 //! | `flow` | the order in which data flow through them |
 //! | `judge` | what two samples say of rings and processes |
 //! | `verbs` | one file a verb |
@@ -26,11 +28,13 @@ mod flow;
 mod interrupt;
 mod judge;
 mod place;
+mod presence;
 mod recording;
 mod replay;
 mod sample;
 mod table;
 mod verbs;
+mod words;
 
 use arguments::Arguments;
 use clap::Parser as _;

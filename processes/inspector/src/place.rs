@@ -25,9 +25,9 @@ pub(crate) struct SegmentFile {
 }
 
 impl SegmentFile {
-    /// Whether it is the board on which a process says how it is.
-    pub(crate) fn is_presence(&self) -> bool {
-        self.board && self.name.ends_with(".process")
+    /// The process that says how it is on this board; `None` of all other segments.
+    pub(crate) fn process(&self) -> Option<&str> {
+        pipeline::presence_of(&self.name).filter(|_| self.board)
     }
 
     /// The segment in that file, if it is called like one.

@@ -5,6 +5,7 @@
 use crate::{
     Failure,
     place::{self, SegmentFile},
+    presence::Presence,
 };
 use ipc::{Error, Finding, Histogram, Holder, Kind, Life, Observer, Role, Statistics, clock};
 use serde::Serialize;
@@ -77,6 +78,8 @@ pub(crate) struct Reading {
     pub(crate) last_ns: Option<u64>,
     /// When the first message that waits was pushed, or one of the next where only some are stamped.
     pub(crate) oldest_ns: Option<u64>,
+    /// Of the board of a process: what it said.
+    pub(crate) presence: Option<Presence>,
     /// Counters and locks that do not fit together.
     pub(crate) findings: Vec<Finding>,
 }
@@ -190,7 +193,7 @@ impl Source {
             return None;
         }
         let reading = match &mut self.opened {
-            Ok(opened) => Ok(opened.read()),
+            Ok(opened) => Ok(opened.read(self.file.process().is_some())),
             Err(unreadable) => Err(unreadable.clone()),
         };
         Some(Sample {
@@ -202,7 +205,7 @@ impl Source {
 }
 
 impl Opened {
-    fn read(&mut self) -> Reading {
+    fn read(&mut self, of_process: bool) -> Reading {
         let observer = &self.observer;
         let (info, counters) = (observer.info(), observer.statistics());
         let board = info.kind == Kind::Board;
@@ -236,6 +239,7 @@ impl Opened {
             age: observer.age(),
             last_ns,
             oldest_ns,
+            presence: of_process.then(|| Presence::read(observer)).flatten(),
             findings: observer.verify_counters(),
         }
     }

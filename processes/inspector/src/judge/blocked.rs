@@ -17,6 +17,7 @@ pub(super) fn find_causes(samples: &[Sample], judged: &mut [Judgement]) {
     for (index, cause) in causes.into_iter().enumerate() {
         let Some(cause) = cause else { continue };
         let (name, verdict) = (judged[cause].name.clone(), judged[cause].verdict.name());
+        judged[index].cause = Some(judged[cause].origin());
         let waits = judged[index].culprit.take();
         let waits = waits.map_or("its process".into(), |Party { name, pid }| {
             format!("{name} (pid {pid})")

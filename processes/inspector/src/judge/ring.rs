@@ -82,6 +82,8 @@ impl<'a> Case<'a> {
             next: opinion.next,
             since_s: opinion.since_ns.map(since),
             full_in_s: opinion.full_in_s,
+            cause: None,
+            vitals: None,
         }
     }
 

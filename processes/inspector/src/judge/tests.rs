@@ -56,6 +56,7 @@ fn ring(name: &str, from: &str, to: &str) -> [Sample; 2] {
             age: Histogram::default(),
             last_ns: Some(at_ns),
             oldest_ns: None,
+            presence: None,
             findings: Vec::new(),
         }),
     };
@@ -94,7 +95,7 @@ fn silent(pair: &mut [Sample; 2]) {
 fn judged(pairs: &[[Sample; 2]]) -> Vec<(String, Verdict)> {
     let side =
         |index: usize| -> Vec<Sample> { pairs.iter().map(|pair| pair[index].clone()).collect() };
-    let judged = judge(&side(0), &side(1), &Bounds::default());
+    let judged = judge(&side(0), &side(1), &[], &Bounds::default());
     for one in &judged {
         assert_eq!(one.trouble, !one.next.is_empty(), "{one:?}");
         assert!(!one.evidence.is_empty(), "{one:?}");
@@ -329,6 +330,7 @@ fn each_alone_on_its_own_file_is_misplaced() {
     let found = judge(
         &[here[0].clone(), there[0].clone()],
         &all,
+        &[],
         &Bounds::default(),
     );
     let misplaced: Vec<_> = found
@@ -354,7 +356,7 @@ fn a_producer_above_its_average_is_the_one_who_is_too_fast() {
     let mut pair = ring("orders", "risk", "venue");
     waiting(&mut pair, [100, 400]);
     let one = |pair: &[Sample; 2]| {
-        let judged = judge(&pair[..1], &pair[1..], &Bounds::default());
+        let judged = judge(&pair[..1], &pair[1..], &[], &Bounds::default());
         let slow = judged.into_iter().find(|one| one.subject == Subject::Ring);
         slow.unwrap()
     };

@@ -4,43 +4,48 @@ use crate::{
     Failure,
     arguments::{Arguments, seconds},
     exit::Exit,
-    judge::{Bounds, Judgement, Subject, Verdict, judge},
-    sample::Sources,
+    judge::{Bounds, Judgement, Verdict, Words, judge},
+    sample::{Sample, Sources},
     say, say_json,
     table::{Align, Table, span},
+    words::Server,
 };
-use std::{thread, time::Duration};
+use std::{collections::BTreeSet, thread, time::Duration};
 
 pub(crate) const HELP: &str = "\
 Example: somebody has stopped execution_service with SIGSTOP.
 
   $ shm-inspect verdict
   VERDICT  WHAT     NAME                SINCE  EVIDENCE
-  stuck    ring     orders             1.13 s  execution_service (pid 4883) holds 8 of 1024 messages (the first for 1.13 s), and took none in 1 s
-    next: see what execution_service does (`grep State /proc/4883/status`, ...): continue it if it is stopped ...
-  stuck    process  execution_service  1.13 s  orders: execution_service (pid 4883) holds 8 of 1024 messages ...
-  stale    ring     fills              1.27 s  execution_service (pid 4883) holds its role, but has neither sent nor beaten for 1.27 s
-  ok       ring     prices.0                -  223/s, 0 of 4096 messages
-  ok       process  game_shard.0            -  reads games.0, prices.0; writes signals.0
+  stuck    process  execution_service  2.13 s  execution_service (pid 1031) is there, but says nothing of itself, for 2.13 s now: ...
+    next: see its state (`grep State /proc/1031/status`): continue it if it is stopped (`kill -CONT 1031`), else kill it ...
+  stale    ring     acks               2.07 s  execution_service (pid 1031) holds its role, but has neither sent nor beaten for 2.07 s
+    next: nothing here: see process execution_service
+  stale    ring     fills              2.07 s  execution_service (pid 1031) holds its role, but has neither sent nor beaten for 2.07 s
+  ok       ring     prices.0                -  694/s, 0 of 4096 messages
+  ok       process  game_shard.0            -  running for 70.8 s, 2 % of a core; reads games.0, prices.0; writes signals.0
 
 Verdicts, the worst first; `ok`, `idle` and `closed` are no trouble unless something waits:
   corrupt     no sound header, or counters that contradict each other
   unreadable  the system does not let us look
-  misplaced   each side is alone on a file of its own: give both directories, --rings A --rings B; or a full ring that never had a consumer
-  dead        a role is empty, and its last holder has not said goodbye
-  stuck       attached, messages wait, and the position does not move
+  misplaced   each side is alone on a file of its own: ask the pipeline's Redis, --redis URL, or give both directories,
+              --rings A --rings B; or a full ring that never had a consumer
+  dead        a role is empty, and its last holder has not said goodbye; a process is gone that had not ended
+  stuck       attached, messages wait, and the position does not move; a process says nothing for --stale seconds
   full        the producer finds no room, although the consumer works
   stale       attached, nothing waits, and nothing was heard for --stale seconds
   slow        it will be full within --soon seconds, or it loses messages; by whom
   blocked     its process waits for room in another ring, which has a verdict of its own
-  missing     a role that nobody has taken yet
+  missing     a role, or the place of a process, that nobody has taken yet
   closed      a role is empty after a goodbye
   idle        nothing to do
   ok          messages flow
 
-A process has the worst verdict of the rings whose trouble is its doing. PIDs are those of its own PID namespace.
+A process is judged by what it says of itself four times a second, if it does; else it has the worst verdict of the rings whose
+trouble is its doing. What follows from another fault says so: with --json its `cause` is that fault, and null where one begins.
+With --json a process has its `vitals`, as in `watch` and `graph`. PIDs are those of its own PID namespace.
 
-Exit codes: 0 no trouble; 1 trouble; 2 no rings, or some that cannot be looked at.";
+Exit codes: 0 no trouble; 1 trouble; 2 no rings, or some that cannot be looked at; Redis does not answer.";
 
 /// How to judge.
 #[derive(Debug, clap::Args)]
@@ -54,20 +59,35 @@ pub(crate) struct Options {
     /// A ring that will be full within so many seconds is slow.
     #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]
     soon: Duration,
+    /// Asks the Redis of the pipeline too, which file each process has: `redis://HOST:PORT` or `unix:///PATH`. Finds rings of which
+    /// each side has a file of its own, even where only one of the two is seen from here.
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
+    /// The pipeline to ask Redis about; by default those whose rings are found.
+    #[arg(long, value_name = "NAME", requires = "redis")]
+    pipeline: Option<String>,
 }
 
 /// Looks twice, and judges.
 ///
 /// # Errors
 ///
-/// When a directory cannot be read, or there is nothing to judge.
+/// When a directory cannot be read, Redis is to be asked and does not answer, or there is nothing to judge.
 pub(super) fn run(arguments: &Arguments, options: &Options) -> Result<Exit, Failure> {
+    let mut server = match &options.redis {
+        Some(url) => Some(Server::connect(url)?),
+        None => None,
+    };
     let mut sources = Sources::open(&arguments.place.rings)?;
     let before = sources.read();
     thread::sleep(options.interval);
     sources.refresh()?;
     let after = sources.read();
-    if after.is_empty() {
+    let words = match &mut server {
+        Some(server) => words(server, options, &after)?,
+        None => Vec::new(),
+    };
+    if after.is_empty() && words.iter().all(|words| words.ends.is_empty()) {
         return Err(Failure::Other(
             "there are no rings: no pipeline runs (fix: name the directory of its rings with --rings)".into(),
         ));
@@ -76,13 +96,30 @@ pub(super) fn run(arguments: &Arguments, options: &Options) -> Result<Exit, Fail
         stale: options.stale,
         soon: options.soon,
     };
-    let judged = judge(&before, &after, &bounds);
+    let judged = judge(&before, &after, &words, &bounds);
     if arguments.json {
         say_json(&judged)?;
     } else {
         say(&table(&judged).text())?;
     }
     Ok(exit(&judged))
+}
+
+/// What is said of the pipeline asked for, or of all that are seen.
+fn words(
+    server: &mut Server,
+    options: &Options,
+    samples: &[Sample],
+) -> Result<Vec<Words>, Failure> {
+    let seen = || samples.iter().map(|sample| sample.file.pipeline.as_str());
+    let pipelines: BTreeSet<&str> = match &options.pipeline {
+        Some(name) => BTreeSet::from([name.as_str()]),
+        None => seen().collect(),
+    };
+    pipelines
+        .into_iter()
+        .map(|name| server.words(name))
+        .collect()
 }
 
 fn exit(judged: &[Judgement]) -> Exit {
@@ -107,11 +144,6 @@ fn table(judged: &[Judgement]) -> Table {
     let several = judged.iter().any(|one| one.pipeline != judged[0].pipeline);
     let mut told = String::new();
     for one in judged {
-        let what = match one.subject {
-            Subject::Ring => "ring",
-            Subject::Board => "board",
-            Subject::Process => "process",
-        };
         let name = if several {
             format!("{}/{}", one.pipeline, one.name)
         } else {
@@ -120,12 +152,12 @@ fn table(judged: &[Judgement]) -> Table {
         let since = one.since_s.filter(|_| one.trouble);
         table.row(vec![
             one.verdict.name().into(),
-            what.into(),
+            one.subject.name().into(),
             name,
             since.map_or("-".into(), span),
             one.evidence.clone(),
         ]);
-        // Once for a ring and the process whose doing it is.
+        // Once for a fault and what follows from it.
         if one.trouble && one.next != told {
             told.clone_from(&one.next);
             table.note(&format!("next: {}", one.next));

@@ -1,6 +1,7 @@
 //! A process of a pipeline: this very program once more, that holds roles and works in them at a pace.
 
-use ipc::{BoardWriter, Consumer, Producer};
+use ipc::{BoardReader, BoardWriter, Consumer, Producer, bytemuck::Zeroable as _};
+use layouts::{ProcessPhase, ProcessState};
 use std::{
     io::{BufRead, BufReader, Read},
     path::Path,
@@ -15,6 +16,8 @@ use std::{
 
 /// Where an actor finds its part.
 const PART: &str = "INSPECTOR_TEST_PART";
+/// Between two rows of an actor that says how it is.
+const WORD: Duration = Duration::from_millis(250);
 /// Between two rounds of an actor's loop.
 const ROUND: Duration = Duration::from_millis(1);
 
@@ -54,8 +57,8 @@ pub(crate) struct Actor {
 }
 
 impl Actor {
-    /// Starts one and waits until it has attached. Its part, word by word: `in RING`, `out RING`, `board FILE`; `every MS` for
-    /// one message so often (none without it), `first N` for so many at once.
+    /// Starts one and waits until it has attached. Its part, word by word: `in RING`, `out RING`, `board FILE`;
+    /// `process FILE` to say how it is; `every MS` for one message so often (none without it), `first N` for so many at once.
     pub(crate) fn start(name: &str, part: &[&str]) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([
@@ -121,6 +124,7 @@ struct Part {
     inputs: Vec<Consumer<Tick>>,
     outputs: Vec<Producer<Tick>>,
     board: Option<BoardWriter<Tick>>,
+    presence: Option<(BoardWriter<ProcessState>, ProcessState)>,
     every: Option<Duration>,
     first: u64,
     /// Messages from nobody so far.
@@ -150,6 +154,7 @@ impl Part {
                     writer.introduce(name);
                     part.board = Some(writer);
                 }
+                "process" => part.presence = Some(present(name, Path::new(value))),
                 "every" => part.every = Some(Duration::from_millis(value.parse().unwrap())),
                 "first" => part.first = value.parse().unwrap(),
                 other => panic!("{other}"),
@@ -169,8 +174,10 @@ impl Part {
         for _ in 0..self.first {
             self.work();
         }
+        self.say(ProcessPhase::Running);
         println!("attached");
         let mut due = Instant::now();
+        let mut said = due;
         while !over.load(Relaxed) {
             self.outputs.iter().for_each(Producer::beat);
             self.board.iter().for_each(BoardWriter::beat);
@@ -181,7 +188,20 @@ impl Part {
                     self.work();
                 }
             }
+            if said.elapsed() >= WORD {
+                said = Instant::now();
+                self.say(ProcessPhase::Running);
+            }
             thread::sleep(ROUND);
+        }
+        self.say(ProcessPhase::Ended);
+    }
+
+    fn say(&mut self, phase: ProcessPhase) {
+        if let Some((board, state)) = &mut self.presence {
+            state.phase = phase as u8;
+            state.cpu_ns += 1_000_000;
+            board.write(0, state).unwrap();
         }
     }
 
@@ -205,4 +225,20 @@ impl Part {
         }
         self.inputs.iter_mut().for_each(Consumer::commit);
     }
+}
+
+/// Takes the board of a process, on core 2, and counts on where the one before it stopped.
+fn present(name: &str, path: &Path) -> (BoardWriter<ProcessState>, ProcessState) {
+    let board = BoardWriter::<ProcessState>::attach(path).unwrap();
+    board.introduce(name);
+    let before = BoardReader::<ProcessState>::open(path).unwrap().read(0);
+    let starts = before.unwrap().map_or(0, |row| row.value.starts);
+    let state = ProcessState {
+        started_unix_ns: ipc::clock::unix_ns(),
+        starts: starts + 1,
+        pid: std::process::id(),
+        core: 2,
+        ..ProcessState::zeroed()
+    };
+    (board, state)
 }

@@ -4,7 +4,9 @@
 
 mod actor;
 mod metrics;
+mod misplaced;
 mod no_trace;
+mod processes;
 mod scene;
 mod verbs;
 mod verdicts;

@@ -2,6 +2,7 @@
 
 use crate::actor::Tick;
 use ipc::{BoardOptions, Kind, Observer, RingOptions, create_board, create_ring};
+use layouts::ProcessState;
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
@@ -63,6 +64,13 @@ impl Scene {
             ..BoardOptions::default()
         };
         create_board::<Tick>(&path, options).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// Lays out the board of a process.
+    pub(crate) fn process(&self, name: &str) -> String {
+        let path = self.path(&format!("{name}.process.board"));
+        create_board::<ProcessState>(&path, BoardOptions::default()).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
@@ -145,6 +153,28 @@ impl Verdicts {
     pub(crate) fn only(&self, expected: &[&str]) -> &Self {
         let expected: BTreeSet<String> = expected.iter().map(|line| (*line).to_owned()).collect();
         assert_eq!(self.trouble, expected);
+        self
+    }
+
+    /// The faults that follow from no other, as `process risk: dead`; all others name one of them, or one that does.
+    #[track_caller]
+    pub(crate) fn causes(&self, expected: &[&str]) -> &Self {
+        let all = self.all.as_array().unwrap().iter();
+        let (follow, begin): (Vec<&Value>, Vec<&Value>) = all
+            .filter(|one| one["trouble"] == true)
+            .partition(|one| one["cause"].is_string());
+        let label = |one: &Value| format!("{} {}", one["subject"], one["name"]).replace('"', "");
+        let found: BTreeSet<String> = begin
+            .iter()
+            .map(|one| format!("{}: {}", label(one), one["verdict"]).replace('"', ""))
+            .collect();
+        let expected: BTreeSet<String> = expected.iter().map(|line| (*line).to_owned()).collect();
+        assert_eq!(found, expected);
+        for one in &follow {
+            let cause = one["cause"].as_str().unwrap();
+            let mut known = begin.iter().chain(&follow).map(|one| label(one));
+            assert!(known.any(|known| known == cause), "{one}");
+        }
         self
     }
 

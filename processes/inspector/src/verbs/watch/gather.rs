@@ -93,14 +93,14 @@ impl Gatherer {
         let oldest = self.kept.front().map(Vec::as_slice).unwrap_or_default();
         // Before that only what needs no time is judged.
         let before = long_ago.map(Vec::as_slice).unwrap_or_default();
-        let judged = judge(before, now, &self.bounds);
+        let judged = judge(before, now, &[], &self.bounds);
         let ring = |index: usize| {
             let sample = &now[index];
             let [recent, oldest] = [recent, oldest].map(|samples| earlier(samples, sample));
             self.ring(sample, recent, oldest, &judged)
         };
         // What a process says of itself belongs to the process, not to the flow of data.
-        let flows = |index: &usize| !now[*index].file.is_presence();
+        let flows = |index: &usize| now[*index].file.process().is_none();
         let rings = flow::order(now).into_iter().filter(flows).map(ring);
         let rings = rings.collect();
         let spans = now
@@ -129,7 +129,7 @@ impl Gatherer {
         let mut processes: Vec<Process> = judged
             .iter()
             .filter(|one| one.subject == Subject::Process)
-            .filter_map(|one| process(one, now, &mut self.cpu))
+            .map(|one| process(one, now, &mut self.cpu))
             .collect();
         self.cpu.forget_others();
         let order = flow::processes(now);
@@ -214,15 +214,15 @@ fn word(one: &Judgement) -> Word {
         trouble: one.trouble,
         evidence: one.evidence.clone(),
         next: one.next.clone(),
+        cause: one.cause.clone(),
     }
 }
 
-fn process(one: &Judgement, now: &[Sample], cpu: &mut Cpu) -> Option<Process> {
-    let party = one.culprit.as_ref()?;
+fn process(one: &Judgement, now: &[Sample], cpu: &mut Cpu) -> Process {
+    let party = one.culprit.as_ref();
     let is = |holder: &Option<Holder>| {
-        holder
-            .as_ref()
-            .is_some_and(|holder| holder.pid == party.pid && holder.name == party.name)
+        let holder = holder.as_ref().map(|holder| (holder.pid, &holder.name));
+        holder.is_some() && holder == party.map(|party| (party.pid, &party.name))
     };
     let own = now
         .iter()
@@ -233,6 +233,10 @@ fn process(one: &Judgement, now: &[Sample], cpu: &mut Cpu) -> Option<Process> {
         let Ok(reading) = &sample.reading else {
             continue;
         };
+        if sample.file.process().is_some() {
+            file = file.or_else(|| is(&reading.producer).then_some(&sample.file.path));
+            continue;
+        }
         if is(&reading.consumer) {
             reads.push(sample.file.name.clone());
             file = Some(&sample.file.path);
@@ -247,17 +251,29 @@ fn process(one: &Judgement, now: &[Sample], cpu: &mut Cpu) -> Option<Process> {
             beat_s = Some(beat_s.map_or(heard, |other: f64| other.min(heard)));
         }
     }
-    let usage = file.and_then(|file| cpu.of(party.pid, file));
-    Some(Process {
+    let vitals = one.vitals.as_ref();
+    let usage = party
+        .zip(file)
+        .and_then(|(party, file)| cpu.of(party.pid, file));
+    let restarts = starts.map(|starts| starts.saturating_sub(1));
+    Process {
         pipeline: one.pipeline.clone(),
-        name: party.name.clone(),
-        pid: party.pid,
+        name: one.name.clone(),
+        pid: party.map(|party| party.pid),
         verdict: word(one),
-        restarts: starts.map(|starts| starts.saturating_sub(1)),
-        beat_s,
-        cpu: usage.and_then(|usage| usage.percent),
-        core: usage.map(|usage| usage.core),
+        state: vitals.map(|vitals| vitals.state),
+        // What a process says of itself comes before what its rings tell.
+        restarts: vitals.map_or(restarts, |vitals| Some(u64::from(vitals.restarts))),
+        beat_s: vitals.map_or(beat_s, |vitals| Some(vitals.beat_s)),
+        up_s: vitals.and_then(|vitals| vitals.up_s),
+        cpu: match vitals {
+            Some(vitals) => vitals.cpu,
+            None => usage.and_then(|usage| usage.percent),
+        },
+        core: vitals
+            .and_then(|vitals| vitals.core)
+            .or(usage.map(|usage| usage.core)),
         reads,
         writes,
-    })
+    }
 }

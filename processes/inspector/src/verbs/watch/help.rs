@@ -48,16 +48,19 @@ const LINES: [(&str, &str); 21] = [
         "from what caused a message, a tick mostly, to its pop, for 99 %",
     ),
     ("LAST", "since the latest message"),
-    ("", ""),
     (
-        "BEAT",
-        "since the last sign of life; of processes that write",
+        "STATE",
+        "how far the process says it is; dead: gone before it had ended",
     ),
+    ("BEAT", "since its last word, or else its last sign of life"),
     (
         "CPU",
-        "of one core; `-` where the process is in another PID namespace",
+        "of one core; CORE is the one it is pinned to, or else ran on last",
     ),
-    ("RST", "restarts: how often a successor took over its rings"),
+    (
+        "RST UP",
+        "how often it was started again; since when it runs",
+    ),
     (
         "",
         "Red wants somebody to act, yellow waits. All of it is read from shared memory.",

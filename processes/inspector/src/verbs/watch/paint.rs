@@ -9,6 +9,7 @@ use super::{
     scene::{Process, Ring, Scene, Word},
     view::{Sort, View},
 };
+use crate::presence::State;
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -285,27 +286,33 @@ fn paint_processes(buffer: &mut Buffer, area: Rect, scene: &Scene) {
         column(("VERDICT", Fixed(9), 1), |process: &Process, _| {
             verdict(&process.verdict)
         }),
-        figure(("PID", 7, 2), |process: &Process| {
-            plain(process.pid.to_string())
+        column(("STATE", Fixed(8), 2), |process: &Process, _| {
+            state(process.state)
+        }),
+        figure(("PID", 7, 9), |process: &Process| {
+            plain(process.pid.map_or("-".into(), |pid| pid.to_string()))
         }),
         figure(("BEAT", 6, 3), |process: &Process| {
             plain(process.beat_s.map_or("-".into(), span))
         }),
-        figure(("CPU", 5, 4), |process: &Process| {
+        figure(("CPU", 4, 4), |process: &Process| {
             plain(process.cpu.map_or("-".into(), |cpu| format!("{cpu:.0}%")))
         }),
         figure(("CORE", 4, 5), |process: &Process| {
             plain(process.core.map_or("-".into(), |core| core.to_string()))
         }),
-        figure(("RST", 3, 7), |process: &Process| {
+        figure(("RST", 3, 6), |process: &Process| {
             let restarts = process.restarts.filter(|count| *count > 0);
             match restarts {
                 Some(count) => (format!("+{count}"), warning()),
                 None => plain("-".into()),
             }
         }),
+        figure(("UP", 6, 7), |process: &Process| {
+            plain(process.up_s.map_or("-".into(), span))
+        }),
         column(
-            ("READS > WRITES", Rest(16, 120), 6),
+            ("READS > WRITES", Rest(14, 120), 8),
             |process: &Process, _| {
                 let side = |rings: &[String]| match rings {
                     [] => "-".to_owned(),
@@ -332,8 +339,8 @@ fn attention(scene: &Scene, width: u16) -> Vec<(String, Style)> {
     let mut lines = Vec::new();
     let mut said: Vec<&str> = Vec::new();
     for (name, word) in scene.troubles() {
-        // A process repeats what its ring says.
-        if !word.next.is_empty() && said.contains(&&*word.next) {
+        let said_already = !word.next.is_empty() && said.contains(&&*word.next);
+        if said_already || word.cause.is_some() {
             continue;
         }
         said.push(&word.next);
@@ -386,6 +393,17 @@ pub(super) fn verdict(word: &Word) -> (String, Style) {
         _ => warning(),
     };
     (word.name.to_owned(), style)
+}
+
+/// How far a process is; what is on its way somewhere stands out.
+fn state(state: Option<State>) -> (String, Style) {
+    let style = match state {
+        Some(State::Running) => Style::new(),
+        Some(State::Dead) => alarm(),
+        Some(State::Starting | State::Stopping) => warning(),
+        Some(State::Ended | State::Unknown) | None => dim(),
+    };
+    (state.map_or("-", State::name).to_owned(), style)
 }
 
 fn lost(ring: &Ring) -> (String, Style) {

@@ -1,6 +1,6 @@
 //! What the dashboard shows at one moment: plain values, from wherever they come.
 
-use crate::sample::Percentiles;
+use crate::{presence::State, sample::Percentiles};
 use serde::Serialize;
 
 /// A moment of all pipelines looked at.
@@ -59,16 +59,20 @@ pub(super) struct Ring {
 pub(super) struct Process {
     pub(super) pipeline: String,
     pub(super) name: String,
-    /// In its own PID namespace.
-    pub(super) pid: u32,
+    /// In its own PID namespace; `None` of one that has never come.
+    pub(super) pid: Option<u32>,
     pub(super) verdict: Word,
-    /// How often a successor took its rings over; `None` of one that writes none.
+    /// How far it is; `None` of one that says nothing of itself.
+    pub(super) state: Option<State>,
+    /// How often it was started again, or a successor took its rings over; `None` where nobody counts.
     pub(super) restarts: Option<u64>,
-    /// Seconds since its last sign of life as a producer.
+    /// Seconds since its last sign of life.
     pub(super) beat_s: Option<f64>,
-    /// Percent of one core; `None` where `/proc` does not have it.
+    /// Seconds since it was started.
+    pub(super) up_s: Option<f64>,
+    /// Percent of one core; `None` where neither it nor `/proc` says.
     pub(super) cpu: Option<f64>,
-    /// The core that it ran on last.
+    /// The core that it is pinned to, or else ran on last.
     pub(super) core: Option<u32>,
     pub(super) reads: Vec<String>,
     pub(super) writes: Vec<String>,
@@ -81,6 +85,8 @@ pub(super) struct Word {
     pub(super) trouble: bool,
     pub(super) evidence: String,
     pub(super) next: String,
+    /// The fault that it follows from, if that is another.
+    pub(super) cause: Option<String>,
 }
 
 /// Which segment: pipeline, name, and whether it is a board.

@@ -7,7 +7,7 @@ use super::{
     scene::{Process, Ring, Scene, Word},
     view::View,
 };
-use crate::sample::Percentiles;
+use crate::{presence::State, sample::Percentiles};
 use ratatui::{
     Terminal,
     backend::TestBackend,
@@ -29,6 +29,7 @@ fn word(name: &'static str) -> Word {
         trouble,
         evidence: say("game_shard.0 (pid 71) holds 3900 of 4096 messages, and took none in 1 s"),
         next: say("continue it if it is stopped (`kill -CONT 71`), else kill it"),
+        cause: None,
     }
 }
 
@@ -67,10 +68,12 @@ fn process(name: &str, pid: u32, verdict: &'static str) -> Process {
     Process {
         pipeline: "demo".into(),
         name: name.into(),
-        pid,
+        pid: Some(pid),
         verdict: word(verdict),
+        state: Some(State::Running),
         restarts: Some(u64::from(pid == 71)),
         beat_s: Some(0.05),
+        up_s: Some(840.0),
         cpu: Some(97.6),
         core: Some(3),
         reads: vec!["prices.0".into()],
@@ -162,7 +165,7 @@ fn a_plain_terminal_shows_rings_processes_and_what_to_do() {
             "2 in trouble",
             "prices.0  stuck      1.94M ███████▋ 3900/4096      -  212ns 4.21us 2.00ms",
             "orders    ok         1.94M ▏·······    3/4096",
-            "game_shard.0      stuck          71 50.0ms   98%    3  +1 prices.0 > signals.0",
+            "game_shard.0      stuck     running  50.0ms  98%    3  +1  14m00 prices.0 > sig…",
             "prices.0 stuck: game_shard.0 (pid 71) holds 3900 of 4096 messages",
             "`kill -CONT 71`",
             "q quit",

@@ -1,0 +1,59 @@
+//! What the processes of a pipeline say in Redis of the files that they are attached to.
+
+use crate::{Failure, judge::Words};
+use pipeline::attendance::{End, key};
+use redis::{Client, Commands as _, Connection};
+use std::{collections::HashMap, time::Duration};
+
+/// Longest wait for the server, for each of a connection, a question and an answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A server that answers.
+pub(crate) struct Server {
+    url: String,
+    connection: Connection,
+}
+
+impl Server {
+    /// Connects to `redis://HOST:PORT` or `unix:///PATH`.
+    ///
+    /// # Errors
+    ///
+    /// When that is no address, or nobody answers there.
+    pub(crate) fn connect(url: &str) -> Result<Self, Failure> {
+        let talk = || -> redis::RedisResult<Connection> {
+            let connection = Client::open(url)?.get_connection_with_timeout(PATIENCE)?;
+            connection.set_read_timeout(Some(PATIENCE))?;
+            connection.set_write_timeout(Some(PATIENCE))?;
+            Ok(connection)
+        };
+        let connection = talk().map_err(|error| failed(url, &error))?;
+        let url = url.to_owned();
+        Ok(Self { url, connection })
+    }
+
+    /// What the processes of a pipeline say. What cannot be understood is left out: nothing follows from it.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not answer.
+    pub(crate) fn words(&mut self, pipeline: &str) -> Result<Words, Failure> {
+        let said: HashMap<String, String> = self
+            .connection
+            .hgetall(key(pipeline))
+            .map_err(|error| failed(&self.url, &error))?;
+        let read =
+            |(field, json): (&String, &String)| End::read(field, serde_json::from_str(json).ok()?);
+        Ok(Words {
+            pipeline: pipeline.to_owned(),
+            ends: said.iter().filter_map(read).collect(),
+            unix_ms: jiff::Timestamp::now().as_millisecond(),
+        })
+    }
+}
+
+fn failed(url: &str, error: &redis::RedisError) -> Failure {
+    Failure::Other(format!(
+        "cannot ask Redis at `{url}` who is attached to what: {error} (fix: redis://HOST:PORT or unix:///PATH, as [redis] url in the pipeline's resolved file; without --redis the files alone are judged)"
+    ))
+}
