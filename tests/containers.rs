@@ -75,6 +75,36 @@ impl Host {
         Contained::start(program, words, rings, mount, &log)
     }
 
+    /// From outside of all containers, with a look at the rings of one of them: the verdict names both sides, and one cause.
+    fn expect_misplaced(&self) {
+        let output = Command::new(program("shm-inspect"))
+            .args(["verdict", "--json", "--redis", &self.url, "--rings"])
+            .arg(&self.volume)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let judged: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let judged = judged.as_array().unwrap().iter();
+        let misplaced: Vec<_> = judged.filter(|one| one["verdict"] == "misplaced").collect();
+        let of = |name: &str| {
+            let found = misplaced.iter().find(|one| one["name"] == name);
+            found.unwrap_or_else(|| panic!("`{name}` is not among {misplaced:#?}"))
+        };
+        // The process runs, though not here: its own board has never been written.
+        for name in ["acks", "orders", "execution_service"] {
+            let evidence = of(name)["evidence"].as_str().unwrap();
+            for part in ["`execution_service` has", "`signal_processor` has", "mnt:["] {
+                assert!(evidence.contains(part), "{part} is not in {evidence}");
+            }
+        }
+        assert!(of("acks")["cause"].is_null(), "{misplaced:#?}");
+        for name in ["orders", "execution_service"] {
+            assert_eq!(of(name)["cause"], "ring acks");
+        }
+        let next = of("acks")["next"].as_str().unwrap();
+        assert!(next.contains("the same mount"), "{next}");
+    }
+
     fn resolved(&self) -> String {
         let file = self.scratch.pipeline.run_dir.join("pipeline.toml");
         file.display().to_string()
@@ -185,6 +215,7 @@ fn two_ends_with_a_file_each_are_named_within_seconds_and_one_file_is_good_again
         assert!(!said.contains("`fills` is two files"), "{said}");
     }
     assert!(begun.elapsed() < Duration::from_secs(15), "seconds");
+    host.expect_misplaced();
     // Started again with the right mount. What the former one said is no alarm: it is dead.
     drop(misplaced);
     let moved = host.start("execution_service", here);
