@@ -84,9 +84,10 @@ fn everybody_is_killed_at_random_and_the_run_ends_reconciled() {
         let name = process["name"].as_str().unwrap();
         let died = deaths.0.get(name).map_or(0, |(.., all)| *all);
         assert_eq!(process["restarts"], died, "{process}");
-        if died > 0 {
-            assert_eq!(process["recovery"]["count"], died, "{process}");
-        }
+        // Who dies on its way back comes back once for several deaths.
+        let back = process["recovery"]["count"].as_u64().unwrap_or(0);
+        let least = u64::from(died > 0);
+        assert!((least..=u64::from(died)).contains(&back), "{process}");
     }
     for ring in report["rings"].as_array().unwrap() {
         let lossless = ring["kind"] == "lossless";
