@@ -1,4 +1,5 @@
-# All programs of the pipeline in one image, with the redis-server that one container alone needs.
+# All programs of the pipeline in one image, with the redis-server that one container alone needs, and the certificate
+# authorities that vouch for a real venue.
 #
 #   docker build -t arbees .                                    from scratch
 #   docker run --rm --init --read-only --tmpfs /tmp:mode=1777 arbees launch --for 30s
@@ -28,7 +29,7 @@ FROM ${PROGRAMS} AS programs
 
 FROM debian:${DEBIAN}-slim
 RUN apt-get update -qq \
-    && apt-get install -y -qq --no-install-recommends redis-server \
+    && apt-get install -y -qq --no-install-recommends ca-certificates redis-server \
     && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* \
     && groupadd --gid 10001 arbees \
     && useradd --uid 10001 --gid arbees --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin arbees \

@@ -16,6 +16,8 @@ use tests::scratch::Scratch;
 
 #[path = "launch/chaos.rs"]
 mod chaos;
+#[path = "launch/encrypted.rs"]
+mod encrypted;
 #[path = "launch/favours.rs"]
 mod favours;
 #[path = "launch/kills.rs"]

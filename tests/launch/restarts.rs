@@ -5,7 +5,9 @@ use super::{alone, number, signal};
 use ipc::Observer;
 use nix::sys::signal::Signal;
 use pipeline::{Pipeline, Venue};
-use processes::venue::{kalshi_rest::KalshiRest, kalshi_wire::OrderState, signing::Signer};
+use processes::venue::{
+    kalshi_rest::KalshiRest, kalshi_wire::OrderState, signing::Signer, tls::Trust,
+};
 use rand::{Rng, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
@@ -64,9 +66,10 @@ fn kill_under_load(scratch: &Scratch, orders: &Observer, victims: &[&str]) {
 /// Our account at the venue of a running pipeline.
 pub(super) fn venue_of(scratch: &Scratch) -> (Venue, Signer, KalshiRest) {
     let pipeline = Pipeline::load(&scratch.pipeline.run_dir.join("pipeline.toml")).unwrap();
+    let trust = Trust::load(&pipeline.ca_file).unwrap();
     let venue = pipeline.venue;
     let signer = Signer::load(&venue.key_id, &venue.key_file).unwrap();
-    let rest = KalshiRest::new(&venue.rest, signer.clone()).unwrap();
+    let rest = KalshiRest::new(&venue.rest, signer.clone(), &trust).unwrap();
     (venue, signer, rest)
 }
 

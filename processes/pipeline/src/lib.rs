@@ -65,6 +65,10 @@ pub struct Pipeline {
     pub venue: Venue,
     /// The scoreboard feed.
     pub feed: Feed,
+    /// PEM file with the certificate authorities that vouch for venue and feed, in place of the host's own.
+    /// Filled in by the launcher when the simulator makes its certificate.
+    #[serde(default)]
+    pub ca_file: PathBuf,
     /// The cold path.
     #[serde(default)]
     pub redis: Redis,
@@ -301,6 +305,9 @@ pub struct Simulator {
     /// What our account at the exchange may call.
     #[serde(default)]
     pub tier: Tier,
+    /// Whether the connections to it are encrypted, with a certificate that it makes at its start.
+    #[serde(default)]
+    pub tls: bool,
     /// Port on loopback of the exchange; 0 takes a free one.
     #[serde(default)]
     pub venue_port: u16,

@@ -7,7 +7,7 @@ use crate::{
         reconcile::{Reconciliation, reconcile},
     },
     runtime::Failure,
-    venue::{kalshi_rest::KalshiRest, signing::Signer},
+    venue::{kalshi_rest::KalshiRest, signing::Signer, tls::Trust},
 };
 use layouts::{MICROS_PER_DOLLAR, units::format_decimal};
 use pipeline::Pipeline;
@@ -47,11 +47,13 @@ impl Auditor {
             .map_err(|error| Failure::io("create a runtime", error))?;
         let signer = Signer::load(&pipeline.venue.key_id, &pipeline.venue.key_file)
             .map_err(Failure::other)?;
-        let rest = KalshiRest::new(&pipeline.venue.rest, signer).map_err(Failure::other)?;
+        let trust = Trust::load(&pipeline.ca_file).map_err(Failure::other)?;
+        let rest = KalshiRest::new(&pipeline.venue.rest, signer, &trust).map_err(Failure::other)?;
         let client = reqwest::Client::builder()
             .timeout(STATUS_PATIENCE)
             // It is on this host: a proxy of the environment has no part in it.
             .no_proxy()
+            .tls_backend_preconfigured(trust.client(&pipeline.venue.rest).map_err(Failure::other)?)
             .build()
             .map_err(Failure::other)?;
         let starting_cash_micros = match &pipeline.simulator {

@@ -24,7 +24,9 @@ use crate::runtime::handoff::{IoInbox, ToHot, ToIo, to_hot, to_io};
 use crate::runtime::{Context, Control, Failure, Input, Output, io_thread};
 use crate::venue::backoff::Backoff;
 use crate::venue::kalshi_rest::KalshiRest;
+use crate::venue::kalshi_ws::Endpoint;
 use crate::venue::signing::Signer;
+use crate::venue::tls::Trust;
 use desk::Desk;
 use hdrhistogram::Histogram;
 use layouts::{Fill, Order, OrderAck, OrderStatus, RejectReason};
@@ -58,7 +60,8 @@ enum Note {
 pub fn run(context: &Context) -> Result<Value, Failure> {
     let venue = &context.pipeline.venue;
     let signer = Signer::load(&venue.key_id, &venue.key_file).map_err(Failure::other)?;
-    let rest = KalshiRest::new(&venue.rest, signer.clone()).map_err(Failure::other)?;
+    let trust = Trust::load(&context.pipeline.ca_file).map_err(Failure::other)?;
+    let rest = KalshiRest::new(&venue.rest, signer.clone(), &trust).map_err(Failure::other)?;
     let tally = Tally::new().ok_or_else(|| Failure::other("no histogram can be made"))?;
     let tally = Arc::new(Mutex::new(tally));
     let mut hall = Hall::attach(context)?;
@@ -67,8 +70,11 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let (notes, mut inbox) = to_hot::<Note>(WINDOW + 1);
     let office = Office {
         rest,
-        signer,
-        websocket: venue.websocket.clone(),
+        endpoint: Endpoint {
+            address: venue.websocket.clone(),
+            signer,
+            trust,
+        },
         cold: Cold::connect(&context.pipeline.redis.url, &context.pipeline.name),
         run_id: context.pipeline.run_id.clone(),
         process: context.name.clone(),
@@ -293,8 +299,7 @@ fn latencies(histogram: &Histogram<u64>) -> Value {
 /// The I/O thread's side.
 struct Office {
     rest: KalshiRest,
-    signer: Signer,
-    websocket: String,
+    endpoint: Endpoint,
     cold: Cold,
     run_id: String,
     process: String,
@@ -321,8 +326,8 @@ impl Office {
             self.halted.clone(),
             Arc::clone(&self.tally),
         ));
-        let (address, signer) = (self.websocket.clone(), self.signer.clone());
-        tokio::spawn(async move { desk.listen(&address, &signer).await });
+        let endpoint = self.endpoint.clone();
+        tokio::spawn(async move { desk.listen(&endpoint).await });
         let mut warming = std::pin::pin!(warm(&self.rest));
         let (mut cold, mut open) = (true, true);
         let mut placed = JoinSet::new();

@@ -8,7 +8,9 @@ pub mod feed;
 
 use crate::cold::redis::Cold;
 use crate::runtime::{Context, Failure, Output, handoff, io_thread};
+use crate::venue::kalshi_ws::Endpoint;
 use crate::venue::signing::Signer;
+use crate::venue::tls::Trust;
 use feed::{Feed, FeedCounters, Note};
 use layouts::units::format_decimal;
 use layouts::{MarketStatus, PriceUpdate};
@@ -38,7 +40,12 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let (to_hot, mut inbox) = handoff::to_hot(INBOX);
     let (mut wanted, wanted_inbox) = handoff::to_io::<Wanted>(WANTED);
     let cold = Cold::connect(&context.pipeline.redis.url, &context.pipeline.name);
-    let feed = Feed::new(venue.websocket.clone(), signer, cold, to_hot);
+    let endpoint = Endpoint {
+        address: venue.websocket.clone(),
+        signer,
+        trust: Trust::load(&context.pipeline.ca_file).map_err(Failure::other)?,
+    };
+    let feed = Feed::new(endpoint, cold, to_hot);
     let heartbeat = (context.name.clone(), context.pipeline.redis.heartbeat_ms);
     io_thread("feed", move || feed.run(wanted_inbox, heartbeat))?;
     context.settle()?;

@@ -27,6 +27,7 @@ use crate::venue::kalshi_rest::KalshiRest;
 use crate::venue::league::League;
 use crate::venue::signing::Signer;
 use crate::venue::teams::{Aliases, Match, Matched};
+use crate::venue::tls::Trust;
 use catalogue::Catalogue;
 use ipc::Message as _;
 use layouts::{PriceUpdate, TeamSide};
@@ -52,7 +53,8 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let (pipeline, stop) = (&context.pipeline, context.stop_flag());
     let signer =
         Signer::load(&pipeline.venue.key_id, &pipeline.venue.key_file).map_err(Failure::other)?;
-    let rest = KalshiRest::new(&pipeline.venue.rest, signer).map_err(Failure::other)?;
+    let trust = Trust::load(&pipeline.ca_file).map_err(Failure::other)?;
+    let rest = KalshiRest::new(&pipeline.venue.rest, signer, &trust).map_err(Failure::other)?;
     let priced = pipeline
         .boards
         .iter()

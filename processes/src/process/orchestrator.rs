@@ -16,6 +16,7 @@ use crate::venue::backoff::Backoff;
 use crate::venue::espn::{Arrival, Scoreboard, parse_scoreboard};
 use crate::venue::espn_client::{EspnClient, Poll};
 use crate::venue::league::{LEAGUES, League};
+use crate::venue::tls::Trust;
 use desk::{GameDesk, Outcome};
 use ipc::{Message as _, Observer};
 use layouts::GameState;
@@ -109,12 +110,13 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
 
 fn clients(context: &Context) -> Result<Vec<EspnClient>, Failure> {
     let feed = &context.pipeline.feed;
+    let trust = Trust::load(&context.pipeline.ca_file).map_err(Failure::other)?;
     let known = || LEAGUES.map(|league| league.path).join(", ");
     let client = |path: &String| {
         let league = League::at(path).ok_or_else(|| {
             Failure::Configuration(format!("unknown league `{path}`; known are {}", known()))
         })?;
-        EspnClient::new(&feed.url, league).map_err(Failure::other)
+        EspnClient::new(&feed.url, league, &trust).map_err(Failure::other)
     };
     feed.leagues.iter().map(client).collect()
 }
@@ -322,7 +324,7 @@ mod tests {
         tokio::spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
         let client = |path| {
             let league = League::at(path).expect("a league");
-            EspnClient::new(&base, league).expect("a client")
+            EspnClient::new(&base, league, &Trust::none()).expect("a client")
         };
         let clients = vec![client("hockey/nhl"), client("football/nfl")];
         let mut looks = watch_all(clients, Duration::from_millis(1));

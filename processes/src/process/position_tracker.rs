@@ -14,6 +14,7 @@ use crate::runtime::handoff::{ToIo, to_hot, to_io};
 use crate::runtime::{Context, Failure, Input, io_thread};
 use crate::venue::kalshi_rest::KalshiRest;
 use crate::venue::signing::Signer;
+use crate::venue::tls::Trust;
 use layouts::Fill;
 use office::{Change, Note, Office};
 use serde_json::{Value, json};
@@ -34,7 +35,8 @@ const QUEUE: usize = 1_024;
 pub fn run(context: &Context) -> Result<Value, Failure> {
     let venue = &context.pipeline.venue;
     let signer = Signer::load(&venue.key_id, &venue.key_file).map_err(Failure::other)?;
-    let rest = KalshiRest::new(&venue.rest, signer).map_err(Failure::other)?;
+    let trust = Trust::load(&context.pipeline.ca_file).map_err(Failure::other)?;
+    let rest = KalshiRest::new(&venue.rest, signer, &trust).map_err(Failure::other)?;
     let mut input = context.input::<Fill>()?;
     let mut ledger = Ledger::open(&path(&context.pipeline)).map_err(Failure::other)?;
     let (changes, changes_inbox) = to_io::<Change>(QUEUE);

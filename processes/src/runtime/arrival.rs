@@ -155,6 +155,7 @@ pub(crate) fn take_addresses(pipeline: &mut Pipeline, ready: &Value) -> Result<(
     pipeline.venue.rest = field("rest")?;
     pipeline.venue.websocket = field("websocket")?;
     pipeline.feed.url = field("feed")?;
+    pipeline.ca_file = field("ca_file")?.into();
     Ok(())
 }
 

@@ -53,7 +53,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
             .map_err(|error| Failure::io("handle SIGTERM", error))?;
         tokio::select! {
-            served = super::server::serve(listener, router) => served.map_err(|error| Failure::io("serve", error)),
+            served = super::server::serve(listener, None, router) => served.map_err(|error| Failure::io("serve", error)),
             _ = terminate.recv() => Ok(()),
             _ = tokio::signal::ctrl_c() => Ok(()),
         }
@@ -113,7 +113,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let address = listener.local_addr().expect("address");
         let router = router(file.path()).expect("router");
-        tokio::spawn(super::super::server::serve(listener, router));
+        tokio::spawn(super::super::server::serve(listener, None, router));
         let (mut socket, _) =
             tokio_tungstenite::connect_async(format!("ws://{address}/trade-api/ws/v2"))
                 .await

@@ -37,6 +37,7 @@ mod sports;
 mod subscriptions;
 mod teams;
 mod times;
+mod tls;
 mod traders;
 mod websocket;
 mod wire;
@@ -55,6 +56,7 @@ use pipeline::{Simulator, Source};
 use recorded::Recorded;
 use serde_json::{Value, json};
 use server::Shared;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -132,10 +134,18 @@ async fn serve(
 ) -> Result<(), Failure> {
     let (venue, venue_address) = bind(settings.venue_port, "venue").await?;
     let (feed, feed_address) = bind(settings.feed_port, "feed").await?;
+    let ca_file = if settings.tls {
+        context.pipeline.run_dir.join("simulator.ca.pem")
+    } else {
+        PathBuf::new()
+    };
+    let certificate = settings.tls.then(|| tls::certify(&ca_file)).transpose()?;
+    let s = if settings.tls { "s" } else { "" };
     context.ready_with(&json!({
-        "rest": format!("http://{venue_address}{}", server::ROOT),
-        "websocket": format!("ws://{venue_address}{}", websocket::PATH),
-        "feed": format!("http://{feed_address}/apis/site/v2/sports"),
+        "rest": format!("http{s}://{venue_address}{}", server::ROOT),
+        "websocket": format!("ws{s}://{venue_address}{}", websocket::PATH),
+        "feed": format!("http{s}://{feed_address}/apis/site/v2/sports"),
+        "ca_file": ca_file,
     }))?;
     let failed = |error| Failure::io("serve", error);
     let stopped = async {
@@ -144,8 +154,8 @@ async fn serve(
         }
     };
     tokio::select! {
-        result = server::serve(venue, server::venue(&shared)) => result.map_err(failed),
-        result = server::serve(feed, server::scoreboards(&shared)) => result.map_err(failed),
+        result = server::serve(venue, certificate.clone(), server::venue(&shared)) => result.map_err(failed),
+        result = server::serve(feed, certificate.clone(), server::scoreboards(&shared)) => result.map_err(failed),
         () = server::drive(Arc::clone(&shared), world) => Ok(()),
         () = stopped => Ok(()),
     }

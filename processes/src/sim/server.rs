@@ -16,6 +16,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post};
 use axum::{Router, http};
+use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -207,13 +209,23 @@ async fn admit(
     next.run(request).await
 }
 
-/// Serves one router until it is dropped.
-pub(crate) async fn serve(listener: TcpListener, router: Router) -> std::io::Result<()> {
+/// Serves one router until it is dropped, encrypted where there is a certificate.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    certificate: Option<RustlsConfig>,
+    router: Router,
+) -> std::io::Result<()> {
     // Without this the answers of a request a few hundred bytes long may wait for an acknowledgement.
-    let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    axum::serve(listener, router).await
+    let plain = NoDelayAcceptor::new();
+    let server = axum_server::from_tcp(listener.into_std()?)?;
+    let service = router.into_make_service();
+    match certificate {
+        Some(certificate) => {
+            let encrypted = RustlsAcceptor::new(certificate).acceptor(plain);
+            server.acceptor(encrypted).serve(service).await
+        }
+        None => server.acceptor(plain).serve(service).await,
+    }
 }
 
 /// Drives the world: waits for a listener, then lets time pass.

@@ -30,8 +30,16 @@ pub enum VenueError {
         /// What is wrong with it; never the key itself.
         reason: String,
     },
-    /// An address in the pipeline file is no URL.
-    #[error("`{address}` is not an address: {reason}")]
+    /// The certificate authorities cannot be used.
+    #[error("certificate authorities `{path}` cannot be used: {reason}\n  fix: check `ca_file` in the pipeline file; it is a PEM file", path = path.display())]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An address in the pipeline file is no URL, or cannot be used.
+    #[error("`{address}` cannot be used as an address: {reason}")]
     Address {
         /// The text.
         address: String,

@@ -3,6 +3,7 @@
 use super::error::VenueError;
 use super::espn::Arrival;
 use super::league::League;
+use super::tls::Trust;
 use reqwest::StatusCode;
 use reqwest::header::{ETAG, HeaderValue, IF_NONE_MATCH};
 use std::time::Duration;
@@ -31,7 +32,7 @@ pub enum Poll {
 
 impl EspnClient {
     /// A client for a league of the feed at `base`, such as `https://.../apis/site/v2/sports`.
-    pub fn new(base: &str, league: League) -> Result<Self, VenueError> {
+    pub fn new(base: &str, league: League, trust: &Trust) -> Result<Self, VenueError> {
         let address = |reason: String| VenueError::Address {
             address: base.to_owned(),
             reason,
@@ -43,6 +44,7 @@ impl EspnClient {
             .timeout(REQUEST_TIMEOUT)
             .tcp_nodelay(true)
             .no_proxy()
+            .tls_backend_preconfigured(trust.client(base)?)
             .build()
             .map_err(|error| address(error.to_string()))?;
         Ok(Self {
@@ -132,7 +134,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_document_is_fetched_once_until_it_changes() {
-        let mut client = EspnClient::new(&feed().await, LEAGUES[3]).expect("a client");
+        let mut client =
+            EspnClient::new(&feed().await, LEAGUES[3], &Trust::none()).expect("a client");
         let path = "/sports/basketball/mens-college-basketball/scoreboard?groups=50&limit=400";
         for round in ["first", "after it could not be read"] {
             let Ok(Poll::Document(document, arrival)) = client.poll().await else {
@@ -149,16 +152,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_feed_in_trouble_is_an_error() {
-        let mut client = EspnClient::new(&feed().await, LEAGUES[4]).expect("a client");
+        let mut client =
+            EspnClient::new(&feed().await, LEAGUES[4], &Trust::none()).expect("a client");
         assert_eq!(
             client.poll().await.expect_err("refused").status(),
             Some(502)
         );
-        let mut client = EspnClient::new("http://127.0.0.1:1", LEAGUES[0]).expect("a client");
+        let mut client =
+            EspnClient::new("http://127.0.0.1:1", LEAGUES[0], &Trust::none()).expect("a client");
         assert!(matches!(
             client.poll().await,
             Err(VenueError::Transport { .. })
         ));
-        assert!(EspnClient::new("nowhere", LEAGUES[0]).is_err());
+        assert!(EspnClient::new("nowhere", LEAGUES[0], &Trust::none()).is_err());
     }
 }

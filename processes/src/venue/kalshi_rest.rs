@@ -6,6 +6,7 @@ use super::kalshi_wire::{
     SeriesRecord, SettlementRecord, null_is_empty, parse_error,
 };
 use super::signing::Signer;
+use super::tls::Trust;
 use layouts::Side;
 use layouts::units::format_decimal;
 use serde::Deserialize;
@@ -125,7 +126,7 @@ const ORDERS_PATH: &str = "/portfolio/orders";
 
 impl KalshiRest {
     /// A client of the interface at `rest_base`, such as `https://.../trade-api/v2`.
-    pub fn new(rest_base: &str, signer: Signer) -> Result<Self, VenueError> {
+    pub fn new(rest_base: &str, signer: Signer, trust: &Trust) -> Result<Self, VenueError> {
         let address = |reason: String| VenueError::Address {
             address: rest_base.to_owned(),
             reason,
@@ -140,6 +141,7 @@ impl KalshiRest {
             .pool_idle_timeout(None)
             .tcp_nodelay(true)
             .no_proxy()
+            .tls_backend_preconfigured(trust.client(rest_base)?)
             .build()
             .map_err(|error| address(error.to_string()))?;
         Ok(Self { http, base, signer })

@@ -8,14 +8,16 @@ use super::error::VenueError;
 use super::kalshi_frames::{self, Command, Frame, MalformedFrame, Parameters};
 use super::kalshi_wire::parse_error;
 use super::signing::Signer;
+use super::tls::Trust;
 use futures_util::{SinkExt as _, StreamExt as _};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message, Utf8Bytes};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream};
 
 /// Longest wait for the connection and its upgrade.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,6 +25,17 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const DEAD_AFTER: Duration = Duration::from_secs(30);
 /// Market tickers in one command, so that no command grows without bound.
 pub const TICKERS_PER_COMMAND: usize = 500;
+
+/// Where the WebSocket is, who we are there, and who vouches for it.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Such as `wss://.../trade-api/ws/v2`.
+    pub address: String,
+    /// Signs the upgrade.
+    pub signer: Signer,
+    /// Vouches for the other end where the line is encrypted.
+    pub trust: Trust,
+}
 
 /// A connected, signed session.
 #[derive(Debug)]
@@ -53,9 +66,14 @@ impl Received {
 
 impl Session {
     /// Connects and signs the upgrade.
-    pub async fn connect(address: &str, signer: &Signer) -> Result<Self, VenueError> {
+    pub async fn connect(endpoint: &Endpoint) -> Result<Self, VenueError> {
+        let Endpoint {
+            address,
+            signer,
+            trust,
+        } = endpoint;
         let no_address = |error: WsError| VenueError::Address {
-            address: address.to_owned(),
+            address: address.clone(),
             reason: error.to_string(),
         };
         let mut request = address.into_client_request().map_err(no_address)?;
@@ -65,7 +83,9 @@ impl Session {
                 .map_err(|error| no_address(WsError::HttpFormat(error.into())))?;
             request.headers_mut().insert(name, value);
         }
-        let connecting = tokio_tungstenite::connect_async_with_config(request, None, true);
+        let connector = Connector::Rustls(Arc::new(trust.client(address)?));
+        let connecting =
+            tokio_tungstenite::connect_async_tls_with_config(request, None, true, Some(connector));
         let (socket, _) = timeout(CONNECT_TIMEOUT, connecting)
             .await
             .map_err(|_| VenueError::Transport {

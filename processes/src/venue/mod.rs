@@ -13,5 +13,6 @@ pub mod league;
 pub(crate) mod recorded;
 pub mod signing;
 pub mod teams;
+pub mod tls;
 
 pub use error::VenueError;

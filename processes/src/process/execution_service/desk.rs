@@ -8,8 +8,7 @@ use super::placing::trade;
 use crate::venue::backoff::Backoff;
 use crate::venue::error::VenueError;
 use crate::venue::kalshi_frames::{Body, FillFrame};
-use crate::venue::kalshi_ws::Session;
-use crate::venue::signing::Signer;
+use crate::venue::kalshi_ws::{Endpoint, Session};
 use stages::execution::{Trade, Trades};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -81,15 +80,12 @@ impl Desk {
     }
 
     /// Keeps a session on the `fill` channel, for ever.
-    pub(super) async fn listen(&self, address: &str, signer: &Signer) {
+    pub(super) async fn listen(&self, endpoint: &Endpoint) {
         const DOWN: &str = "the fill channel is down, fills come over REST";
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         let mut complaints = Complaints::default();
         loop {
-            match self
-                .session(address, signer, &mut backoff, &mut complaints)
-                .await
-            {
+            match self.session(endpoint, &mut backoff, &mut complaints).await {
                 Ok(never) => match never {},
                 Err(error) => complaints.say(DOWN, &error),
             }
@@ -99,12 +95,11 @@ impl Desk {
 
     async fn session(
         &self,
-        address: &str,
-        signer: &Signer,
+        endpoint: &Endpoint,
         backoff: &mut Backoff,
         complaints: &mut Complaints,
     ) -> Result<std::convert::Infallible, VenueError> {
-        let mut session = Session::connect(address, signer).await?;
+        let mut session = Session::connect(endpoint).await?;
         session.subscribe(&["fill"], None).await?;
         let mut subscribed = false;
         loop {
@@ -155,6 +150,7 @@ mod tests {
     use super::*;
     use crate::venue::kalshi_ws::stand_in::{Venue, listen};
     use crate::venue::signing::test_signer;
+    use crate::venue::tls::Trust;
     use layouts::Side;
 
     fn some(id: u8, count: u32) -> Trade {
@@ -176,7 +172,12 @@ mod tests {
             vec![SUBSCRIBED, REFUSED, r#"{"type":"unsubscribed","sid":1}"#],
         ] {
             let (desk, (listener, address)) = (Desk::default(), listen().await);
-            let (signer, mut complaints) = (test_signer(), Complaints::default());
+            let mut complaints = Complaints::default();
+            let endpoint = Endpoint {
+                address,
+                signer: test_signer(),
+                trust: Trust::none(),
+            };
             let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
             let serve = async {
                 let mut venue = Venue::accept(&listener).await;
@@ -187,7 +188,7 @@ mod tests {
                 // The connection itself stays: the client is to leave it.
                 venue
             };
-            let session = desk.session(&address, &signer, &mut backoff, &mut complaints);
+            let session = desk.session(&endpoint, &mut backoff, &mut complaints);
             let (ended, _venue) = tokio::join!(session, serve);
             assert!(matches!(ended, Err(VenueError::Disconnected { .. })));
         }

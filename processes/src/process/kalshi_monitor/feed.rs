@@ -11,8 +11,7 @@ use crate::runtime::handoff::{IoInbox, ToHot};
 use crate::venue::VenueError;
 use crate::venue::backoff::Backoff;
 use crate::venue::kalshi_frames::{Body, ErrorFrame, Frame};
-use crate::venue::kalshi_ws::{Received, Session, TICKERS_PER_COMMAND};
-use crate::venue::signing::Signer;
+use crate::venue::kalshi_ws::{Endpoint, Received, Session, TICKERS_PER_COMMAND};
 use stages::books::{Event, Facts, Wanted};
 use std::time::Duration;
 use subscription::Subscription;
@@ -73,8 +72,7 @@ struct Gone;
 
 /// The monitor's I/O side.
 pub struct Feed {
-    websocket: String,
-    signer: Signer,
+    endpoint: Endpoint,
     cold: Cold,
     to_hot: ToHot<Note>,
     subscription: Subscription,
@@ -87,10 +85,9 @@ pub struct Feed {
 impl Feed {
     /// A feed from the WebSocket at an address to the hot thread.
     #[must_use]
-    pub fn new(websocket: String, signer: Signer, cold: Cold, to_hot: ToHot<Note>) -> Self {
+    pub fn new(endpoint: Endpoint, cold: Cold, to_hot: ToHot<Note>) -> Self {
         Self {
-            websocket,
-            signer,
+            endpoint,
             cold,
             to_hot,
             subscription: Subscription::default(),
@@ -115,7 +112,7 @@ impl Feed {
         }
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         loop {
-            match Session::connect(&self.websocket, &self.signer).await {
+            match Session::connect(&self.endpoint).await {
                 Ok(session) => {
                     tracing::info!("connected to the venue");
                     self.complaints.forget("cannot connect to the venue");

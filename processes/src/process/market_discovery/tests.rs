@@ -5,6 +5,7 @@ use crate::cold::discovery::Team;
 use crate::cold::redis::Cursor;
 use crate::cold::redis::private_server::Server;
 use crate::venue::signing::test_signer;
+use crate::venue::tls::Trust;
 use axum::http::Uri;
 use axum::{Json, Router};
 
@@ -63,7 +64,9 @@ fn game(number: u32, away: &str, home: &str) -> Discovery {
 fn finder(cold: &Cold, base: &str, slots: u32) -> Finder {
     Finder {
         cold: cold.clone(),
-        catalogue: Catalogue::new(KalshiRest::new(base, test_signer()).expect("a client")),
+        catalogue: Catalogue::new(
+            KalshiRest::new(base, test_signer(), &Trust::none()).expect("a client"),
+        ),
         aliases: Aliases::built_in().expect("reads"),
         slots,
         // No such directory: Redis keeps them as well.

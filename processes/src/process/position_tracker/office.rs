@@ -219,6 +219,7 @@ mod tests {
     use super::*;
     use crate::runtime::handoff::to_hot;
     use crate::venue::signing::test_signer;
+    use crate::venue::tls::Trust;
     use axum::http::Uri;
     use axum::{Json, Router};
     use tokio::sync::mpsc;
@@ -237,7 +238,7 @@ mod tests {
             .expect("binds");
         let base = format!("http://{}/v2", listener.local_addr().expect("bound"));
         tokio::spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
-        let rest = KalshiRest::new(&base, test_signer()).expect("a client");
+        let rest = KalshiRest::new(&base, test_signer(), &Trust::none()).expect("a client");
         (rest, questions)
     }
 

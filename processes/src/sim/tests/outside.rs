@@ -56,8 +56,8 @@ impl Outside {
             one.local_addr().expect("address"),
             two.local_addr().expect("address"),
         );
-        tokio::spawn(serve(one, venue(&shared)));
-        tokio::spawn(serve(two, scoreboards(&shared)));
+        tokio::spawn(serve(one, None, venue(&shared)));
+        tokio::spawn(serve(two, None, scoreboards(&shared)));
         let mut world = Some(world);
         if running && let Some(world) = world.take() {
             tokio::spawn(drive(Arc::clone(&shared), Box::new(world)));

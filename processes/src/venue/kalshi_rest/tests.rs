@@ -63,7 +63,10 @@ async fn venue(answers: &[(u16, &str)]) -> (KalshiRest, Arc<Mutex<Script>>) {
         listener.local_addr().expect("bound")
     );
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
-    (KalshiRest::new(&base, signer).expect("a client"), script)
+    (
+        KalshiRest::new(&base, signer, &Trust::none()).expect("a client"),
+        script,
+    )
 }
 
 fn asked(script: &Mutex<Script>) -> Vec<String> {
@@ -308,11 +311,16 @@ async fn an_unreadable_record_hides_no_other_unless_it_is_ours() {
 
 #[tokio::test]
 async fn no_answer_is_ambiguous_and_a_bad_address_is_told() {
-    let rest = KalshiRest::new("http://127.0.0.1:1/trade-api/v2", test_signer()).expect("a client");
+    let rest = KalshiRest::new(
+        "http://127.0.0.1:1/trade-api/v2",
+        test_signer(),
+        &Trust::none(),
+    )
+    .expect("a client");
     let error = rest.create_order(&ORDER).await.expect_err("nobody listens");
     assert!(
         error.is_ambiguous() && error.to_string().contains("refused"),
         "{error}"
     );
-    assert!(KalshiRest::new("127.0.0.1:1", test_signer()).is_err());
+    assert!(KalshiRest::new("127.0.0.1:1", test_signer(), &Trust::none()).is_err());
 }

@@ -10,20 +10,26 @@ use serde_json::json;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::StatusCode;
 
+/// Over a line that is not encrypted.
+fn endpoint(address: &str) -> Endpoint {
+    Endpoint {
+        address: address.to_owned(),
+        signer: test_signer(),
+        trust: Trust::none(),
+    }
+}
+
 /// Both ends of one connection.
 async fn connected() -> (Session, Venue) {
     let (listener, address) = listen().await;
-    let signer = test_signer();
-    let (session, venue) = tokio::join!(
-        Session::connect(&address, &signer),
-        Venue::accept(&listener)
-    );
+    let endpoint = endpoint(&address);
+    let (session, venue) = tokio::join!(Session::connect(&endpoint), Venue::accept(&listener));
     let signed = &venue.signed;
     let message = format!("{}GET{}", signed.timestamp_ms, venue.path);
     let signature = base64::engine::general_purpose::STANDARD
         .decode(&signed.signature)
         .expect("base64");
-    UnparsedPublicKey::new(&ED25519, signer.public_key())
+    UnparsedPublicKey::new(&ED25519, endpoint.signer.public_key())
         .verify(message.as_bytes(), &signature)
         .expect("the upgrade is signed");
     assert_eq!(
@@ -139,7 +145,6 @@ async fn an_end_is_an_error_of_the_session() {
 #[allow(clippy::result_large_err, reason = "the library's own type")]
 async fn a_refused_upgrade_carries_the_venues_words() {
     let (listener, address) = listen().await;
-    let signer = test_signer();
     let refuse = async {
         let (stream, _) = listener.accept().await.expect("accepts");
         let body =
@@ -151,7 +156,8 @@ async fn a_refused_upgrade_carries_the_venues_words() {
         });
         assert!(refused.await.is_err());
     };
-    let (session, ()) = tokio::join!(Session::connect(&address, &signer), refuse);
+    let endpoint = endpoint(&address);
+    let (session, ()) = tokio::join!(Session::connect(&endpoint), refuse);
     let error = session.expect_err("refused");
     assert_eq!(
         (error.status(), error.code()),
@@ -159,11 +165,15 @@ async fn a_refused_upgrade_carries_the_venues_words() {
     );
     drop(listener);
     assert!(matches!(
-        Session::connect(&address, &signer).await,
+        Session::connect(&endpoint).await,
         Err(VenueError::Transport { .. })
     ));
+    let nowhere = Endpoint {
+        address: "nonsense".to_owned(),
+        ..endpoint
+    };
     assert!(matches!(
-        Session::connect("nonsense", &signer).await,
+        Session::connect(&nowhere).await,
         Err(VenueError::Address { .. } | VenueError::Transport { .. })
     ));
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::venue::signing::test_signer;
+use crate::venue::tls::Trust;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
@@ -143,7 +144,7 @@ async fn place_again(
     tokio::spawn(async move { axum::serve(listener, router).await });
     let tally = Arc::new(Mutex::new(Tally::new().expect("a histogram")));
     let placing = Placing {
-        rest: KalshiRest::new(&base, test_signer()).expect("an address"),
+        rest: KalshiRest::new(&base, test_signer(), &Trust::none()).expect("an address"),
         listings: if known {
             Listings::of_one(3, "A-B", 2)
         } else {

@@ -8,6 +8,7 @@ use crate::runtime::io_thread;
 use crate::venue::kalshi_ws::stand_in::{Venue, listen};
 use crate::venue::recorded;
 use crate::venue::signing::test_signer;
+use crate::venue::tls::Trust;
 use futures_util::StreamExt as _;
 use layouts::{MarketStatus, PriceUpdate};
 use serde_json::json;
@@ -30,7 +31,12 @@ impl Hot {
         let (to_hot, inbox) = handoff::to_hot(64);
         let (wanted, wanted_inbox) = handoff::to_io(16);
         let cold = Cold::connect(&server.url(), "test");
-        let feed = Feed::new(address, test_signer(), cold, to_hot);
+        let endpoint = Endpoint {
+            address,
+            signer: test_signer(),
+            trust: Trust::none(),
+        };
+        let feed = Feed::new(endpoint, cold, to_hot);
         io_thread("feed", move || {
             feed.run(wanted_inbox, ("kalshi_monitor".into(), 100))
         })
