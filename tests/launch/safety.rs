@@ -11,7 +11,7 @@ use layouts::{
     control::{ROW, cause},
 };
 use nix::sys::signal::Signal;
-use processes::cold::redis::Cold;
+use processes::{cold::redis::Cold, venue::tls::Trust};
 use serde_json::{Value, json};
 use std::{collections::HashMap, fs, future::Future};
 use tests::scratch::{Scratch, await_some};
@@ -79,7 +79,7 @@ fn rest_an_order(scratch: &Scratch, name: &str) -> String {
             "ticker": ticker, "client_order_id": name, "side": "bid", "count": "1.00", "price": "0.0100",
             "time_in_force": "good_till_canceled", "self_trade_prevention_type": "taker_at_cross",
         });
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = Trust::none().http(&url).unwrap().build().unwrap();
         let request = client.post(&url).json(&order);
         let headers = signature.headers().into_iter();
         let request = headers.fold(request, |request, (name, value)| {

@@ -196,7 +196,7 @@ mod tests {
         missing("prices.board` is not there");
         fs::write(pipeline.board_path("prices"), "").unwrap();
         missing("simulator.ready`");
-        let ready = r#"{"rest":"http://r","websocket":"ws://w","feed":"http://f"}"#;
+        let ready = r#"{"rest":"http://r","websocket":"ws://w","feed":"http://f","ca_file":""}"#;
         fs::write(pipeline.run_dir.join("simulator.ready"), ready).unwrap();
         let found = look(&file, "game_shard.0").unwrap().unwrap();
         assert_eq!(found.venue.rest, "http://r");

@@ -40,11 +40,10 @@ impl EspnClient {
         let text = format!("{}/{}/scoreboard", base.trim_end_matches('/'), league.path);
         let mut url = Url::parse(&text).map_err(|error| address(error.to_string()))?;
         url.set_query(Some(league.query).filter(|query| !query.is_empty()));
-        let http = reqwest::Client::builder()
+        let http = trust
+            .http(base)?
             .timeout(REQUEST_TIMEOUT)
             .tcp_nodelay(true)
-            .no_proxy()
-            .tls_backend_preconfigured(trust.client(base)?)
             .build()
             .map_err(|error| address(error.to_string()))?;
         Ok(Self {

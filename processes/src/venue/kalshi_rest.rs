@@ -135,13 +135,12 @@ impl KalshiRest {
         if base.cannot_be_a_base() || !matches!(base.scheme(), "http" | "https") {
             return Err(address("expected http:// or https://".into()));
         }
-        let http = reqwest::Client::builder()
+        let http = trust
+            .http(rest_base)?
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
             .pool_idle_timeout(None)
             .tcp_nodelay(true)
-            .no_proxy()
-            .tls_backend_preconfigured(trust.client(rest_base)?)
             .build()
             .map_err(|error| address(error.to_string()))?;
         Ok(Self { http, base, signer })

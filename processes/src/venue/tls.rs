@@ -56,11 +56,19 @@ impl Trust {
         }
     }
 
-    /// What a client needs to reach `address`.
+    /// A client for HTTP at `address`, past any proxy of the environment.
     ///
     /// # Errors
     ///
     /// When the address asks for encryption and nobody could vouch for the other end.
+    pub fn http(&self, address: &str) -> Result<reqwest::ClientBuilder, VenueError> {
+        let config = self.client(address)?;
+        Ok(reqwest::Client::builder()
+            .no_proxy()
+            .tls_backend_preconfigured(config))
+    }
+
+    /// What any client needs to reach `address`; errors as of [`Trust::http`].
     pub(crate) fn client(&self, address: &str) -> Result<ClientConfig, VenueError> {
         let encrypted = ["https:", "wss:"].iter().any(|scheme| {
             let start = address.get(..scheme.len());
