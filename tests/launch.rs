@@ -79,6 +79,16 @@ fn the_demo_trades_loses_nothing_and_reconciles() {
     );
     assert!(!scratch.pipeline.rings.exists(), "the rings are gone");
     scratch.await_nobody();
+    // The books outlast the run, and tell the same.
+    let told = scratch.tell(&["positions", "--json"]);
+    assert_eq!(told.status.code(), Some(0), "{}", told.errors);
+    let told: Value = serde_json::from_str(&told.output).unwrap();
+    assert_eq!(told["profit"], report["profit"]);
+    assert_eq!(told["total"]["pnl"], report["pnl"]);
+    let told = scratch.tell(&["positions"]).output;
+    for part in ["MARKET", "arbitrage, pairs", "lone legs", "model"] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
 }
 
 #[test]

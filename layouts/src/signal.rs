@@ -65,13 +65,37 @@ impl Signal {
     }
 }
 
-/// The identity of a signal: 8 bits of shard, 1 bit of input (prices or games), 54 bits of that
-/// input's ring sequence, 1 bit of leg. The same input gives the same identity, so an order that
-/// derives its client order id from it can be sent again without being placed twice.
+/// The identity of a signal: 8 bits of shard, 1 bit of input (prices or games), 53 bits of that
+/// input's ring sequence, 1 bit of [`SignalKind`], 1 bit of leg. The same input gives the same identity, so an
+/// order that derives its client order id from it can be sent again without being placed twice; and a fill,
+/// which names its order, tells what it was for.
 #[must_use]
-pub const fn signal_id(shard: u8, from_games: bool, sequence: u64, leg: u8) -> u64 {
+pub const fn signal_id(
+    shard: u8,
+    from_games: bool,
+    sequence: u64,
+    kind: SignalKind,
+    leg: u8,
+) -> u64 {
     ((shard as u64) << 56)
         | ((from_games as u64) << 55)
-        | ((sequence & ((1 << 54) - 1)) << 1)
+        | ((sequence & ((1 << 53) - 1)) << 2)
+        | ((kind as u64) << 1)
         | (leg as u64 & 1)
+}
+
+/// Why the signal of this identity was raised.
+#[must_use]
+pub const fn kind_of(signal: u64) -> SignalKind {
+    if signal >> 1 & 1 == 0 {
+        SignalKind::ModelEdge
+    } else {
+        SignalKind::Arbitrage
+    }
+}
+
+/// The identity of the other leg of an arbitrage, or of the other market's edge.
+#[must_use]
+pub const fn other_leg(signal: u64) -> u64 {
+    signal ^ 1
 }

@@ -15,6 +15,7 @@ use crate::venue::kalshi_wire::{FillRecord, PositionRecord, SettlementRecord};
 use layouts::units::format_decimal;
 use layouts::{E4_PER_DOLLAR, Fill};
 use serde::Serialize;
+use stages::attribution::Attribution;
 use stages::positions::{Position, PositionBook};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -53,6 +54,8 @@ pub struct Reconciliation {
     pub pnl_micros: i64,
     /// Fees paid.
     pub fees_micros: i64,
+    /// What it came of.
+    pub attribution: Attribution,
     /// Fills booked.
     pub fills: usize,
 }
@@ -185,6 +188,9 @@ fn judge(ledger: &Ledger, account: &Account) -> Reconciliation {
         positions: positions.collect(),
         pnl_micros: total.pnl_micros(),
         fees_micros: total.fees_micros,
+        attribution: Attribution::of(&ledger.fills, |market| {
+            ledger.book.market(market).and_then(|held| held.settled_e4)
+        }),
         fills: ledger.fills.len(),
     }
 }

@@ -38,6 +38,7 @@ Examples:
   launch safe --reason 'looks wrong'        no new orders from now on; everything else goes on
   launch resume                             trade again
   launch logs execution_service --follow    what it has written, and writes
+  launch positions --json                   what is held, and what profit and loss came of
 
 Exit codes:
   0  ran, stopped in order, nothing lost, the books agree with the venue's
@@ -59,6 +60,8 @@ pub(super) enum Command {
     Resume(SwitchArguments),
     /// Shows what the launcher and the processes have written, merged in order of time.
     Logs(LogsArguments),
+    /// Shows what a pipeline holds, what it cost, and what came of it, by its own database.
+    Positions(PositionsArguments),
     /// Runs a command that dies with the launcher.
     #[command(hide = true)]
     Exec(ExecArguments),
@@ -160,6 +163,17 @@ pub(super) struct LogsArguments {
     /// The pipeline file; by default the demo that comes with the programs.
     #[arg(long, value_name = "FILE")]
     pub(super) pipeline: Option<PathBuf>,
+}
+
+/// Whose positions to show.
+#[derive(Debug, Clone, Args)]
+pub(super) struct PositionsArguments {
+    /// The pipeline file; by default the demo that comes with the programs.
+    #[arg(long, value_name = "FILE")]
+    pub(super) pipeline: Option<PathBuf>,
+    /// As JSON, with the same fields.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// A command to run under the launcher's protection.

@@ -1,6 +1,9 @@
 //! Whether our books agree with the venue's, and whether a simulated venue's games are over.
 
-use super::report::{Position, dollars};
+use super::{
+    profit::Profit,
+    report::{Position, dollars},
+};
 use crate::{
     cold::{
         database::{self, Database},
@@ -21,6 +24,7 @@ pub(super) struct Books {
     pub(super) cash: Option<String>,
     pub(super) positions: Vec<Position>,
     pub(super) pnl: Option<String>,
+    pub(super) profit: Option<Profit>,
     /// Empty when everything agrees.
     pub(super) differences: Vec<String>,
 }
@@ -49,11 +53,10 @@ impl Auditor {
             .map_err(Failure::other)?;
         let trust = Trust::load(&pipeline.ca_file).map_err(Failure::other)?;
         let rest = KalshiRest::new(&pipeline.venue.rest, signer, &trust).map_err(Failure::other)?;
-        let client = reqwest::Client::builder()
+        let client = trust
+            .http(&pipeline.venue.rest)
+            .map_err(Failure::other)?
             .timeout(STATUS_PATIENCE)
-            // It is on this host: a proxy of the environment has no part in it.
-            .no_proxy()
-            .tls_backend_preconfigured(trust.client(&pipeline.venue.rest).map_err(Failure::other)?)
             .build()
             .map_err(Failure::other)?;
         let starting_cash_micros = match &pipeline.simulator {
@@ -85,6 +88,7 @@ impl Auditor {
                 cash: None,
                 positions: Vec::new(),
                 pnl: None,
+                profit: None,
                 differences: vec![difference],
             };
         }
@@ -97,6 +101,7 @@ impl Auditor {
                 cash: None,
                 positions: Vec::new(),
                 pnl: None,
+                profit: None,
                 differences: vec![format!("could not be compared: {error}")],
             },
         }
@@ -125,6 +130,7 @@ impl Auditor {
 
 impl Books {
     fn of(outcome: &Reconciliation) -> Self {
+        let traded = outcome.positions.iter().map(|held| held.ticker.as_str());
         let open = outcome
             .positions
             .iter()
@@ -138,6 +144,7 @@ impl Books {
                 })
                 .collect(),
             pnl: Some(dollars(outcome.pnl_micros)),
+            profit: Some(Profit::of(&outcome.attribution, traded)),
             differences: outcome.differences.clone(),
         }
     }

@@ -15,9 +15,11 @@ mod identity;
 mod logs;
 mod placement;
 mod plan;
+mod positions;
 mod preflight;
 mod prepare;
 mod private_redis;
+mod profit;
 mod registry;
 mod report;
 mod rings;
@@ -36,6 +38,7 @@ use crate::runtime::Failure;
 use arguments::{Arguments, Command, ExecArguments, Exit, ReplayArguments, RunArguments};
 use clap::Parser;
 use pipeline::{Pipeline, Source};
+pub use profit::{Profit, ProfitPart};
 pub use report::{Percentiles, Position, ProcessReport, Report};
 pub use rings::RingReport;
 pub use safety::SafeTime;
@@ -49,29 +52,31 @@ use std::{
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let result = match arguments.command {
-        None => {
-            let loaded = load(arguments.run.pipeline.as_deref());
-            loaded.map(|pipeline| session::run(pipeline, &arguments.run))
-        }
-        Some(Command::Replay(replay)) => {
-            load_replay(&replay).map(|pipeline| session::run(pipeline, &replay.into()))
-        }
-        Some(Command::Safe(safe)) => {
-            load(safe.pipeline.as_deref()).and_then(|pipeline| switch::halt(&pipeline, &safe))
-        }
-        Some(Command::Resume(resume)) => {
-            load(resume.pipeline.as_deref()).and_then(|pipeline| switch::resume(&pipeline))
-        }
-        Some(Command::Logs(asked)) => {
-            load(asked.pipeline.as_deref()).and_then(|pipeline| logs::show(&pipeline, &asked))
-        }
-        Some(Command::Prepare(plan)) => {
-            load(plan.pipeline.as_deref()).and_then(|pipeline| prepare::prepare(pipeline, &plan))
-        }
-        Some(Command::Reconcile(books)) => prepare::reconcile(&books),
-        Some(Command::Exec(exec)) => Err(execute(&exec)),
-    };
+    let result =
+        match arguments.command {
+            None => {
+                let loaded = load(arguments.run.pipeline.as_deref());
+                loaded.map(|pipeline| session::run(pipeline, &arguments.run))
+            }
+            Some(Command::Replay(replay)) => {
+                load_replay(&replay).map(|pipeline| session::run(pipeline, &replay.into()))
+            }
+            Some(Command::Safe(safe)) => {
+                load(safe.pipeline.as_deref()).and_then(|pipeline| switch::halt(&pipeline, &safe))
+            }
+            Some(Command::Resume(resume)) => {
+                load(resume.pipeline.as_deref()).and_then(|pipeline| switch::resume(&pipeline))
+            }
+            Some(Command::Logs(asked)) => {
+                load(asked.pipeline.as_deref()).and_then(|pipeline| logs::show(&pipeline, &asked))
+            }
+            Some(Command::Positions(asked)) => load(asked.pipeline.as_deref())
+                .and_then(|pipeline| positions::show(&pipeline, &asked)),
+            Some(Command::Prepare(plan)) => load(plan.pipeline.as_deref())
+                .and_then(|pipeline| prepare::prepare(pipeline, &plan)),
+            Some(Command::Reconcile(books)) => prepare::reconcile(&books),
+            Some(Command::Exec(exec)) => Err(execute(&exec)),
+        };
     let exit = result.unwrap_or_else(|failure| {
         eprintln!("error: {failure}");
         Exit::Refused

@@ -156,6 +156,7 @@ pub(super) fn reconcile(arguments: &ReconcileArguments) -> Result<Exit, Failure>
         cash: books.cash,
         positions: books.positions,
         pnl: books.pnl,
+        profit: books.profit,
         reconciled: books.differences.is_empty(),
         differences: books.differences,
     };

@@ -1,6 +1,6 @@
 //! How a run went: for people, and as JSON.
 
-use super::{rings::RingReport, safety::SafeTime};
+use super::{profit::Profit, rings::RingReport, safety::SafeTime};
 use layouts::units::format_decimal;
 use pipeline::LinkKind;
 use serde::Serialize;
@@ -47,6 +47,8 @@ pub struct Report {
     pub positions: Vec<Position>,
     /// Realised profit and loss after fees.
     pub pnl: Option<String>,
+    /// What it came of, as far as our books tell.
+    pub profit: Option<Profit>,
     /// Whether positions, fills, fees and cash of our books equal the venue's exactly.
     pub reconciled: bool,
     /// What does not agree, or why it could not be compared.
@@ -273,6 +275,9 @@ impl Report {
                 text,
                 "{name}  p50 {p50}  p99 {p99}  p99.9 {p999}  max {max}"
             );
+        }
+        if let Some(profit) = &self.profit {
+            let _ = write!(text, "\n{profit}");
         }
         let unknown = || "unknown".to_owned();
         let _ = writeln!(

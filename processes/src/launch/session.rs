@@ -367,6 +367,7 @@ impl Session {
             cash: books.cash,
             positions: books.positions,
             pnl: books.pnl,
+            profit: books.profit,
             reconciled: books.differences.is_empty(),
             differences: books.differences,
         }
@@ -378,6 +379,7 @@ fn no_books() -> Books {
         cash: None,
         positions: Vec::new(),
         pnl: None,
+        profit: None,
         differences: vec!["the venue was never reached".into()],
     }
 }

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod attribution;
 pub mod book;
 pub mod books;
 pub mod execution;

@@ -22,6 +22,7 @@
 use super::exposure::{Exposure, Room, Terms, stake_micros};
 use super::sources::Sources;
 use crate::limits::Limits;
+use layouts::signal::{kind_of, other_leg};
 use layouts::units::E4_PER_DOLLAR;
 use layouts::{CENTICONTRACTS_PER_CONTRACT, Order, OrderAck, Side, Signal, SignalKind};
 use serde::Serialize;
@@ -340,7 +341,9 @@ impl Checked {
 
 fn check(signal: &Signal) -> Option<Checked> {
     let (side, kind) = (signal.side()?, signal.kind()?);
-    let sane = (1..E4_PER_DOLLAR).contains(&signal.price_e4) && signal.team <= 1;
+    let sane = (1..E4_PER_DOLLAR).contains(&signal.price_e4)
+        && signal.team <= 1
+        && kind_of(signal.signal) == kind;
     sane.then_some(Checked {
         signal: *signal,
         side,
@@ -350,7 +353,7 @@ fn check(signal: &Signal) -> Option<Checked> {
 
 /// Two legs of one arbitrage: one input, the first and the second market of one game.
 fn is_pair(first: &Signal, second: &Signal) -> bool {
-    first.signal ^ second.signal == 1
+    other_leg(first.signal) == second.signal
         && first.game == second.game
         && first.market != second.market
         && first.team != second.team
@@ -359,7 +362,7 @@ fn is_pair(first: &Signal, second: &Signal) -> bool {
 
 /// The signal for the second leg of an arbitrage of which only the first became an order.
 fn is_other_half(first: &Order, second: &Signal) -> bool {
-    second.signal == first.order | 1
+    second.signal == other_leg(first.order)
         && first.kind == second.kind
         && first.game == second.game
         && first.market != second.market

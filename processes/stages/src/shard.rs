@@ -121,7 +121,10 @@ struct Cause {
     now: u64,
     ingress_mono_ns: u64,
     expires_mono_ns: u64,
-    id: u64,
+    shard: u8,
+    from_games: bool,
+    /// Of the input.
+    sequence: u64,
 }
 
 impl Shard {
@@ -210,7 +213,9 @@ impl Shard {
             now: stamp.sent_mono_ns,
             ingress_mono_ns,
             expires_mono_ns: stamp.sent_mono_ns.saturating_add(ttl),
-            id: signal_id(self.index, from_games, stamp.sequence, 0),
+            shard: self.index,
+            from_games,
+            sequence: stamp.sequence,
         }
     }
 
@@ -334,8 +339,7 @@ impl Game {
                 count_centi,
                 fair_e4,
                 edge_e4,
-                kind: SignalKind::ModelEdge as u8,
-                ..signal(&price, side, price_e4, cause)
+                ..signal(&price, side, price_e4, SignalKind::ModelEdge, cause)
             })
     }
 }
@@ -346,16 +350,33 @@ fn leg(own: &PriceUpdate, other: &PriceUpdate, found: &Arbitrage, cause: Cause) 
         count_centi: found.count_centi,
         fair_e4: E4_PER_DOLLAR.saturating_sub(shown(other, found.side).0),
         edge_e4: found.gain_e4,
-        kind: SignalKind::Arbitrage as u8,
-        ..signal(own, found.side, shown(own, found.side).0, cause)
+        ..signal(
+            own,
+            found.side,
+            shown(own, found.side).0,
+            SignalKind::Arbitrage,
+            cause,
+        )
     })
 }
 
-fn signal(price: &PriceUpdate, side: Side, price_e4: u16, cause: Cause) -> Signal {
+fn signal(
+    price: &PriceUpdate,
+    side: Side,
+    price_e4: u16,
+    kind: SignalKind,
+    cause: Cause,
+) -> Signal {
     Signal {
         ingress_mono_ns: cause.ingress_mono_ns,
         expires_mono_ns: cause.expires_mono_ns,
-        signal: cause.id | u64::from(price.team & 1),
+        signal: signal_id(
+            cause.shard,
+            cause.from_games,
+            cause.sequence,
+            kind,
+            price.team,
+        ),
         market: price.market,
         game: price.game,
         count_centi: 0,
@@ -364,7 +385,7 @@ fn signal(price: &PriceUpdate, side: Side, price_e4: u16, cause: Cause) -> Signa
         edge_e4: 0,
         fee_rate_e4: price.fee_rate_e4,
         side: side as u8,
-        kind: SignalKind::ModelEdge as u8,
+        kind: kind as u8,
         team: price.team,
         padding: [0],
     }

@@ -41,13 +41,14 @@ impl Sources {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use layouts::signal::signal_id;
+    use layouts::{SignalKind, signal::signal_id};
 
     #[test]
     fn an_id_is_new_once_and_sources_do_not_meet() {
         let mut sources = Sources::default();
         for (shard, from_games) in [(0, false), (0, true), (255, false), (255, true)] {
-            let id = |sequence, leg| signal_id(shard, from_games, sequence, leg);
+            let id =
+                |sequence, leg| signal_id(shard, from_games, sequence, SignalKind::Arbitrage, leg);
             assert!(sources.take(id(0, 0)) && sources.take(id(0, 1)) && sources.take(id(7, 0)));
             for old in [id(0, 0), id(0, 1), id(3, 0), id(7, 0)] {
                 assert!(!sources.take(old), "{shard} {from_games}");

@@ -1,7 +1,7 @@
 //! What a stage is told that takes over from one that died.
 
 use super::{Order, OrderAck, Risk, SignalKind, Terms};
-use layouts::OrderStatus;
+use layouts::{OrderStatus, signal::other_leg};
 
 /// A market as the price board shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Risk {
         };
         self.half_pair = match self.half_pair {
             // The second leg of the one before.
-            Some(first) if first.order | 1 == order.order => None,
+            Some(first) if other_leg(first.order) == order.order => None,
             _ => (kind == SignalKind::Arbitrage && order.order & 1 == 0).then_some(*order),
         };
         let terms = Terms {

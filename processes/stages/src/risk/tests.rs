@@ -24,7 +24,7 @@ pub(super) fn signal(sequence: u64, team: u8) -> Signal {
     Signal {
         ingress_mono_ns: 5,
         expires_mono_ns: 10_000 * MS,
-        signal: signal_id(0, false, sequence, team),
+        signal: signal_id(0, false, sequence, SignalKind::ModelEdge, team),
         market: 10 + u32::from(team),
         game: 1,
         count_centi: 1_000_000,
@@ -42,6 +42,7 @@ pub(super) fn signal(sequence: u64, team: u8) -> Signal {
 pub(super) fn leg(sequence: u64, team: u8) -> Signal {
     Signal {
         kind: SignalKind::Arbitrage as u8,
+        signal: signal_id(0, false, sequence, SignalKind::Arbitrage, team),
         price_e4: 4_500,
         ..signal(sequence, team)
     }
@@ -77,7 +78,10 @@ fn an_order_carries_what_its_signal_said() {
     let [Some(order), None] = risk.on_signal(&signal(3, 1), MS) else {
         panic!("one order")
     };
-    assert_eq!(order.order, signal_id(0, false, 3, 1));
+    assert_eq!(
+        order.order,
+        signal_id(0, false, 3, SignalKind::ModelEdge, 1)
+    );
     assert_eq!((order.market, order.game, order.price_e4), (11, 1, 5_000));
     assert_eq!(
         (order.ingress_mono_ns, order.expires_mono_ns),

@@ -122,8 +122,14 @@ fn lesson_4_an_arbitrage_is_two_legs_of_one_size() {
     );
     assert_eq!(home.kind(), Some(SignalKind::Arbitrage));
     assert_eq!(home.edge_e4, 700 - 174 - 175);
-    assert_eq!(home.signal, signal_id(3, false, 1, 0));
-    assert_eq!(away.signal, signal_id(3, false, 1, 1));
+    assert_eq!(
+        home.signal,
+        signal_id(3, false, 1, SignalKind::Arbitrage, 0)
+    );
+    assert_eq!(
+        away.signal,
+        signal_id(3, false, 1, SignalKind::Arbitrage, 1)
+    );
     assert_eq!(home.ingress_mono_ns, 77, "the tick that caused it");
 }
 
@@ -265,7 +271,7 @@ fn a_fresh_state_can_cause_a_signal_too() {
     let signals = shard.on_state(&even_state(2 * MS), at(5, 2 * MS));
     assert_eq!(
         signals[0].map(|signal| signal.signal),
-        Some(signal_id(3, true, 5, 0))
+        Some(signal_id(3, true, 5, SignalKind::ModelEdge, 0))
     );
     assert_eq!(
         signals[0].map(|signal| signal.ingress_mono_ns),
@@ -281,7 +287,7 @@ fn a_price_of_the_board_is_judged_with_the_next_input_only() {
     let signals = shard.on_state(&even_state(MS), at(1, MS));
     assert_eq!(
         signals[0].map(|signal| signal.signal),
-        Some(signal_id(3, true, 1, 0))
+        Some(signal_id(3, true, 1, SignalKind::ModelEdge, 0))
     );
 }
 

@@ -1,0 +1,263 @@
+//! What profit and loss came of: pairs of an arbitrage, legs of one that stayed alone, or the opinion of the model.
+//!
+//! Two legs of an arbitrage make pairs as far as both filled. A pair pays a dollar whatever happens, so its result is
+//! certain before the game is over. What one leg filled beyond the other is no arbitrage: it is told apart, and counts like
+//! any single order, when its market is decided.
+//!
+//! Law: once all markets are decided, the gains less the fees are the cash of the
+//! [`PositionBook`](crate::positions::PositionBook).
+
+use layouts::signal::{kind_of, other_leg};
+use layouts::units::{E4_PER_DOLLAR, cost_micros};
+use layouts::{Fill, Side, SignalKind};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What came of one kind of order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// Contracts traded whose result is certain; of pairs, pairs. 1/100 contract.
+    pub decided_centi: i64,
+    /// What they gained or lost, without fees.
+    pub gain_micros: i64,
+    /// Fees of all contracts traded, decided or not.
+    pub fees_micros: i64,
+    /// Contracts traded whose market is not decided, 1/100 contract.
+    pub open_centi: i64,
+}
+
+/// All of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Attribution {
+    /// Contracts of both legs of an arbitrage, one against one.
+    pub arbitrage: Part,
+    /// What one leg of an arbitrage filled beyond the other.
+    pub lone_legs: Part,
+    /// Contracts traded on the model's opinion.
+    pub model: Part,
+}
+
+/// All fills of one order.
+#[derive(Debug, Clone, Copy)]
+struct Filled {
+    market: u32,
+    side: Side,
+    count_centi: i64,
+    /// Money in less money out, without fees.
+    flow_micros: i64,
+    fees_micros: i64,
+}
+
+impl Part {
+    /// What it gained or lost after fees, as far as it is certain.
+    #[must_use]
+    pub fn net_micros(&self) -> i64 {
+        self.gain_micros - self.fees_micros
+    }
+
+    /// Adds what an order traded in one market.
+    fn add(&mut self, filled: &Filled, value_e4: Option<u16>) {
+        self.fees_micros += filled.fees_micros;
+        match value_e4 {
+            None => self.open_centi += filled.count_centi,
+            Some(value) => {
+                let pays = filled.side.sign() * i64::from(value) * filled.count_centi;
+                self.gain_micros += pays + filled.flow_micros;
+                self.decided_centi += filled.count_centi;
+            }
+        }
+    }
+
+    /// Adds pairs: as many of each leg.
+    fn add_pairs(&mut self, legs: [&Filled; 2]) {
+        let [one, other] = legs;
+        let pays = one.side.sign() * i64::from(E4_PER_DOLLAR) * one.count_centi;
+        self.gain_micros += pays + one.flow_micros + other.flow_micros;
+        self.fees_micros += one.fees_micros + other.fees_micros;
+        self.decided_centi += one.count_centi;
+    }
+}
+
+impl Attribution {
+    /// Of all fills, each booked once; `decided` is the value of a market's contract once it is known, 1/10,000 dollar.
+    /// Fills whose bytes mean nothing count nowhere, as in the book.
+    pub fn of(fills: &[Fill], decided: impl Fn(u32) -> Option<u16>) -> Self {
+        let mut orders = BTreeMap::<u64, Filled>::new();
+        for fill in fills.iter().filter(|fill| fill.price_e4 <= E4_PER_DOLLAR) {
+            let Some(side) = fill.side() else { continue };
+            let filled = orders.entry(fill.order).or_insert(Filled {
+                market: fill.market,
+                side,
+                count_centi: 0,
+                flow_micros: 0,
+                fees_micros: 0,
+            });
+            filled.count_centi += i64::from(fill.count_centi);
+            filled.flow_micros -= side.sign() * cost_micros(fill.price_e4, fill.count_centi);
+            filled.fees_micros += i64::from(fill.fee_micros);
+        }
+        let mut all = Self::default();
+        for (order, filled) in &orders {
+            if kind_of(*order) == SignalKind::ModelEdge {
+                all.model.add(filled, decided(filled.market));
+                continue;
+            }
+            let other = orders.get(&other_leg(*order));
+            let paired = other.map_or(0, |other| other.count_centi.min(filled.count_centi));
+            let (in_pairs, alone) = filled.split(paired);
+            // Each pair once, when its first leg is looked at.
+            if let Some(other) = other.filter(|_| *order < other_leg(*order)) {
+                all.arbitrage.add_pairs([&in_pairs, &other.split(paired).0]);
+            }
+            if alone.count_centi > 0 {
+                all.lone_legs.add(&alone, decided(alone.market));
+            }
+        }
+        all
+    }
+
+    /// The sum of all kinds after fees, as far as it is certain.
+    #[must_use]
+    pub fn net_micros(&self) -> i64 {
+        let parts = [&self.arbitrage, &self.lone_legs, &self.model];
+        parts.into_iter().map(Part::net_micros).sum()
+    }
+}
+
+impl Filled {
+    /// So many contracts of it, and the rest: money is shared out by count, and what does not divide stays in the rest.
+    fn split(&self, count_centi: i64) -> (Self, Self) {
+        let part = |amount: i64| {
+            let part =
+                i128::from(amount) * i128::from(count_centi) / i128::from(self.count_centi.max(1));
+            // No more than the amount itself.
+            i64::try_from(part).unwrap_or(amount)
+        };
+        let first = Self {
+            count_centi,
+            flow_micros: part(self.flow_micros),
+            fees_micros: part(self.fees_micros),
+            ..*self
+        };
+        let rest = Self {
+            count_centi: self.count_centi - count_centi,
+            flow_micros: self.flow_micros - first.flow_micros,
+            fees_micros: self.fees_micros - first.fees_micros,
+            ..*self
+        };
+        (first, rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::positions::PositionBook;
+    use bytemuck::Zeroable;
+    use layouts::signal::signal_id;
+    use proptest::prelude::*;
+
+    fn fill(trade: u128, order: u64, market: u32, count_centi: u32, price_e4: u16) -> Fill {
+        Fill {
+            trade: trade.to_be_bytes(),
+            order,
+            market,
+            count_centi,
+            price_e4,
+            fee_micros: 100,
+            ..Fill::zeroed()
+        }
+    }
+
+    fn leg(sequence: u64, leg: u8) -> u64 {
+        signal_id(0, false, sequence, SignalKind::Arbitrage, leg)
+    }
+
+    #[test]
+    fn a_pair_is_certain_before_the_game_is_over_and_the_rest_of_a_leg_is_no_arbitrage() {
+        let fills = [
+            fill(1, leg(1, 0), 10, 300, 4_000),
+            fill(2, leg(1, 1), 11, 100, 5_000),
+            fill(3, leg(1, 1), 11, 100, 5_200),
+        ];
+        let found = Attribution::of(&fills, |_| None);
+        // Two pairs at 0.40 and 0.51 on average leave 9 cents each.
+        assert_eq!(found.arbitrage.decided_centi, 200);
+        assert_eq!(found.arbitrage.gain_micros, 2 * 90_000);
+        assert_eq!(found.arbitrage.fees_micros, 66 + 200);
+        assert_eq!(
+            (found.lone_legs.open_centi, found.lone_legs.fees_micros),
+            (100, 34)
+        );
+        assert_eq!(found.model, Part::default());
+        let lost = Attribution::of(&fills, |market| Some(if market == 10 { 0 } else { 10_000 }));
+        assert_eq!(lost.arbitrage.gain_micros, 180_000);
+        assert_eq!(lost.lone_legs.gain_micros, -400_000);
+    }
+
+    #[test]
+    fn a_leg_without_the_other_is_told_apart_from_the_models_opinion() {
+        let model = signal_id(0, false, 2, SignalKind::ModelEdge, 0);
+        let fills = [
+            fill(1, leg(1, 1), 11, 100, 5_000),
+            fill(2, model, 12, 100, 3_000),
+        ];
+        let found = Attribution::of(&fills, |_| Some(10_000));
+        assert_eq!(found.arbitrage, Part::default());
+        assert_eq!(found.lone_legs.gain_micros, 500_000);
+        assert_eq!(found.model.gain_micros, 700_000);
+        assert_eq!(found.net_micros(), 1_200_000 - 200);
+    }
+
+    /// Orders of either kind in the two markets of a few games, each filled in up to three parts.
+    fn trades() -> impl Strategy<Value = Vec<Fill>> {
+        let part = (1_u32..5_000, 1_u16..10_000, 0_u32..20_000);
+        let order = (
+            0_u64..6,
+            any::<bool>(),
+            0_u8..2,
+            prop::collection::vec(part, 1..4),
+        );
+        prop::collection::vec(order, 0..16).prop_map(|orders| {
+            let mut fills = Vec::new();
+            for (sequence, is_pair, leg, parts) in orders {
+                let kind = if is_pair {
+                    SignalKind::Arbitrage
+                } else {
+                    SignalKind::ModelEdge
+                };
+                for (count_centi, price_e4, fee_micros) in parts {
+                    let game = u32::try_from(sequence).unwrap();
+                    fills.push(Fill {
+                        trade: (fills.len() as u128).to_be_bytes(),
+                        order: signal_id(0, false, sequence, kind, leg),
+                        market: 2 * game + u32::from(leg),
+                        count_centi,
+                        price_e4,
+                        fee_micros,
+                        // Both legs of one input are on one side.
+                        side: (sequence % 2) as u8,
+                        ..Fill::zeroed()
+                    });
+                }
+            }
+            fills
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn all_kinds_together_make_the_cash_of_the_book(fills in trades(), home in prop::sample::select(vec![0_u16, 5_000, 10_000])) {
+            // The two markets of a game pay a dollar together, in a tie too.
+            let value = |market: u32| if market.is_multiple_of(2) { home } else { E4_PER_DOLLAR - home };
+            let found = Attribution::of(&fills, |market| Some(value(market)));
+            let mut book = PositionBook::default();
+            for fill in &fills {
+                book.fill(fill);
+                book.settle(fill.market, value(fill.market));
+            }
+            prop_assert_eq!(found.net_micros(), book.total().cash_micros);
+            prop_assert_eq!(found.arbitrage.open_centi + found.lone_legs.open_centi + found.model.open_centi, 0);
+        }
+    }
+}
