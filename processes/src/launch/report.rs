@@ -34,12 +34,12 @@ pub struct Report {
     /// Orders refused, by the venue or by us, as far as the last incarnation of the execution service knows;
     /// `None` when it left no figures.
     pub rejected: Option<u64>,
-    /// From the arrival of the frame to the hand-over of the order to the HTTP client, before it is signed;
+    /// From the arrival of the frame to the moment when the order, signed and with its connection, is written;
     /// of the last incarnation of the execution service, `None` without an order.
     pub tick_to_order_ns: Option<Percentiles>,
     /// From the arrival of the frame to that of the venue's answer to the order, likewise.
     pub tick_to_answer_ns: Option<Percentiles>,
-    /// From the hand-over of the order to the HTTP client to that answer: signing, network and venue.
+    /// From that moment to that answer: network and venue.
     pub order_to_answer_ns: Option<Percentiles>,
     /// Money at the venue, by our books.
     pub cash: Option<String>,

@@ -58,6 +58,14 @@ pub enum VenueError {
         /// The venue's further words.
         details: String,
     },
+    /// Nothing was written: the request cannot have reached the venue.
+    #[error("{request} was not sent: {reason}")]
+    NotSent {
+        /// Method and path.
+        request: String,
+        /// Why.
+        reason: String,
+    },
     /// No answer: the request may or may not have reached the venue.
     #[error("no answer to {request}: {reason}")]
     Transport {

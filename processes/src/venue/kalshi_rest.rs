@@ -5,10 +5,12 @@ use super::kalshi_wire::{
     BalanceRecord, CreateOrder, EventRecord, FillRecord, OrderResult, OrderState, PositionRecord,
     SeriesRecord, SettlementRecord, null_is_empty, parse_error,
 };
+use super::last_look::LastLook;
 use super::signing::Signer;
 use super::tls::Trust;
 use layouts::Side;
 use layouts::units::format_decimal;
+use reqwest::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -146,9 +148,15 @@ impl KalshiRest {
         Ok(Self { http, base, signer })
     }
 
-    /// Places an order. `Err` with [`VenueError::is_ambiguous`] may have reached the venue: ask with
-    /// [`Self::order_by_client_id`], or send the same `client_order_id` again.
-    pub async fn create_order(&self, order: &NewOrder<'_>) -> Result<OrderResult, VenueError> {
+    /// Places an order, if `look` still lets it when its connection is there. `Err` with
+    /// [`VenueError::is_ambiguous`] may have reached the venue: ask with [`Self::order_by_client_id`], or send the
+    /// same `client_order_id` again. [`VenueError::NotSent`] cannot have.
+    pub async fn create_order(
+        &self,
+        order: &NewOrder<'_>,
+        look: &LastLook,
+    ) -> Result<OrderResult, VenueError> {
+        const LABEL: &str = "POST /portfolio/events/orders";
         let body = CreateOrder {
             ticker: order.ticker,
             client_order_id: order.client_order_id,
@@ -160,8 +168,20 @@ impl KalshiRest {
             exchange_index: order.exchange_index,
         };
         let url = self.url("/portfolio/events/orders", &[]);
-        let request = self.signed(reqwest::Method::POST, url)?.json(&body);
-        Self::answer("POST /portfolio/events/orders", request).await
+        let body = serde_json::to_vec(&body).map_err(|error| VenueError::NotSent {
+            request: LABEL.to_owned(),
+            reason: error.to_string(),
+        })?;
+        let request = self
+            .signed(reqwest::Method::POST, url)?
+            .header(CONTENT_TYPE, "application/json")
+            .body(look.body(body));
+        match Self::answer(LABEL, request).await {
+            Err(VenueError::Transport { request, reason }) if look.written_mono_ns().is_none() => {
+                Err(VenueError::NotSent { request, reason })
+            }
+            answer => answer,
+        }
     }
 
     /// Cancels whatever rests of ours, in all markets.

@@ -8,6 +8,7 @@ pub mod kalshi_frames;
 pub mod kalshi_rest;
 pub mod kalshi_wire;
 pub mod kalshi_ws;
+pub mod last_look;
 pub mod league;
 #[cfg(test)]
 pub(crate) mod recorded;

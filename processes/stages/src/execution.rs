@@ -7,6 +7,7 @@
 //!            |  \-- placed, traded ----------> Collect --> Finish
 //!            |  \-- refused -----------------> Finish (LookUp if an earlier answer is missing)
 //!            |  \-- exists already ----------> LookUp -- found --> Collect or Finish
+//!            |  \-- not sent: Post again while not expired
 //!            '----- no answer: Post again with the same id; LookUp once expired
 //! ```
 //!
@@ -80,6 +81,8 @@ pub enum Answer {
     RateLimited,
     /// None, or none that can be understood: it may have arrived.
     Missing,
+    /// It was not sent: there was no connection, or too late.
+    NotSent,
     /// Refused for good.
     Refused(RejectReason),
 }
@@ -194,6 +197,9 @@ impl Placement {
                     after: self.retry_after(),
                 }
             }
+            Answer::NotSent => Step::Post {
+                after: self.retry_after(),
+            },
             Answer::Refused(reason) => {
                 self.refusal = Some(reason);
                 self.give_up_posting()

@@ -5,6 +5,7 @@ use super::listings::{Listing, Listings};
 use crate::venue::error::VenueError;
 use crate::venue::kalshi_rest::{KalshiRest, NewOrder};
 use crate::venue::kalshi_wire::{FillRecord, OrderResult, OrderState};
+use crate::venue::last_look::LastLook;
 use hdrhistogram::Histogram;
 use layouts::{Fill, Order, OrderAck, OrderStatus, RejectReason, Side};
 use stages::execution::{Answer, Found, Placement, Step, Trade, Trades, ack, client_order_id};
@@ -40,14 +41,23 @@ pub(super) struct Done {
     pub(super) ack: OrderAck,
 }
 
+/// What an order has left behind on its way.
+#[derive(Debug, Default)]
+struct Trace {
+    /// The venue's id, once it has told it.
+    order_id: Option<String>,
+    /// Whether a Post of it was ever written.
+    was_sent: bool,
+}
+
 /// What is counted on the venue's side.
 #[derive(Debug)]
 pub(super) struct Tally {
-    /// From the tick's arrival to the moment before the request is made, by order.
+    /// From the tick's arrival to the moment when the request is signed, has its connection and is written, by order.
     pub(super) tick_to_order: Histogram<u64>,
     /// From the tick's arrival to that of the venue's answer, repeated posts included, by order.
     pub(super) tick_to_answer: Histogram<u64>,
-    /// From the moment before the request that was answered is made: the venue's part of it.
+    /// From the moment when the request that was answered is written: the venue's part of it.
     pub(super) order_to_answer: Histogram<u64>,
     /// Posts after an order's first.
     pub(super) retries: u64,
@@ -134,15 +144,14 @@ impl Placing {
         } else {
             Placement::new(order.expires_mono_ns)
         };
-        let (mut order_id, mut step) = (None, placement.first_step());
+        let (mut trace, mut step) = (Trace::default(), placement.first_step());
         loop {
             step = match step {
                 Step::Post { after } => {
                     pause(after).await;
                     match placement.may_post(self.posting_time()) {
                         Ok(()) => {
-                            let first = placement.posts() == 1;
-                            let answer = self.post(order, side, &listing, id, first, &mut order_id);
+                            let answer = self.post(order, side, &listing, id, &mut trace);
                             placement.on_answer(answer.await)
                         }
                         Err(other) => other,
@@ -152,11 +161,12 @@ impl Placing {
                     pause(after).await;
                     self.count(|tally| tally.look_ups += 1);
                     let found = self.rest.order_by_client_id(&listing.ticker, id).await;
-                    placement.on_found(found_of(found, &mut order_id), ipc::clock::mono_ns())
+                    placement.on_found(found_of(found, &mut trace.order_id), ipc::clock::mono_ns())
                 }
                 Step::Collect { filled_centi } => {
-                    let (trades, complete) =
-                        self.collect(id, order_id.as_deref(), filled_centi).await;
+                    let (trades, complete) = self
+                        .collect(id, trace.order_id.as_deref(), filled_centi)
+                        .await;
                     let ack = trades.ack(order, complete, ipc::clock::mono_ns());
                     return (trades.fills(order), ack);
                 }
@@ -192,8 +202,7 @@ impl Placing {
         side: Side,
         listing: &Listing,
         id: &str,
-        first: bool,
-        order_id: &mut Option<String>,
+        trace: &mut Trace,
     ) -> Answer {
         let request = NewOrder {
             ticker: &listing.ticker,
@@ -203,24 +212,32 @@ impl Placing {
             price_e4: order.price_e4,
             exchange_index: listing.exchange_index,
         };
-        let since = |then: u64| ipc::clock::mono_ns().saturating_sub(then);
+        let (halted, expires) = (self.halted.clone(), order.expires_mono_ns);
+        let look = LastLook::new(move |now| now <= expires && !*halted.borrow());
+        let answer = self.rest.create_order(&request, &look).await;
+        let answer = answer_of(answer, &mut trace.order_id);
+        let answered = ipc::clock::mono_ns();
+        let Some(written) = look.written_mono_ns() else {
+            return answer;
+        };
+        let first = !std::mem::replace(&mut trace.was_sent, true);
+        let ingress = order.ingress_mono_ns;
         self.count(|tally| {
             if first {
-                let took = since(order.ingress_mono_ns);
+                let took = written.saturating_sub(ingress);
                 tally.tick_to_order.saturating_record(took);
             } else {
                 tally.retries += 1;
             }
-        });
-        let posted = ipc::clock::mono_ns();
-        let answer = answer_of(self.rest.create_order(&request).await, order_id);
-        self.count(|tally| match answer {
-            Answer::RateLimited => tally.rate_limited += 1,
-            Answer::Missing => {}
-            Answer::Placed { .. } | Answer::AlreadyExists | Answer::Refused(_) => {
-                tally.order_to_answer.saturating_record(since(posted));
-                let took = since(order.ingress_mono_ns);
-                tally.tick_to_answer.saturating_record(took);
+            match answer {
+                Answer::RateLimited => tally.rate_limited += 1,
+                Answer::Missing | Answer::NotSent => {}
+                Answer::Placed { .. } | Answer::AlreadyExists | Answer::Refused(_) => {
+                    let took = answered.saturating_sub(written);
+                    tally.order_to_answer.saturating_record(took);
+                    let took = answered.saturating_sub(ingress);
+                    tally.tick_to_answer.saturating_record(took);
+                }
             }
         });
         answer
@@ -318,6 +335,10 @@ fn answer_of(result: Result<OrderResult, VenueError>, order_id: &mut Option<Stri
         Err(error) if error.is_rate_limit() => Answer::RateLimited,
         Err(error) if error.code() == Some("order_already_exists") => Answer::AlreadyExists,
         Err(error) if error.is_ambiguous() => Answer::Missing,
+        Err(error @ VenueError::NotSent { .. }) => {
+            tracing::debug!(%error, "not sent");
+            Answer::NotSent
+        }
         Err(error) => {
             tracing::debug!(%error, "order refused");
             Answer::Refused(reason_of(&error))

@@ -46,6 +46,10 @@ async fn venue(answers: &[(u16, &str)]) -> (KalshiRest, Arc<Mutex<Script>>) {
         {
             return (StatusCode::UNAUTHORIZED, "unsigned".to_owned()).into_response();
         }
+        // A body in chunks is nothing that the venue's recorded clients send.
+        if method == Method::POST && !headers.contains_key("content-length") {
+            return (StatusCode::LENGTH_REQUIRED, "no length".to_owned()).into_response();
+        }
         let mut script = played.lock().expect("whole");
         let body = String::from_utf8(body.to_vec()).expect("text");
         script.asked.push((method, uri.to_string(), body));
@@ -88,12 +92,41 @@ const ORDER: NewOrder<'_> = NewOrder {
     exchange_index: 3,
 };
 
+fn always() -> LastLook {
+    LastLook::new(|_| true)
+}
+
+/// VENUE 8.9: nothing stopped a late order. The connection is there, and the last look says no.
+#[tokio::test]
+async fn what_the_last_look_forbids_never_reaches_the_venue() {
+    let nothing = r#"{"client_order_id":"c-1","fill_count":"0.00","order_id":"97ec18b8","remaining_count":"0.00","ts_ms":1}"#;
+    let (rest, script) = venue(&[(201, nothing)]).await;
+    let never = LastLook::new(|_| false);
+    let error = rest
+        .create_order(&ORDER, &never)
+        .await
+        .expect_err("too late");
+    assert!(matches!(error, VenueError::NotSent { .. }), "{error}");
+    assert!(
+        !error.is_ambiguous() && error.to_string().contains("too late"),
+        "{error}"
+    );
+    assert_eq!(never.written_mono_ns(), None);
+    // The same client goes on, and what it is asked for is all that the venue has seen.
+    let before = ipc::clock::mono_ns();
+    let look = always();
+    rest.create_order(&ORDER, &look).await.expect("placed");
+    let written = look.written_mono_ns().expect("written");
+    assert!((before..=ipc::clock::mono_ns()).contains(&written));
+    assert_eq!(asked(&script).len(), 1);
+}
+
 #[tokio::test]
 async fn an_order_is_strings_and_its_answer_integers() {
     let answer = r#"{"average_fee_paid":"0.0175","average_fill_price":"0.5200","client_order_id":"c-1","fill_count":"1.00","order_id":"97ec18b7","remaining_count":"0.00","ts_ms":1781159370164}"#;
     let nothing = r#"{"client_order_id":"c-1","fill_count":"0.00","order_id":"97ec18b8","remaining_count":"0.00","ts_ms":1}"#;
     let (rest, script) = venue(&[(201, answer), (201, nothing)]).await;
-    let result = rest.create_order(&ORDER).await.expect("placed");
+    let result = rest.create_order(&ORDER, &always()).await.expect("placed");
     assert_eq!(
         (
             result.order_id.as_str(),
@@ -102,7 +135,7 @@ async fn an_order_is_strings_and_its_answer_integers() {
         ),
         ("97ec18b7", 100, 0)
     );
-    let result = rest.create_order(&ORDER).await.expect("placed");
+    let result = rest.create_order(&ORDER, &always()).await.expect("placed");
     assert_eq!(result.filled_centi, 0);
     let (method, uri, body) = script.lock().expect("whole").asked[0].clone();
     assert_eq!(
@@ -157,7 +190,10 @@ async fn errors_carry_status_and_code_in_every_shape() {
         .collect();
     let (rest, script) = venue(&answers).await;
     for (status, _, code, details) in shapes {
-        let error = rest.create_order(&ORDER).await.expect_err("refused");
+        let error = rest
+            .create_order(&ORDER, &always())
+            .await
+            .expect_err("refused");
         let VenueError::Refused {
             status: s,
             code: c,
@@ -317,9 +353,12 @@ async fn no_answer_is_ambiguous_and_a_bad_address_is_told() {
         &Trust::none(),
     )
     .expect("a client");
-    let error = rest.create_order(&ORDER).await.expect_err("nobody listens");
+    let error = rest
+        .create_order(&ORDER, &always())
+        .await
+        .expect_err("nobody listens");
     assert!(
-        error.is_ambiguous() && error.to_string().contains("refused"),
+        matches!(error, VenueError::NotSent { .. }) && error.to_string().contains("refused"),
         "{error}"
     );
     assert!(KalshiRest::new("127.0.0.1:1", test_signer(), &Trust::none()).is_err());

@@ -74,6 +74,24 @@ fn an_order_without_an_answer_is_posted_again_and_looked_up_once_expired() {
 }
 
 #[test]
+fn an_order_that_was_not_sent_is_posted_while_alive_and_needs_no_look_up() {
+    let mut placement = posted();
+    for _ in 0..3 {
+        assert!(matches!(
+            placement.on_answer(Answer::NotSent),
+            Step::Post { .. }
+        ));
+        assert_eq!(placement.may_post(EXPIRES), Ok(()));
+    }
+    placement.on_answer(Answer::NotSent);
+    let expired = Step::Finish {
+        status: OrderStatus::Expired,
+        reason: RejectReason::None,
+    };
+    assert_eq!(placement.may_post(EXPIRES + 1), Err(expired));
+}
+
+#[test]
 fn an_order_that_a_dead_predecessor_may_have_sent_is_looked_up_before_anything_else() {
     let resumed = || Placement::resumed(EXPIRES);
     assert_eq!(resumed().first_step(), LOOK_UP);
@@ -204,6 +222,7 @@ fn a_refusal_is_final_unless_an_earlier_answer_is_missing() {
 fn answers() -> impl Strategy<Value = (Answer, Found)> {
     let answer = prop_oneof![
         Just(Answer::Missing),
+        Just(Answer::NotSent),
         Just(Answer::RateLimited),
         Just(Answer::AlreadyExists),
         Just(Answer::Placed { filled_centi: 5 }),
