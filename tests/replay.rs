@@ -150,7 +150,7 @@ fn cause_of_the_first_signal(bytes: &[u8]) -> usize {
         .iter()
         .find(|entry| entry.ring.starts_with("signals."));
     let signal = signal.expect("a signal was recorded");
-    // `layouts::signal::signal_id`: shard, input, sequence, leg.
+    // `layouts::signal::signal_id`: shard, input, sequence, kind, leg.
     let id = u64::from_le_bytes(
         bytes[signal.body + 16..signal.body + 24]
             .try_into()
@@ -158,7 +158,7 @@ fn cause_of_the_first_signal(bytes: &[u8]) -> usize {
     );
     let kind = if id >> 55 & 1 == 1 { "games" } else { "prices" };
     let ring = format!("{kind}.{}", id >> 56);
-    let sequence = id >> 1 & ((1 << 54) - 1);
+    let sequence = id >> 2 & ((1 << 53) - 1);
     let mut causes = entries.iter().filter(|entry| entry.ring == ring);
     let cause = causes.find(|entry| entry.number == sequence);
     cause.expect("the cause was recorded too").body
