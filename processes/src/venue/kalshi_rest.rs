@@ -177,7 +177,7 @@ impl KalshiRest {
             .header(CONTENT_TYPE, "application/json")
             .body(look.body(body));
         match Self::answer(LABEL, request).await {
-            Err(VenueError::Transport { request, reason }) if look.written_mono_ns().is_none() => {
+            Err(VenueError::Transport { request, reason }) if look.close().is_none() => {
                 Err(VenueError::NotSent { request, reason })
             }
             answer => answer,

@@ -21,9 +21,15 @@ use std::{
 #[derive(Clone)]
 pub struct LastLook {
     may_send: Arc<dyn Fn(u64) -> bool + Send + Sync>,
-    /// ns, `CLOCK_MONOTONIC`; 0 while nothing was written. Read by whoever awaits the answer, in the same task.
+    /// When it was written, ns of `CLOCK_MONOTONIC`, or one of the two below. The connection's task sets it once, and so
+    /// does [`LastLook::close`]: whoever comes first decides, and the value is all that passes between them.
     written: Arc<AtomicU64>,
 }
+
+/// It was neither written nor closed.
+const OPEN: u64 = 0;
+/// It will never be written.
+const CLOSED: u64 = u64::MAX;
 
 /// Why a body did not come.
 #[derive(Debug)]
@@ -43,10 +49,14 @@ impl LastLook {
         }
     }
 
-    /// When the request was taken to be written, ns of `CLOCK_MONOTONIC`; `None` if it never was, so nobody can have got it.
+    /// When the request was taken to be written, ns of `CLOCK_MONOTONIC`; `None` if it was not, and from now on never will
+    /// be, so nobody can have got it.
     #[must_use]
-    pub fn written_mono_ns(&self) -> Option<u64> {
-        Some(self.written.load(Relaxed)).filter(|written| *written != 0)
+    pub fn close(&self) -> Option<u64> {
+        let decided = self
+            .written
+            .compare_exchange(OPEN, CLOSED, Relaxed, Relaxed);
+        decided.err().filter(|written| *written != CLOSED)
     }
 
     /// The body of a request that comes only if it may.
@@ -70,11 +80,16 @@ impl Body for LookingBody {
             return Poll::Ready(None);
         };
         let now = ipc::clock::mono_ns();
-        if !(self.look.may_send)(now) {
-            return Poll::Ready(Some(Err(TooLate)));
+        let first = || {
+            let written = &self.look.written;
+            let decided = written.compare_exchange(OPEN, now, Relaxed, Relaxed);
+            decided.is_ok()
+        };
+        if (self.look.may_send)(now) && first() {
+            Poll::Ready(Some(Ok(Frame::data(content))))
+        } else {
+            Poll::Ready(Some(Err(TooLate)))
         }
-        self.look.written.store(now, Relaxed);
-        Poll::Ready(Some(Ok(Frame::data(content))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -100,7 +115,50 @@ impl fmt::Debug for LastLook {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("LastLook")
-            .field("written", &self.written_mono_ns())
+            .field("written", &self.written.load(Relaxed))
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    fn written(look: &LastLook) -> bool {
+        let mut body = LookingBody {
+            look: look.clone(),
+            content: Some(Bytes::from_static(b"{}")),
+        };
+        let mut context = Context::from_waker(Waker::noop());
+        matches!(
+            Pin::new(&mut body).poll_frame(&mut context),
+            Poll::Ready(Some(Ok(_)))
+        )
+    }
+
+    #[test]
+    fn what_was_closed_unwritten_is_never_written() {
+        let look = LastLook::new(|_| true);
+        assert_eq!(look.close(), None);
+        assert!(!written(&look));
+        assert_eq!(look.close(), None);
+    }
+
+    #[test]
+    fn what_was_written_tells_when_and_is_written_once() {
+        let look = LastLook::new(|_| true);
+        let before = ipc::clock::mono_ns();
+        assert!(written(&look) && !written(&look));
+        let at = look.close().unwrap();
+        assert!((before..=ipc::clock::mono_ns()).contains(&at));
+        assert_eq!(look.close(), Some(at));
+    }
+
+    #[test]
+    fn what_may_not_be_sent_is_asked_with_the_time_and_not_written() {
+        let look = LastLook::new(|now| now == 0);
+        assert!(!written(&look));
+        assert_eq!(look.close(), None);
     }
 }

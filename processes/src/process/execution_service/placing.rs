@@ -217,7 +217,7 @@ impl Placing {
         let answer = self.rest.create_order(&request, &look).await;
         let answer = answer_of(answer, &mut trace.order_id);
         let answered = ipc::clock::mono_ns();
-        let Some(written) = look.written_mono_ns() else {
+        let Some(written) = look.close() else {
             return answer;
         };
         let first = !std::mem::replace(&mut trace.was_sent, true);

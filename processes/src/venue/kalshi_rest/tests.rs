@@ -111,12 +111,12 @@ async fn what_the_last_look_forbids_never_reaches_the_venue() {
         !error.is_ambiguous() && error.to_string().contains("too late"),
         "{error}"
     );
-    assert_eq!(never.written_mono_ns(), None);
+    assert_eq!(never.close(), None);
     // The same client goes on, and what it is asked for is all that the venue has seen.
     let before = ipc::clock::mono_ns();
     let look = always();
     rest.create_order(&ORDER, &look).await.expect("placed");
-    let written = look.written_mono_ns().expect("written");
+    let written = look.close().expect("written");
     assert!((before..=ipc::clock::mono_ns()).contains(&written));
     assert_eq!(asked(&script).len(), 1);
 }
