@@ -13,7 +13,11 @@ use layouts::units::format_decimal;
 use pipeline::Pipeline;
 use serde::Serialize;
 use stages::{attribution::Attribution, positions::Position};
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    io::{self, ErrorKind, Write as _},
+};
 
 /// What is shown. Money is in dollars with six decimals, as text: it is exact.
 #[derive(Serialize)]
@@ -48,12 +52,16 @@ struct Row {
 /// When there is no database, or it cannot be read.
 pub(super) fn show(pipeline: &Pipeline, arguments: &PositionsArguments) -> Result<Exit, Failure> {
     let statement = Statement::read(&as_launched(pipeline))?;
-    if arguments.json {
-        println!("{:#}", serde_json::json!(statement));
+    let text = if arguments.json {
+        format!("{:#}\n", serde_json::json!(statement))
     } else {
-        print!("{}", statement.to_text());
+        statement.to_text()
+    };
+    match io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads has seen enough, as in `launch positions | head`.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::io("write", error)),
+        _ => Ok(Exit::Clean),
     }
-    Ok(Exit::Clean)
 }
 
 /// The pipeline as it was launched last: a simulated venue's books have the name of the launch.
