@@ -65,6 +65,7 @@ fn the_demo_trades_loses_nothing_and_reconciles() {
         assert!(number(&report, field) > 0, "{field} in {report:#}");
     }
     assert_eq!(report["reconciled"], true);
+    the_way_to_the_order_is_told_by_stage(&report);
     for ring in report["rings"].as_array().unwrap() {
         assert_eq!(ring["lost"], 0, "{ring}");
         assert_eq!(ring["published"], ring["consumed"], "{ring}");
@@ -89,6 +90,15 @@ fn the_demo_trades_loses_nothing_and_reconciles() {
     for part in ["MARKET", "arbitrage, pairs", "lone legs", "model"] {
         assert!(told.contains(part), "{part} in {told}");
     }
+}
+
+/// Nobody died, so the way of every order is known, and its stages sum to it.
+fn the_way_to_the_order_is_told_by_stage(report: &Value) {
+    let told = &report["tick_to_order_stages"];
+    assert_eq!(number(told, "orders"), number(report, "orders"), "{told}");
+    let stages = told["stages"].as_array().unwrap().iter();
+    let sum: u64 = stages.map(|stage| number(stage, "total_ns")).sum();
+    assert_eq!(sum, number(&told["whole"], "total_ns"), "{told}");
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub struct Received<T> {
     pub sequence: u64,
     /// When it was pushed, ns of `CLOCK_MONOTONIC`; 0 where the ring did not stamp it.
     pub sent_ns: u64,
+    /// When it was popped, ns of `CLOCK_MONOTONIC`; 0 where the ring did not stamp it.
+    pub popped_ns: u64,
     /// Messages lost between the one before and this one. Always 0 in a lossless ring.
     pub lost: u64,
 }

@@ -172,25 +172,29 @@ impl<T: Message> Reader<T> {
     #[inline(always)]
     fn received(&self, sequence: u64, read: Read<T>, lost: u64) -> Received<T> {
         fail_point!("pop: read");
-        if read.sent_ns != 0 {
-            self.record_times(&read);
-        }
+        let popped_ns = if read.sent_ns == 0 {
+            0
+        } else {
+            self.record_times(&read)
+        };
         Received {
             message: read.message,
             sequence,
             sent_ns: read.sent_ns,
+            popped_ns,
             lost,
         }
     }
 
-    /// Records how long a stamped message took, and how old what caused it is.
+    /// Records how long a stamped message took, and how old what caused it is; returns the time.
     #[inline(always)]
-    fn record_times(&self, read: &Read<T>) {
+    fn record_times(&self, read: &Read<T>) -> u64 {
         let (now, page) = (clock::mono_ns(), self.memory.consumer());
         page.latency.record(now.saturating_sub(read.sent_ns));
         if let Some(origin_ns) = origin_ns(&read.message) {
             page.age.record(now.saturating_sub(origin_ns));
         }
+        now
     }
 
     /// Everything below `position` is done with; see [`crate::Consumer::commit_to`].

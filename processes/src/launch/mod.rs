@@ -5,6 +5,7 @@
 
 mod arguments;
 mod books;
+mod breakdown;
 mod children;
 mod clerk;
 mod config;

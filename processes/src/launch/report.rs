@@ -1,6 +1,6 @@
 //! How a run went: for people, and as JSON.
 
-use super::{profit::Profit, rings::RingReport, safety::SafeTime};
+use super::{breakdown::Breakdown, profit::Profit, rings::RingReport, safety::SafeTime};
 use layouts::units::format_decimal;
 use pipeline::LinkKind;
 use serde::Serialize;
@@ -41,6 +41,8 @@ pub struct Report {
     pub tick_to_answer_ns: Option<Percentiles>,
     /// From that moment to that answer: network and venue.
     pub order_to_answer_ns: Option<Percentiles>,
+    /// The first of these by stage, over the orders whose way through all processes is known.
+    pub tick_to_order_stages: Option<Breakdown>,
     /// Money at the venue, by our books.
     pub cash: Option<String>,
     /// What is held, by our books.
@@ -275,6 +277,9 @@ impl Report {
                 text,
                 "{name}  p50 {p50}  p99 {p99}  p99.9 {p999}  max {max}"
             );
+        }
+        if let Some(breakdown) = &self.tick_to_order_stages {
+            let _ = write!(text, "\n{breakdown}");
         }
         if let Some(profit) = &self.profit {
             let _ = write!(text, "\n{profit}");

@@ -3,6 +3,7 @@
 use super::{
     arguments::{Exit, RunArguments},
     books::{Auditor, Books},
+    breakdown::Breakdown,
     events::Events,
     helm::Helm,
     identity, plan, preflight,
@@ -24,6 +25,7 @@ use nix::{
     unistd::Pid,
 };
 use pipeline::Pipeline;
+use serde_json::Value;
 use std::{
     collections::BTreeSet,
     fs,
@@ -321,6 +323,18 @@ impl Session {
         }
     }
 
+    /// In a replay messages have the time of the recording: there is nothing to measure.
+    fn breakdown(&self, execution: &Value) -> Option<Breakdown> {
+        if self.pipeline.replay {
+            return None;
+        }
+        let left = |name: &str| self.directory.read(name, "report.json").unwrap_or_default();
+        let processes = self.pipeline.processes.iter();
+        let shards = processes.filter(|process| process.program() == "game_shard");
+        let shards: Vec<Value> = shards.map(|shard| left(&shard.name)).collect();
+        Breakdown::of(&shards, &left("signal_processor"), execution)
+    }
+
     fn report(
         &mut self,
         rings: Option<&Rings>,
@@ -334,6 +348,7 @@ impl Session {
             .directory
             .read("execution_service", "report.json")
             .unwrap_or_default();
+        let breakdown = self.breakdown(&figures);
         let latencies = |name: &str| {
             let value = figures.get(name).filter(|value| value["count"] != 0)?;
             serde_json::from_value(value.clone()).ok()
@@ -358,12 +373,11 @@ impl Session {
             signals: totals.signals,
             orders: totals.orders,
             fills: totals.fills,
-            rejected: figures
-                .pointer("/acked/rejected")
-                .and_then(serde_json::Value::as_u64),
+            rejected: figures.pointer("/acked/rejected").and_then(Value::as_u64),
             tick_to_order_ns: latencies("tick_to_order_ns"),
             tick_to_answer_ns: latencies("tick_to_answer_ns"),
             order_to_answer_ns: latencies("order_to_answer_ns"),
+            tick_to_order_stages: breakdown,
             cash: books.cash,
             positions: books.positions,
             pnl: books.pnl,

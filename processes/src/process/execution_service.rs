@@ -198,6 +198,8 @@ impl Hall {
             let taken = Taken {
                 sequence,
                 order,
+                sent_ns: received.sent_ns,
+                popped_ns: received.popped_ns,
                 maybe_sent,
             };
             // The queue holds a window, so it is full only when nobody takes from it any more.
@@ -276,6 +278,7 @@ impl Hall {
             "tick_to_order_ns": latencies(&tally.tick_to_order),
             "tick_to_answer_ns": latencies(&tally.tick_to_answer),
             "order_to_answer_ns": latencies(&tally.order_to_answer),
+            "passages": tally.passages.to_json(),
         })
     }
 }

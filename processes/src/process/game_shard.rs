@@ -9,7 +9,7 @@
 mod trust;
 
 use super::pulse::Pulse;
-use crate::runtime::{Context, Failure, Output};
+use crate::runtime::{Context, Failure, Output, Passages};
 use ipc::{BoardReader, PopError, Received};
 use layouts::{GameState, PriceUpdate, Signal};
 use serde::Serialize;
@@ -50,7 +50,11 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         prices.stale_after(SILENCE);
     }
     let mut games = context.input::<GameState>()?;
-    let mut signals = context.output::<Signal>()?;
+    let mut desk = Desk {
+        signals: context.output::<Signal>()?,
+        sent: 0,
+        passages: Passages::new(),
+    };
     let pipeline = &context.pipeline;
     let mut shard = Shard::new(context.index(), pipeline.model, pipeline.limits.repeat_ms);
     let board = context.board_reader::<PriceUpdate>()?;
@@ -68,7 +72,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
             worked = true;
             let stamp = stamp(&received, received.message.ingress_mono_ns);
             let found = shard.on_state(&received.message, stamp);
-            send(found, stamp, &mut signals, &mut figures, context)?;
+            desk.send(found, stamp, received.popped_ns, context)?;
         }
         for _ in 0..ROUND {
             let received = prices.pop();
@@ -95,17 +99,19 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
             }
             let stamp = stamp(&received, received.message.ingress_mono_ns);
             let found = shard.on_price(&received.message, stamp);
-            send(found, stamp, &mut signals, &mut figures, context)?;
+            desk.send(found, stamp, received.popped_ns, context)?;
         }
-        figures.stage = shard.counters();
+        (figures.stage, figures.signals) = (shard.counters(), desk.sent);
         pulse.beat(figures);
-        signals.beat();
+        desk.signals.beat();
         if worked {
             games.commit();
             prices.commit();
             idle.progress();
         } else if context.stopping() && prices.drained() && games.drained() {
-            return Ok(json!(figures));
+            let mut report = json!(figures);
+            report["passages"] = desk.passages.to_json();
+            return Ok(report);
         } else {
             idle.wait(&mut [&mut prices, &mut games]);
         }
@@ -148,18 +154,31 @@ fn last_word(board: &BoardReader<PriceUpdate>, market: u32) -> Option<PriceUpdat
     board.read(market).ok().flatten().map(|row| row.value)
 }
 
-fn send(
-    found: Signals,
-    cause: Stamp,
-    signals: &mut Output<Signal>,
-    figures: &mut Figures,
-    context: &Context,
-) -> Result<(), Failure> {
-    for signal in found.iter().flatten() {
-        signals.send_caused(signal, cause.sent_mono_ns, context)?;
-        figures.signals += 1;
+/// Where signals go out.
+struct Desk {
+    signals: Output<Signal>,
+    sent: u64,
+    /// When the input of each signal was sent and popped.
+    passages: Passages<2>,
+}
+
+impl Desk {
+    fn send(
+        &mut self,
+        found: Signals,
+        cause: Stamp,
+        popped_ns: u64,
+        context: &Context,
+    ) -> Result<(), Failure> {
+        for signal in found.iter().flatten() {
+            self.signals
+                .send_caused(signal, cause.sent_mono_ns, context)?;
+            self.sent += 1;
+            self.passages
+                .keep(signal.signal, [cause.sent_mono_ns, popped_ns]);
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// A ring that does not stamp its messages leaves their own time.

@@ -18,7 +18,7 @@ use super::discoveries::follow;
 use super::pulse::Pulse;
 use crate::cold::discovery::Discovery;
 use crate::cold::redis::Cold;
-use crate::runtime::{Context, Control, Failure, Idle, Input, handoff, io_thread};
+use crate::runtime::{Context, Control, Failure, Idle, Input, Passages, handoff, io_thread};
 use ipc::{Observer, WakeSource};
 use layouts::{Mode, Order, OrderAck, Signal};
 use serde::Serialize;
@@ -57,6 +57,8 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let mut control = Control::open(context)?;
     let mut games_over = follow_games(context)?;
     let mut pulse = Pulse::start(context)?;
+    // When the signal of each order was sent and popped.
+    let mut passages = Passages::new();
     context.settle()?;
     context.ready()?;
     let mut idle = context.idle();
@@ -79,6 +81,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
                 let now = received.sent_ns.max(received.message.ingress_mono_ns);
                 for order in risk.on_signal(&received.message, now).iter().flatten() {
                     orders.send_caused(order, now, context)?;
+                    passages.keep(order.order, [received.sent_ns, received.popped_ns]);
                 }
             }
             ring.commit();
@@ -97,7 +100,9 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
             && signals.iter().all(Input::drained)
             && (is_done(&sent) && !acks.is_ready() || acks.drained())
         {
-            return Ok(json!(figures(&risk, risk.open_orders())));
+            let mut report = json!(figures(&risk, risk.open_orders()));
+            report["passages"] = passages.to_json();
+            return Ok(report);
         }
         wait(&mut idle, &mut signals, &mut acks, &mut games_over);
     }

@@ -9,6 +9,7 @@ mod control;
 mod failure;
 pub mod handoff;
 mod io;
+mod passages;
 mod presence;
 #[cfg(feature = "redis-hot-path")]
 pub(crate) mod redis_path;
@@ -21,4 +22,5 @@ pub(crate) use context::{LAUNCHER_VARIABLE, die_with_launcher, heed_signals};
 pub use control::Control;
 pub use failure::Failure;
 pub use io::io_thread;
+pub use passages::Passages;
 pub use rings::{Carried, Idle, Input, Output};

@@ -2,6 +2,7 @@
 
 use super::desk::Desk;
 use super::listings::{Listing, Listings};
+use crate::runtime::Passages;
 use crate::venue::error::VenueError;
 use crate::venue::kalshi_rest::{KalshiRest, NewOrder};
 use crate::venue::kalshi_wire::{FillRecord, OrderResult, OrderState};
@@ -29,6 +30,9 @@ const SLOWEST_NS: u64 = 60_000_000_000;
 pub(super) struct Taken {
     pub(super) sequence: u64,
     pub(super) order: Order,
+    /// When it was pushed and popped, ns of `CLOCK_MONOTONIC`.
+    pub(super) sent_ns: u64,
+    pub(super) popped_ns: u64,
     /// By a predecessor that died, or by ourselves under the same id.
     pub(super) maybe_sent: bool,
 }
@@ -44,6 +48,8 @@ pub(super) struct Done {
 /// What an order has left behind on its way.
 #[derive(Debug, Default)]
 struct Trace {
+    /// When it came over from the hot thread.
+    taken_up_ns: u64,
     /// The venue's id, once it has told it.
     order_id: Option<String>,
     /// Whether a Post of it was ever written.
@@ -59,6 +65,8 @@ pub(super) struct Tally {
     pub(super) tick_to_answer: Histogram<u64>,
     /// From the moment when the request that was answered is written: the venue's part of it.
     pub(super) order_to_answer: Histogram<u64>,
+    /// Of each order: the tick's arrival, its own sending, its pop, when it was taken up here, when it was written.
+    pub(super) passages: Passages<5>,
     /// Posts after an order's first.
     pub(super) retries: u64,
     /// Answers of too many requests.
@@ -80,6 +88,7 @@ impl Tally {
             tick_to_order: latencies.clone(),
             tick_to_answer: latencies.clone(),
             order_to_answer: latencies,
+            passages: Passages::new(),
             retries: 0,
             rate_limited: 0,
             look_ups: 0,
@@ -109,9 +118,10 @@ impl Placing {
         let Taken {
             sequence, order, ..
         } = taken;
+        let taken_up_ns = ipc::clock::mono_ns();
         let id = client_order_id(&self.run_id, order.order);
         self.desk.expect(&id);
-        let (fills, ack) = self.carry_out(&taken, &id).await;
+        let (fills, ack) = self.carry_out(&taken, &id, taken_up_ns).await;
         self.desk.forget(&id);
         Done {
             sequence,
@@ -120,7 +130,7 @@ impl Placing {
         }
     }
 
-    async fn carry_out(&self, taken: &Taken, id: &str) -> (Vec<Fill>, OrderAck) {
+    async fn carry_out(&self, taken: &Taken, id: &str, taken_up_ns: u64) -> (Vec<Fill>, OrderAck) {
         let order = &taken.order;
         let done = |status, reason| {
             (
@@ -144,14 +154,18 @@ impl Placing {
         } else {
             Placement::new(order.expires_mono_ns)
         };
-        let (mut trace, mut step) = (Trace::default(), placement.first_step());
+        let mut trace = Trace {
+            taken_up_ns,
+            ..Trace::default()
+        };
+        let mut step = placement.first_step();
         loop {
             step = match step {
                 Step::Post { after } => {
                     pause(after).await;
                     match placement.may_post(self.posting_time()) {
                         Ok(()) => {
-                            let answer = self.post(order, side, &listing, id, &mut trace);
+                            let answer = self.post(taken, side, &listing, id, &mut trace);
                             placement.on_answer(answer.await)
                         }
                         Err(other) => other,
@@ -198,12 +212,13 @@ impl Placing {
 
     async fn post(
         &self,
-        order: &Order,
+        taken: &Taken,
         side: Side,
         listing: &Listing,
         id: &str,
         trace: &mut Trace,
     ) -> Answer {
+        let order = &taken.order;
         let request = NewOrder {
             ticker: &listing.ticker,
             client_order_id: id,
@@ -226,6 +241,14 @@ impl Placing {
             if first {
                 let took = written.saturating_sub(ingress);
                 tally.tick_to_order.saturating_record(took);
+                let times = [
+                    ingress,
+                    taken.sent_ns,
+                    taken.popped_ns,
+                    trace.taken_up_ns,
+                    written,
+                ];
+                tally.passages.keep(order.order, times);
             } else {
                 tally.retries += 1;
             }

@@ -166,6 +166,8 @@ async fn place_again(
     };
     let taken = Taken {
         sequence: 9,
+        sent_ns: 0,
+        popped_ns: 0,
         order,
         maybe_sent,
     };
