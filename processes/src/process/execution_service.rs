@@ -61,7 +61,10 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let venue = &context.pipeline.venue;
     let signer = Signer::load(&venue.key_id, &venue.key_file).map_err(Failure::other)?;
     let trust = Trust::load(&context.pipeline.ca_file).map_err(Failure::other)?;
-    let rest = KalshiRest::new(&venue.rest, signer.clone(), &trust).map_err(Failure::other)?;
+    let rest = KalshiRest::new(&venue.rest, signer.clone(), &trust)
+        .and_then(KalshiRest::sign_orders_ahead)
+        .map_err(Failure::other)?;
+    let orders_rest = rest.clone();
     let tally = Tally::new().ok_or_else(|| Failure::other("no histogram can be made"))?;
     let tally = Arc::new(Mutex::new(tally));
     let mut hall = Hall::attach(context)?;
@@ -117,7 +120,9 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         .join()
         .map_err(|_| Failure::other("the venue's thread has panicked"))?;
     let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(hall.figures(&tally))
+    let mut figures = hall.figures(&tally);
+    figures["signed_ahead"] = json!(orders_rest.signed_ahead());
+    Ok(figures)
 }
 
 /// The hot thread's side.

@@ -6,7 +6,8 @@ use super::kalshi_wire::{
     SeriesRecord, SettlementRecord, null_is_empty, parse_error,
 };
 use super::last_look::LastLook;
-use super::signing::Signer;
+use super::signature_stock::{SignatureStock, SignedAhead};
+use super::signing::{Signature, Signer};
 use super::tls::Trust;
 use layouts::Side;
 use layouts::units::format_decimal;
@@ -14,6 +15,7 @@ use reqwest::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
@@ -35,6 +37,8 @@ pub struct KalshiRest {
     http: reqwest::Client,
     base: Url,
     signer: Signer,
+    /// For orders, where there are to be some.
+    signed_ahead: Option<Arc<SignatureStock>>,
 }
 
 /// An immediate-or-cancel limit order.
@@ -123,7 +127,9 @@ struct OneSeries {
     series: SeriesRecord,
 }
 
-/// Where orders are listed.
+/// Where orders are placed, and all of them cancelled.
+const CREATE_PATH: &str = "/portfolio/events/orders";
+/// Where they are listed.
 const ORDERS_PATH: &str = "/portfolio/orders";
 
 impl KalshiRest {
@@ -145,7 +151,31 @@ impl KalshiRest {
             .tcp_nodelay(true)
             .build()
             .map_err(|error| address(error.to_string()))?;
-        Ok(Self { http, base, signer })
+        Ok(Self {
+            http,
+            base,
+            signer,
+            signed_ahead: None,
+        })
+    }
+
+    /// As it is, with the signatures of orders made ahead from now on, by a thread that inherits the caller's cores.
+    ///
+    /// # Errors
+    ///
+    /// When the key cannot sign, or no thread can be had.
+    pub fn sign_orders_ahead(mut self) -> Result<Self, VenueError> {
+        let path = self.url(CREATE_PATH, &[]).path().to_owned();
+        let stock = SignatureStock::keep(self.signer.clone(), "POST", path)?;
+        self.signed_ahead = Some(Arc::new(stock));
+        Ok(self)
+    }
+
+    /// How many orders found their signature ready.
+    #[must_use]
+    pub fn signed_ahead(&self) -> SignedAhead {
+        let stock = self.signed_ahead.as_ref();
+        stock.map(|stock| stock.counts()).unwrap_or_default()
     }
 
     /// Places an order, if `look` still lets it when its connection is there. `Err` with
@@ -167,13 +197,18 @@ impl KalshiRest {
             self_trade_prevention_type: "taker_at_cross",
             exchange_index: order.exchange_index,
         };
-        let url = self.url("/portfolio/events/orders", &[]);
+        let url = self.url(CREATE_PATH, &[]);
         let body = serde_json::to_vec(&body).map_err(|error| VenueError::NotSent {
             request: LABEL.to_owned(),
             reason: error.to_string(),
         })?;
+        let ready = self.signed_ahead.as_ref().and_then(|stock| stock.take());
+        let signature = match ready {
+            Some(signature) => signature,
+            None => self.signer.sign_now("POST", url.path())?,
+        };
         let request = self
-            .signed(reqwest::Method::POST, url)?
+            .with_signature(reqwest::Method::POST, url, &signature)
             .header(CONTENT_TYPE, "application/json")
             .body(look.body(body));
         match Self::answer(LABEL, request).await {
@@ -186,10 +221,9 @@ impl KalshiRest {
 
     /// Cancels whatever rests of ours, in all markets.
     pub async fn cancel_all_orders(&self) -> Result<(), VenueError> {
-        const PATH: &str = "/portfolio/events/orders";
-        let request = self.signed(reqwest::Method::DELETE, self.url(PATH, &[]))?;
+        let request = self.signed(reqwest::Method::DELETE, self.url(CREATE_PATH, &[]))?;
         // What it answers beyond its success is of no use.
-        Self::text(&format!("DELETE {PATH}"), request)
+        Self::text(&format!("DELETE {CREATE_PATH}"), request)
             .await
             .map(drop)
     }
@@ -348,13 +382,20 @@ impl KalshiRest {
         url: Url,
     ) -> Result<reqwest::RequestBuilder, VenueError> {
         let signature = self.signer.sign_now(method.as_str(), url.path())?;
+        Ok(self.with_signature(method, url, &signature))
+    }
+
+    fn with_signature(
+        &self,
+        method: reqwest::Method,
+        url: Url,
+        signature: &Signature,
+    ) -> reqwest::RequestBuilder {
         let request = self.http.request(method, url);
-        Ok(signature
-            .headers()
-            .into_iter()
-            .fold(request, |request, (name, value)| {
-                request.header(name, value)
-            }))
+        let headers = signature.headers().into_iter();
+        headers.fold(request, |request, (name, value)| {
+            request.header(name, value)
+        })
     }
 
     async fn answer<T: DeserializeOwned>(

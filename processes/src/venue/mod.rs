@@ -12,6 +12,7 @@ pub mod last_look;
 pub mod league;
 #[cfg(test)]
 pub(crate) mod recorded;
+mod signature_stock;
 pub mod signing;
 pub mod teams;
 pub mod tls;

@@ -1,0 +1,233 @@
+//! Signatures made ahead, for the one request that is in a hurry.
+//!
+//! Neither host, body nor query is signed, only the time, the method and the path, and the venue takes times that are
+//! some seconds off. So a thread of its own keeps a few signatures of the last moments ready, and signing costs the order
+//! nothing: with an RSA key it takes most of a millisecond. Whether the venue would take a signature twice is not known, so
+//! each has a time of its own and is used once.
+
+use super::error::VenueError;
+use super::signing::{Signature, Signer};
+use std::collections::VecDeque;
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, Weak,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+/// Signatures kept ready: both legs of an arbitrage, in each of a few games at once.
+const READY: usize = 8;
+/// An older one is not used: the venue is known to take five seconds, of which the network may need some.
+const OLDEST: Duration = Duration::from_millis(1_000);
+/// From this age on one is replaced, so that none gets too old before the next look.
+const REPLACED: Duration = Duration::from_millis(500);
+/// Time between two looks at their age.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Signatures of one request, ready to be taken. Their maker ends when it is dropped.
+#[derive(Debug)]
+pub(super) struct SignatureStock {
+    shelf: Arc<Shelf>,
+    maker: Thread,
+}
+
+#[derive(Debug, Default)]
+struct Shelf {
+    /// Oldest first. Locked for a push or a pop only.
+    ready: Mutex<VecDeque<(Instant, Signature)>>,
+    taken: AtomicU64,
+    missed: AtomicU64,
+}
+
+/// How many orders found their signature ready.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct SignedAhead {
+    /// It was ready.
+    pub ready: u64,
+    /// It had to be made while the order waited.
+    pub late: u64,
+}
+
+impl SignatureStock {
+    /// Makes signatures of `method` on `path` from now on, in a thread that inherits the caller's cores.
+    ///
+    /// # Errors
+    ///
+    /// When the key cannot sign, or no thread can be had.
+    pub(super) fn keep(
+        signer: Signer,
+        method: &'static str,
+        path: String,
+    ) -> Result<Self, VenueError> {
+        let shelf = Arc::new(Shelf::default());
+        let mut maker = Maker {
+            signer,
+            method,
+            path,
+            last_ms: 0,
+        };
+        maker.fill(&shelf)?;
+        let weak = Arc::downgrade(&shelf);
+        let thread = thread::Builder::new()
+            .name("signatures".into())
+            .spawn(move || maker.run(&weak))
+            .map_err(|error| VenueError::KeyInvalid {
+                reason: format!("no thread can be had that signs with it: {error}"),
+            })?;
+        Ok(Self {
+            shelf,
+            maker: thread.thread().clone(),
+        })
+    }
+
+    /// A signature of the last moments; `None` when all were taken just before, or their maker got no processor.
+    pub(super) fn take(&self) -> Option<Signature> {
+        let mut ready = self.shelf.ready();
+        let fresh = loop {
+            match ready.pop_front() {
+                Some((made, _)) if made.elapsed() > OLDEST => {}
+                found => break found,
+            }
+        };
+        let left = ready.len();
+        drop(ready);
+        if left < READY / 2 {
+            self.maker.unpark();
+        }
+        let count = match fresh {
+            Some(_) => &self.shelf.taken,
+            None => &self.shelf.missed,
+        };
+        count.fetch_add(1, Relaxed);
+        fresh.map(|(_, signature)| signature)
+    }
+
+    pub(super) fn counts(&self) -> SignedAhead {
+        SignedAhead {
+            ready: self.shelf.taken.load(Relaxed),
+            late: self.shelf.missed.load(Relaxed),
+        }
+    }
+}
+
+impl Drop for SignatureStock {
+    fn drop(&mut self) {
+        // The maker sees that the shelf is gone when it looks next; this is its look.
+        self.shelf = Arc::default();
+        self.maker.unpark();
+    }
+}
+
+impl Shelf {
+    fn ready(&self) -> MutexGuard<'_, VecDeque<(Instant, Signature)>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the thread owns.
+struct Maker {
+    signer: Signer,
+    method: &'static str,
+    path: String,
+    /// Of the last signature: the next has another time.
+    last_ms: u64,
+}
+
+impl Maker {
+    fn run(mut self, shelf: &Weak<Shelf>) {
+        loop {
+            thread::park_timeout(LOOK);
+            let Some(shelf) = shelf.upgrade() else { return };
+            if let Err(error) = self.fill(&shelf) {
+                // Orders are signed when they are sent, and that says in its turn what is wrong.
+                return tracing::error!(%error, "no signatures can be made ahead");
+            }
+        }
+    }
+
+    /// Replaces what gets old, and what was taken.
+    fn fill(&mut self, shelf: &Shelf) -> Result<(), VenueError> {
+        let fresh = |(made, _): &(Instant, Signature)| made.elapsed() < REPLACED;
+        loop {
+            let missing = {
+                let ready = shelf.ready();
+                READY - ready.iter().filter(|one| fresh(one)).count().min(READY)
+            };
+            if missing == 0 {
+                return Ok(());
+            }
+            let now_ms = jiff::Timestamp::now().as_millisecond();
+            self.last_ms = u64::try_from(now_ms).unwrap_or(0).max(self.last_ms + 1);
+            let signature = self.signer.sign(self.method, &self.path, self.last_ms)?;
+            let mut ready = shelf.ready();
+            ready.push_back((Instant::now(), signature));
+            // The oldest goes only when its successor is there.
+            if ready.len() > READY {
+                ready.pop_front();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::venue::signing::test_signer;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use ring::signature::{ED25519, UnparsedPublicKey};
+    use std::collections::HashSet;
+
+    fn await_some<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+        let due = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            assert!(Instant::now() < due, "waited for {what}");
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn each_is_good_and_used_once_and_new_ones_come() {
+        let signer = test_signer();
+        let public = signer.public_key().to_vec();
+        let stock = SignatureStock::keep(signer, "POST", "/orders".into()).unwrap();
+        let mut seen = HashSet::new();
+        for _ in 0..5 * READY {
+            let signature = await_some("a signature", || stock.take());
+            let message = format!("{}POST/orders", signature.timestamp_ms);
+            let bytes = STANDARD.decode(&signature.signature).unwrap();
+            UnparsedPublicKey::new(&ED25519, &public)
+                .verify(message.as_bytes(), &bytes)
+                .unwrap();
+            assert!(seen.insert(signature.timestamp_ms), "used twice");
+        }
+        assert_eq!(stock.counts().ready, 5 * READY as u64);
+    }
+
+    #[test]
+    fn what_is_too_old_is_not_handed_out() {
+        let stock = SignatureStock::keep(test_signer(), "POST", "/orders".into()).unwrap();
+        let Some(long_ago) = Instant::now().checked_sub(2 * OLDEST) else {
+            return eprintln!("skipped: this host was started just now");
+        };
+        for one in stock.shelf.ready().iter_mut() {
+            (one.0, one.1.timestamp_ms) = (long_ago, "too old".into());
+        }
+        // The maker may have replaced some of them.
+        let taken = stock.take().map(|signature| signature.timestamp_ms);
+        assert_ne!(taken.as_deref(), Some("too old"));
+    }
+
+    #[test]
+    fn their_maker_ends_with_them() {
+        let stock = SignatureStock::keep(test_signer(), "POST", "/orders".into()).unwrap();
+        let shelf = Arc::downgrade(&stock.shelf);
+        drop(stock);
+        await_some("the end of the shelf", || {
+            (shelf.strong_count() == 0).then_some(())
+        });
+    }
+}
