@@ -372,11 +372,12 @@ impl Office {
     }
 }
 
-/// Opens the connection that orders will take. Without it the first order would pay for that.
+/// Opens the connection that orders will take, without which the first order would pay for that, and learns how many
+/// of them the account may send.
 async fn warm(rest: &KalshiRest) {
     let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
     let mut said = false;
-    while let Err(error) = rest.balance().await {
+    while let Err(error) = rest.learn_limits().await {
         if !std::mem::replace(&mut said, true) {
             tracing::warn!(%error, "the venue does not answer yet, trying on");
         }

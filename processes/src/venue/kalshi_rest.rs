@@ -2,10 +2,11 @@
 
 use super::error::VenueError;
 use super::kalshi_wire::{
-    BalanceRecord, CreateOrder, EventRecord, FillRecord, OrderResult, OrderState, PositionRecord,
-    SeriesRecord, SettlementRecord, null_is_empty, parse_error,
+    AccountLimits, BalanceRecord, CreateOrder, EventRecord, FillRecord, OrderResult, OrderState,
+    PositionRecord, SeriesRecord, SettlementRecord, null_is_empty, parse_error,
 };
 use super::last_look::LastLook;
+use super::pace::{DEFAULT_COST, Pace};
 use super::signature_stock::{SignatureStock, SignedAhead};
 use super::signing::{Signature, Signer};
 use super::tls::Trust;
@@ -16,7 +17,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use url::Url;
 
 /// Longest wait for a connection.
@@ -37,6 +38,7 @@ pub struct KalshiRest {
     http: reqwest::Client,
     base: Url,
     signer: Signer,
+    pace: Arc<Pace>,
     /// For orders, where there are to be some.
     signed_ahead: Option<Arc<SignatureStock>>,
 }
@@ -155,6 +157,7 @@ impl KalshiRest {
             http,
             base,
             signer,
+            pace: Arc::new(Pace::new(Instant::now())),
             signed_ahead: None,
         })
     }
@@ -202,6 +205,13 @@ impl KalshiRest {
             request: LABEL.to_owned(),
             reason: error.to_string(),
         })?;
+        let in_time = |wait: Duration| wait.is_zero() || look.allows_after(wait);
+        let paid = self.pace.write(DEFAULT_COST, Instant::now(), in_time);
+        let wait = paid.map_err(|wait| VenueError::NotSent {
+            request: LABEL.to_owned(),
+            reason: format!("the account may send it in {} ms", wait.as_millis()),
+        })?;
+        pause(wait).await;
         let ready = self.signed_ahead.as_ref().and_then(|stock| stock.take());
         let signature = match ready {
             Some(signature) => signature,
@@ -221,6 +231,8 @@ impl KalshiRest {
 
     /// Cancels whatever rests of ours, in all markets.
     pub async fn cancel_all_orders(&self) -> Result<(), VenueError> {
+        let paid = self.pace.write(DEFAULT_COST, Instant::now(), |_| true);
+        pause(paid.unwrap_or_default()).await;
         let request = self.signed(reqwest::Method::DELETE, self.url(CREATE_PATH, &[]))?;
         // What it answers beyond its success is of no use.
         Self::text(&format!("DELETE {CREATE_PATH}"), request)
@@ -273,6 +285,13 @@ impl KalshiRest {
     /// Our money.
     pub async fn balance(&self) -> Result<BalanceRecord, VenueError> {
         self.get("/portfolio/balance", &[]).await
+    }
+
+    /// What our tier lets us spend, and keeps to it from now on; before, to what the lowest tier may.
+    pub async fn learn_limits(&self) -> Result<AccountLimits, VenueError> {
+        let limits = self.get("/account/limits", &[]).await?;
+        self.pace.adopt(&limits);
+        Ok(limits)
     }
 
     /// What decided markets paid us, all of it.
@@ -355,6 +374,7 @@ impl KalshiRest {
         let mut backoff = FIRST_BACKOFF;
         let mut attempt = 1;
         loop {
+            pause(self.pace.read(DEFAULT_COST, Instant::now())).await;
             let request = self.signed(reqwest::Method::GET, self.url(path, query))?;
             match Self::answer(&label, request).await {
                 Err(error) if error.is_rate_limit() && attempt < READ_ATTEMPTS => {
@@ -428,6 +448,13 @@ impl KalshiRest {
             });
         }
         Ok(body)
+    }
+}
+
+async fn pause(wait: Duration) {
+    // Even a wait of nothing would go through the timer, on the way from tick to order.
+    if !wait.is_zero() {
+        tokio::time::sleep(wait).await;
     }
 }
 

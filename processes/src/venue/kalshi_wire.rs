@@ -237,6 +237,24 @@ pub struct PositionRecord {
     pub fees_paid_micros: i64,
 }
 
+/// What our tier lets us spend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct AccountLimits {
+    /// Of reads.
+    pub read: Bucket,
+    /// Of writes.
+    pub write: Bucket,
+}
+
+/// One bucket of tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Bucket {
+    /// Tokens that it holds.
+    pub bucket_capacity: u32,
+    /// Tokens that come back each second.
+    pub refill_rate: u32,
+}
+
 /// Our money at the venue.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct BalanceRecord {

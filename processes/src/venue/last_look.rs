@@ -15,6 +15,7 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 /// Decides when a request is about to be written, and tells afterwards whether and when it was.
@@ -47,6 +48,12 @@ impl LastLook {
             may_send: Arc::new(may_send),
             written: Arc::default(),
         }
+    }
+
+    /// Whether it would be written if its connection were there `wait` from now.
+    pub(super) fn allows_after(&self, wait: Duration) -> bool {
+        let wait_ns = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
+        (self.may_send)(ipc::clock::mono_ns().saturating_add(wait_ns))
     }
 
     /// When the request was taken to be written, ns of `CLOCK_MONOTONIC`; `None` if it was not, and from now on never will

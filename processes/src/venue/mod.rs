@@ -10,6 +10,7 @@ pub mod kalshi_wire;
 pub mod kalshi_ws;
 pub mod last_look;
 pub mod league;
+mod pace;
 #[cfg(test)]
 pub(crate) mod recorded;
 mod signature_stock;

@@ -121,6 +121,41 @@ async fn what_the_last_look_forbids_never_reaches_the_venue() {
     assert_eq!(asked(&script).len(), 1);
 }
 
+/// The account's tier is obeyed before the venue refuses: what would be late by then is not sent, the rest waits.
+#[tokio::test]
+async fn orders_beyond_the_budget_wait_or_are_not_sent() {
+    const PLACED: (u16, &str) = (
+        201,
+        r#"{"client_order_id":"c-1","fill_count":"0.00","order_id":"97ec18b8","remaining_count":"0.00","ts_ms":1}"#,
+    );
+    const LIMITS: (u16, &str) = (
+        200,
+        r#"{"usage_tier":"tiny","read":{"bucket_capacity":200,"refill_rate":200},"write":{"bucket_capacity":30,"refill_rate":10},"grants":[]}"#,
+    );
+    let (rest, script) = venue(&[LIMITS, PLACED, PLACED, PLACED]).await;
+    let limits = rest.learn_limits().await.expect("limits");
+    assert_eq!(limits.write.refill_rate, 10);
+    for _ in 0..2 {
+        rest.create_order(&ORDER, &always()).await.expect("placed");
+    }
+    // The next token is a second away.
+    let now = ipc::clock::mono_ns();
+    let brief = LastLook::new(move |at| at < now + 500_000_000);
+    let error = rest
+        .create_order(&ORDER, &brief)
+        .await
+        .expect_err("too late");
+    assert!(matches!(error, VenueError::NotSent { .. }), "{error}");
+    assert!(
+        error.to_string().contains("the account may send it in"),
+        "{error}"
+    );
+    assert_eq!(asked(&script).len(), 3, "nothing of it was sent");
+    rest.create_order(&ORDER, &always()).await.expect("placed");
+    let waited = ipc::clock::mono_ns() - now;
+    assert!(waited >= 500_000_000, "after {waited} ns");
+}
+
 #[tokio::test]
 async fn an_order_is_strings_and_its_answer_integers() {
     let answer = r#"{"average_fee_paid":"0.0175","average_fill_price":"0.5200","client_order_id":"c-1","fill_count":"1.00","order_id":"97ec18b7","remaining_count":"0.00","ts_ms":1781159370164}"#;
