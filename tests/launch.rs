@@ -22,6 +22,8 @@ mod encrypted;
 mod favours;
 #[path = "launch/kills.rs"]
 mod kills;
+#[path = "launch/live.rs"]
+mod live;
 #[path = "launch/prices.rs"]
 mod prices;
 #[path = "launch/restarts.rs"]

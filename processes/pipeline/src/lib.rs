@@ -60,6 +60,9 @@ pub struct Pipeline {
     /// in a pipeline that trades.
     #[serde(default)]
     pub replay: bool,
+    /// Orders are written to a file in the run directory, and none is sent. Set by `launch --dry-orders`.
+    #[serde(default)]
+    pub dry_orders: bool,
     /// The exchange. Filled in by the launcher when the simulator stands in for it.
     #[serde(default)]
     pub venue: Venue,
@@ -142,6 +145,12 @@ impl Pipeline {
     #[must_use]
     pub fn control_path(&self) -> PathBuf {
         self.board_path(CONTROL)
+    }
+
+    /// Where orders go that are not to be sent.
+    #[must_use]
+    pub fn dry_orders_file(&self) -> PathBuf {
+        self.run_dir.join("dry_orders.jsonl")
     }
 
     /// Its presence in the run directory keeps the pipeline in the safe state.

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Schema changes in order; `user_version` counts those that are applied. Only ever append.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE markets (
         market INTEGER PRIMARY KEY,
         ticker TEXT NOT NULL UNIQUE
@@ -44,7 +45,15 @@ const MIGRATIONS: [&str; 1] = ["
                 * (settlements.market IS NOT NULL) AS cash_micros,
             sum(fee_micros) AS fees_micros
         FROM fills LEFT JOIN settlements USING (market) GROUP BY fills.market;
-"];
+",
+    "
+    CREATE TABLE opening (
+        only INTEGER PRIMARY KEY CHECK (only = 0),
+        unix_s INTEGER NOT NULL,
+        cash_micros INTEGER NOT NULL
+    ) STRICT;
+",
+];
 
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -90,6 +99,15 @@ pub enum DatabaseError {
         /// What it is here.
         known: Option<String>,
     },
+}
+
+/// The account at a real venue as it was before our first fill. What lies before it is none of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opening {
+    /// When it was looked at, Unix seconds.
+    pub unix_s: i64,
+    /// Money in it.
+    pub cash_micros: i64,
 }
 
 /// The database, open.
@@ -220,6 +238,36 @@ impl Database {
         )?;
         transaction.commit()?;
         Ok(true)
+    }
+
+    /// How the account was opened, if that was written down.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn opening(&self) -> Result<Option<Opening>, DatabaseError> {
+        let row = self
+            .connection
+            .query_row("SELECT unix_s, cash_micros FROM opening", [], |row| {
+                Ok(Opening {
+                    unix_s: row.get(0)?,
+                    cash_micros: row.get(1)?,
+                })
+            });
+        Ok(row.optional()?)
+    }
+
+    /// Writes down how the account was opened, or that money was paid in or out since.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn open_account(&mut self, opening: Opening) -> Result<(), DatabaseError> {
+        self.connection.execute(
+            "INSERT OR REPLACE INTO opening VALUES (0, ?1, ?2)",
+            params![opening.unix_s, opening.cash_micros],
+        )?;
+        Ok(())
     }
 
     /// Remembers the venue's name of a market number.

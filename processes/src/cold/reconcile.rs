@@ -8,7 +8,7 @@
 //! by what *our* fills say they should have paid. A venue that decides another one between two of
 //! our requests would look different from itself, so a difference is looked at again.
 
-use super::database::{Database, DatabaseError};
+use super::database::{Database, DatabaseError, Opening};
 use crate::venue::error::VenueError;
 use crate::venue::kalshi_rest::KalshiRest;
 use crate::venue::kalshi_wire::{FillRecord, PositionRecord, SettlementRecord};
@@ -46,6 +46,8 @@ pub struct Reconciliation {
     pub equal: bool,
     /// What differs, in words, exactly.
     pub differences: Vec<String>,
+    /// What the venue has more of our money than our books.
+    pub balance_gap_micros: i64,
     /// Our money by our own books, collateral of shorts taken out, as the venue states a balance.
     pub cash_micros: i64,
     /// Every market with a fill, by ticker.
@@ -96,17 +98,17 @@ struct Ledger {
 pub async fn reconcile(
     database: &Path,
     rest: &KalshiRest,
-    starting_cash_micros: i64,
+    opening: Opening,
 ) -> Result<Reconciliation, ReconcileError> {
     let mut look = 1;
     loop {
         let account = Account {
-            settlements: rest.settlements().await?,
-            fills: rest.fills(None).await?,
+            settlements: rest.settlements(opening.unix_s).await?,
+            fills: rest.fills_since(opening.unix_s).await?,
             positions: rest.positions().await?,
             balance_micros: rest.balance().await?.balance_micros,
         };
-        let outcome = judge(&ledger(database, &account, starting_cash_micros)?, &account);
+        let outcome = judge(&ledger(database, &account, opening.cash_micros)?, &account);
         if outcome.equal || look == LOOKS {
             return Ok(outcome);
         }
@@ -184,6 +186,7 @@ fn judge(ledger: &Ledger, account: &Account) -> Reconciliation {
     Reconciliation {
         equal: differences.is_empty(),
         differences,
+        balance_gap_micros: account.balance_micros - cash_micros,
         cash_micros,
         positions: positions.collect(),
         pnl_micros: total.pnl_micros(),

@@ -32,6 +32,8 @@ Examples:
   launch                                    the demo, until Ctrl-C
   launch --for 30s --json out.json          the demo for half a minute, report to a file
   launch --dry-run                          what would be started, where, and why
+  launch --pipeline live.toml --dry-orders  against the real venue, its orders shown and not sent
+  launch --pipeline live.toml --live        real money; asks once more
   launch replay --from games.csv.gz --games 20 --speed 600
   launch prepare --redis redis+unix:///run/redis.sock     lays the demo out for processes in containers
   launch reconcile --pipeline /tmp/arbees/demo/pipeline.toml
@@ -82,6 +84,25 @@ pub(super) struct RunArguments {
     /// Print the plan and start nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) money: MoneyArguments,
+}
+
+/// Whether real money is traded.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct MoneyArguments {
+    /// Trade real money: needed for a pipeline without a simulator.
+    #[arg(long)]
+    pub(super) live: bool,
+    /// The pipeline's name, where nobody is there to type it.
+    #[arg(long, value_name = "NAME", requires = "live")]
+    pub(super) confirm: Option<String>,
+    /// Money was paid into the account or out of it since the last run: its balance is right as it is.
+    #[arg(long, requires = "live")]
+    pub(super) accept_balance: bool,
+    /// Send no order; each is written to `dry_orders.jsonl` in the run directory as it would be sent.
+    #[arg(long, conflicts_with = "live")]
+    pub(super) dry_orders: bool,
 }
 
 /// A replay of recorded games.
@@ -125,6 +146,8 @@ pub(super) struct PrepareArguments {
     /// Address of Redis, in place of the file's.
     #[arg(long, value_name = "URL")]
     pub(super) redis: Option<String>,
+    #[command(flatten)]
+    pub(super) money: MoneyArguments,
 }
 
 /// Books to be compared.

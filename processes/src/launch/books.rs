@@ -6,15 +6,15 @@ use super::{
 };
 use crate::{
     cold::{
-        database::{self, Database},
-        reconcile::{Reconciliation, reconcile},
+        database::{self, Database, Opening},
+        reconcile::{ReconcileError, Reconciliation, reconcile},
     },
     runtime::Failure,
-    venue::{kalshi_rest::KalshiRest, signing::Signer, tls::Trust},
+    venue::{error::VenueError, kalshi_rest::KalshiRest, signing::Signer, tls::Trust},
 };
 use layouts::{MICROS_PER_DOLLAR, units::format_decimal};
 use pipeline::Pipeline;
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 /// Longest wait for the simulator's word on its games.
 const STATUS_PATIENCE: Duration = Duration::from_secs(2);
@@ -35,7 +35,7 @@ pub(super) struct Auditor {
     rest: KalshiRest,
     status_url: Option<String>,
     client: reqwest::Client,
-    starting_cash_micros: i64,
+    opening: Opening,
 }
 
 impl Auditor {
@@ -59,9 +59,12 @@ impl Auditor {
             .timeout(STATUS_PATIENCE)
             .build()
             .map_err(Failure::other)?;
-        let starting_cash_micros = match &pipeline.simulator {
-            Some(simulator) => i64::from(simulator.balance_dollars) * MICROS_PER_DOLLAR,
-            None => runtime.block_on(cash_before_our_fills(pipeline, &rest))?,
+        let opening = match &pipeline.simulator {
+            Some(simulator) => Opening {
+                unix_s: 0,
+                cash_micros: i64::from(simulator.balance_dollars) * MICROS_PER_DOLLAR,
+            },
+            None => runtime.block_on(opening(pipeline, &rest))?,
         };
         let root = pipeline.venue.rest.strip_suffix("/trade-api/v2");
         let status_url = root
@@ -72,7 +75,7 @@ impl Auditor {
             rest,
             status_url,
             client,
-            starting_cash_micros,
+            opening,
         })
     }
 
@@ -92,10 +95,7 @@ impl Auditor {
                 differences: vec![difference],
             };
         }
-        match self
-            .runtime
-            .block_on(reconcile(&path, &self.rest, self.starting_cash_micros))
-        {
+        match self.reconcile(&path) {
             Ok(outcome) => Books::of(&outcome),
             Err(error) => Books {
                 cash: None,
@@ -105,6 +105,26 @@ impl Auditor {
                 differences: vec![format!("could not be compared: {error}")],
             },
         }
+    }
+
+    /// Where our books of the account begin.
+    pub(super) fn opening(&self) -> Opening {
+        self.opening
+    }
+
+    /// Compares a database with the venue.
+    pub(super) fn reconcile(&self, database: &Path) -> Result<Reconciliation, ReconcileError> {
+        let comparison = reconcile(database, &self.rest, self.opening);
+        self.runtime.block_on(comparison)
+    }
+
+    /// Asks the venue something.
+    pub(super) fn ask<T, F: Future<Output = Result<T, VenueError>>>(
+        &self,
+        question: impl FnOnce(KalshiRest) -> F,
+    ) -> Result<T, Failure> {
+        let answer = self.runtime.block_on(question(self.rest.clone()));
+        answer.map_err(Failure::other)
     }
 
     /// Whether every game of a simulated venue is settled. A venue that does not answer has not said so.
@@ -150,15 +170,18 @@ impl Books {
     }
 }
 
-/// The balance of a real account, less what the fills in our database have done to it.
-async fn cash_before_our_fills(pipeline: &Pipeline, rest: &KalshiRest) -> Result<i64, Failure> {
-    let balance = rest.balance().await.map_err(Failure::other)?.balance_micros;
+/// How a real account was opened, as our books have it; as it is now, where there are none yet.
+async fn opening(pipeline: &Pipeline, rest: &KalshiRest) -> Result<Opening, Failure> {
     let path = database::path(pipeline);
-    if !path.exists() {
-        return Ok(balance);
+    if path.exists() {
+        let database = Database::open(&path).map_err(Failure::other)?;
+        if let Some(opening) = database.opening().map_err(Failure::other)? {
+            return Ok(opening);
+        }
     }
-    let book = Database::open_read_only(&path)
-        .and_then(|database| database.load())
-        .map_err(Failure::other)?;
-    Ok(balance + book.collateral_micros() - book.total().cash_micros)
+    let balance = rest.balance().await.map_err(Failure::other)?;
+    Ok(Opening {
+        unix_s: jiff::Timestamp::now().as_second(),
+        cash_micros: balance.balance_micros,
+    })
 }

@@ -13,7 +13,9 @@ mod events;
 mod feeds;
 mod helm;
 mod identity;
+mod live;
 mod logs;
+mod opening;
 mod placement;
 mod plan;
 mod positions;
@@ -36,7 +38,9 @@ mod voice;
 mod word;
 
 use crate::runtime::Failure;
-use arguments::{Arguments, Command, ExecArguments, Exit, ReplayArguments, RunArguments};
+use arguments::{
+    Arguments, Command, ExecArguments, Exit, MoneyArguments, ReplayArguments, RunArguments,
+};
 use clap::Parser;
 use pipeline::{Pipeline, Source};
 pub use profit::{Profit, ProfitPart};
@@ -134,6 +138,7 @@ impl From<ReplayArguments> for RunArguments {
             limit: replay.limit,
             json: replay.json,
             dry_run: replay.dry_run,
+            money: MoneyArguments::default(),
         }
     }
 }

@@ -5,12 +5,12 @@ use super::{
     arguments::{Exit, PrepareArguments, ReconcileArguments},
     books::Auditor,
     events::Events,
-    identity, plan, preflight, registry,
+    identity, live, plan, preflight, registry,
     report::Report,
     rings::Rings,
     run_directory::RunDirectory,
     segments::Segments,
-    session::{program_directory, refuse, write_json},
+    session::{permit, program_directory, refuse, write_json},
     topology::Topology,
 };
 use crate::runtime::{Failure, await_pipeline, heed_signals};
@@ -46,6 +46,7 @@ pub(super) fn prepare(
         pipeline.redis.url.clone_from(url);
     }
     let mut faults = pipeline.faults();
+    faults.extend(live::faults(&pipeline, &arguments.money));
     if pipeline.redis.url.is_empty() {
         faults.push(
             "redis.url is empty, and nobody is there to start a server: give it, or `--redis URL`"
@@ -69,8 +70,15 @@ pub(super) fn prepare(
         );
         return Ok(Exit::Clean);
     }
+    let account = match permit(&mut pipeline, &arguments.money) {
+        Ok(account) => account,
+        Err(exit) => return Ok(exit),
+    };
     let fit = plan::fit(&mut pipeline, &Topology::of_host());
     let directory = RunDirectory::take(&pipeline)?;
+    if let Some(account) = account {
+        account.write_down(&pipeline)?;
+    }
     // Whoever waits for the pipeline reads the file again once he sees the rings: an old one must be gone by then.
     directory.retract_pipeline()?;
     let segments = Segments::lay_out(&pipeline)?;
@@ -148,6 +156,7 @@ pub(super) fn reconcile(arguments: &ReconcileArguments) -> Result<Exit, Failure>
         ticks: totals.ticks,
         signals: totals.signals,
         orders: totals.orders,
+        dry_orders: None,
         fills: totals.fills,
         rejected: None,
         tick_to_order_ns: None,

@@ -29,6 +29,8 @@ pub struct Report {
     pub signals: u64,
     /// Orders made of them.
     pub orders: u64,
+    /// Orders that were shown and not sent; `None` where orders are sent.
+    pub dry_orders: Option<u64>,
     /// Trades at the venue.
     pub fills: u64,
     /// Orders refused, by the venue or by us, as far as the last incarnation of the execution service knows;
@@ -264,6 +266,12 @@ impl Report {
             "\nticks {}  signals {}  orders {}  fills {}  rejected {rejected}",
             self.ticks, self.signals, self.orders, self.fills
         );
+        if let Some(count) = self.dry_orders {
+            let _ = writeln!(
+                text,
+                "DRY  no order was sent; {count} are in dry_orders.jsonl of the run directory"
+            );
+        }
         let latencies = [
             ("tick to order", &self.tick_to_order_ns),
             ("tick to answer", &self.tick_to_answer_ns),

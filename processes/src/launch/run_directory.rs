@@ -107,9 +107,16 @@ impl RunDirectory {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            let of_one_run = [".ready", ".report.json", ".partial", ".sock", ".log"]
-                .iter()
-                .any(|suffix| name.ends_with(suffix));
+            let of_one_run = [
+                ".ready",
+                ".report.json",
+                ".partial",
+                ".sock",
+                ".log",
+                "dry_orders.jsonl",
+            ]
+            .iter()
+            .any(|suffix| name.ends_with(suffix));
             let old_books =
                 simulated && name.starts_with("positions.") && !name.starts_with("positions.db");
             let old_numbers = simulated && name == "market_numbers.json";

@@ -1,12 +1,14 @@
 //! One run of a pipeline, from the first check to the last line of the report.
 
 use super::{
-    arguments::{Exit, RunArguments},
+    arguments::{Exit, MoneyArguments, RunArguments},
     books::{Auditor, Books},
     breakdown::Breakdown,
     events::Events,
     helm::Helm,
-    identity, plan, preflight,
+    identity, live,
+    opening::Account,
+    plan, preflight,
     private_redis::PrivateRedis,
     registry,
     report::Report,
@@ -65,6 +67,11 @@ pub(super) fn run(mut pipeline: Pipeline, arguments: &RunArguments) -> Exit {
             &faults,
         );
     }
+    let of_money = live::faults(&pipeline, &arguments.money);
+    // To look at the plan needs no leave.
+    if !arguments.dry_run && !of_money.is_empty() {
+        return refuse(&format!("starting pipeline `{}`", pipeline.name), &of_money);
+    }
     let fit = plan::fit(&mut pipeline, &Topology::of_host());
     let starving = pipeline.real_time_faults();
     if !starving.is_empty() {
@@ -82,6 +89,10 @@ pub(super) fn run(mut pipeline: Pipeline, arguments: &RunArguments) -> Exit {
     if !obstacles.is_empty() {
         return refuse("this host", &obstacles);
     }
+    let account = match permit(&mut pipeline, &arguments.money) {
+        Ok(account) => account,
+        Err(exit) => return exit,
+    };
     say(&format!("{}: {}", pipeline.name, fit.summary));
     for reason in &fit.reasons {
         say(&format!("  {reason}"));
@@ -90,7 +101,7 @@ pub(super) fn run(mut pipeline: Pipeline, arguments: &RunArguments) -> Exit {
         say(&format!("warning: {warning}"));
     }
     make_way(&fit.others);
-    let session = match Session::start(pipeline, fit.summary, &programs) {
+    let session = match Session::start(pipeline, account.as_ref(), fit.summary, &programs) {
         Ok(session) => session,
         Err(failure) => {
             say(&format!("error: {failure}"));
@@ -113,6 +124,32 @@ pub(super) fn run(mut pipeline: Pipeline, arguments: &RunArguments) -> Exit {
         Exit::Clean
     } else {
         Exit::Failed
+    }
+}
+
+/// Looks at the account of a real venue, and has it confirmed that it may be traded with. Nothing is looked at where
+/// no order can be sent.
+pub(super) fn permit(
+    pipeline: &mut Pipeline,
+    money: &MoneyArguments,
+) -> Result<Option<Account>, Exit> {
+    pipeline.dry_orders |= money.dry_orders;
+    if !money.live {
+        return Ok(None);
+    }
+    let examined = Auditor::prepare(pipeline)
+        .and_then(|auditor| Account::examine(pipeline, &auditor, money.accept_balance));
+    let account = examined.map_err(|failure| {
+        say(&format!("error: {failure}"));
+        Exit::Refused
+    })?;
+    if !account.differences.is_empty() {
+        let what = format!("the account at `{}`", pipeline.venue.rest);
+        return Err(refuse(&what, &account.differences));
+    }
+    match live::confirm(pipeline, &account, money) {
+        Ok(()) => Ok(Some(account)),
+        Err(reason) => Err(refuse("the confirmation", &[reason])),
     }
 }
 
@@ -160,8 +197,16 @@ pub(super) fn write_json(path: &Path, report: &Report) -> std::io::Result<()> {
 }
 
 impl Session {
-    fn start(mut pipeline: Pipeline, placement: String, programs: &Path) -> Result<Self, Failure> {
+    fn start(
+        mut pipeline: Pipeline,
+        account: Option<&Account>,
+        placement: String,
+        programs: &Path,
+    ) -> Result<Self, Failure> {
         let directory = RunDirectory::take(&pipeline)?;
+        if let Some(account) = account {
+            account.write_down(&pipeline)?;
+        }
         voice::log_to(&directory.logs())
             .map_err(|error| Failure::io("open `launcher.log`", error))?;
         let mut events = Events::watch(&pipeline.run_dir)?;
@@ -349,6 +394,8 @@ impl Session {
             .read("execution_service", "report.json")
             .unwrap_or_default();
         let breakdown = self.breakdown(&figures);
+        let dry_orders = self.pipeline.dry_orders;
+        let dry_orders = dry_orders.then(|| figures.get("dry_orders")?.as_u64());
         let latencies = |name: &str| {
             let value = figures.get(name).filter(|value| value["count"] != 0)?;
             serde_json::from_value(value.clone()).ok()
@@ -372,6 +419,7 @@ impl Session {
             ticks: totals.ticks,
             signals: totals.signals,
             orders: totals.orders,
+            dry_orders: dry_orders.flatten(),
             fills: totals.fills,
             rejected: figures.pointer("/acked/rejected").and_then(Value::as_u64),
             tick_to_order_ns: latencies("tick_to_order_ns"),

@@ -14,6 +14,7 @@
 
 mod clearing;
 mod desk;
+mod dry_orders;
 mod legacy;
 mod listings;
 mod placing;
@@ -28,6 +29,7 @@ use crate::venue::kalshi_ws::Endpoint;
 use crate::venue::signing::Signer;
 use crate::venue::tls::Trust;
 use desk::Desk;
+use dry_orders::DryOrders;
 use hdrhistogram::Histogram;
 use layouts::{Fill, Order, OrderAck, OrderStatus, RejectReason};
 use legacy::Legacy;
@@ -67,6 +69,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let orders_rest = rest.clone();
     let tally = Tally::new().ok_or_else(|| Failure::other("no histogram can be made"))?;
     let tally = Arc::new(Mutex::new(tally));
+    let dry = dry_orders(context)?;
     let mut hall = Hall::attach(context)?;
     let halted = hall.halted.subscribe();
     let (orders_to_io, io_inbox) = to_io::<Taken>(WINDOW);
@@ -84,6 +87,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         heartbeat_ms: context.pipeline.redis.heartbeat_ms,
         tally: Arc::clone(&tally),
         halted,
+        dry,
     };
     let thread = io_thread("venue", move || office.run(io_inbox, notes))?;
     context.settle()?;
@@ -123,6 +127,18 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let mut figures = hall.figures(&tally);
     figures["signed_ahead"] = json!(orders_rest.signed_ahead());
     Ok(figures)
+}
+
+/// Where orders go in place of the venue, if they are to.
+fn dry_orders(context: &Context) -> Result<Option<DryOrders>, Failure> {
+    if !context.pipeline.dry_orders {
+        return Ok(None);
+    }
+    let path = context.pipeline.dry_orders_file();
+    let opened = DryOrders::open(&path);
+    let opened = opened.map_err(|error| Failure::io(format!("open `{}`", path.display()), error));
+    tracing::warn!("no order is sent: they are written to `{}`", path.display());
+    opened.map(Some)
 }
 
 /// The hot thread's side.
@@ -280,6 +296,7 @@ impl Hall {
             "look_ups": tally.look_ups,
             "fills_by_rest": tally.fills_by_rest,
             "unknown_markets": tally.unknown_markets,
+            "dry_orders": tally.dry_orders,
             "tick_to_order_ns": latencies(&tally.tick_to_order),
             "tick_to_answer_ns": latencies(&tally.tick_to_answer),
             "order_to_answer_ns": latencies(&tally.order_to_answer),
@@ -314,11 +331,12 @@ struct Office {
     heartbeat_ms: u64,
     tally: Arc<Mutex<Tally>>,
     halted: watch::Receiver<bool>,
+    dry: Option<DryOrders>,
 }
 
 impl Office {
     /// Places orders until the hot thread hangs up and all are done.
-    async fn run(self, mut orders: IoInbox<Taken>, mut notes: ToHot<Note>) {
+    async fn run(mut self, mut orders: IoInbox<Taken>, mut notes: ToHot<Note>) {
         let heart = heart(self.cold.clone(), &self.process, self.heartbeat_ms);
         let desk = Arc::new(Desk::default());
         let placing = Arc::new(Placing {
@@ -328,12 +346,16 @@ impl Office {
             run_id: self.run_id.clone(),
             tally: Arc::clone(&self.tally),
             halted: self.halted.clone(),
+            dry: self.dry.take(),
         });
-        tokio::spawn(clearing::keep_clear(
-            self.rest.clone(),
-            self.halted.clone(),
-            Arc::clone(&self.tally),
-        ));
+        // Where nothing is sent nothing is taken back either.
+        if placing.dry.is_none() {
+            tokio::spawn(clearing::keep_clear(
+                self.rest.clone(),
+                self.halted.clone(),
+                Arc::clone(&self.tally),
+            ));
+        }
         let endpoint = self.endpoint.clone();
         tokio::spawn(async move { desk.listen(&endpoint).await });
         let mut warming = std::pin::pin!(warm(&self.rest));

@@ -3,7 +3,7 @@
 use super::error::VenueError;
 use super::kalshi_wire::{
     AccountLimits, BalanceRecord, CreateOrder, EventRecord, FillRecord, OrderResult, OrderState,
-    PositionRecord, SeriesRecord, SettlementRecord, null_is_empty, parse_error,
+    PositionRecord, SeriesRecord, SettlementRecord, parse_error,
 };
 use super::last_look::LastLook;
 use super::pace::{DEFAULT_COST, Pace};
@@ -15,10 +15,13 @@ use layouts::units::format_decimal;
 use reqwest::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use url::Url;
+
+mod listing;
+pub use listing::Listing;
+use listing::Page;
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -60,66 +63,19 @@ pub struct NewOrder<'a> {
     pub exchange_index: u32,
 }
 
-/// A list as far as it can be read.
-///
-/// The venue lists things of its own that are nothing to us; one that it writes in a new way must
-/// not hide the others. Of what is ours each record counts: there `whole` makes the first
-/// unreadable record an error, because books that leave a fill out would only seem to agree.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listing<T> {
-    /// What could be read.
-    pub items: Vec<T>,
-    /// Records that could not be read.
-    pub unreadable: usize,
-    /// Why the first of them could not.
-    pub reason: String,
-}
-
-impl<T> Listing<T> {
-    fn whole(self, path: &str) -> Result<Vec<T>, VenueError> {
-        match self.unreadable {
-            0 => Ok(self.items),
-            count => Err(VenueError::Malformed {
-                request: format!("GET {path}"),
-                reason: format!("{count} records cannot be read: {}", self.reason),
-            }),
-        }
-    }
-}
-
-impl<T: DeserializeOwned> Listing<T> {
-    /// Reads the records of one page.
-    fn extend(&mut self, records: Vec<Value>) {
-        for record in records {
-            match serde_json::from_value(record) {
-                Ok(item) => self.items.push(item),
-                Err(error) => {
-                    if self.unreadable == 0 {
-                        self.reason = error.to_string();
-                    }
-                    self.unreadable += 1;
-                }
-            }
-        }
-    }
-}
-
-/// One page of a list, its records still unread.
-#[derive(Deserialize)]
-struct Page {
-    #[serde(default, deserialize_with = "null_is_empty")]
-    cursor: String,
-    #[serde(flatten)]
-    lists: Map<String, Value>,
-}
-
-impl Page {
-    /// A list that is absent or null is empty.
-    fn take(&mut self, list: &str) -> Option<Vec<Value>> {
-        match self.lists.remove(list) {
-            None | Some(Value::Null) => Some(Vec::new()),
-            Some(Value::Array(records)) => Some(records),
-            Some(_) => None,
+impl NewOrder<'_> {
+    /// The body of its request, as it is written.
+    #[must_use]
+    pub(crate) fn on_the_wire(&self) -> CreateOrder<'_> {
+        CreateOrder {
+            ticker: self.ticker,
+            client_order_id: self.client_order_id,
+            side: self.side.as_str(),
+            count: format_decimal(i64::from(self.count_centi), 2),
+            price: format_decimal(i64::from(self.price_e4), 4),
+            time_in_force: "immediate_or_cancel",
+            self_trade_prevention_type: "taker_at_cross",
+            exchange_index: self.exchange_index,
         }
     }
 }
@@ -190,21 +146,12 @@ impl KalshiRest {
         look: &LastLook,
     ) -> Result<OrderResult, VenueError> {
         const LABEL: &str = "POST /portfolio/events/orders";
-        let body = CreateOrder {
-            ticker: order.ticker,
-            client_order_id: order.client_order_id,
-            side: order.side.as_str(),
-            count: format_decimal(i64::from(order.count_centi), 2),
-            price: format_decimal(i64::from(order.price_e4), 4),
-            time_in_force: "immediate_or_cancel",
-            self_trade_prevention_type: "taker_at_cross",
-            exchange_index: order.exchange_index,
-        };
         let url = self.url(CREATE_PATH, &[]);
-        let body = serde_json::to_vec(&body).map_err(|error| VenueError::NotSent {
-            request: LABEL.to_owned(),
-            reason: error.to_string(),
-        })?;
+        let body =
+            serde_json::to_vec(&order.on_the_wire()).map_err(|error| VenueError::NotSent {
+                request: LABEL.to_owned(),
+                reason: error.to_string(),
+            })?;
         let in_time = |wait: Duration| wait.is_zero() || look.allows_after(wait);
         let paid = self.pace.write(DEFAULT_COST, Instant::now(), in_time);
         let wait = paid.map_err(|wait| VenueError::NotSent {
@@ -260,17 +207,32 @@ impl KalshiRest {
         self.order_listing(ticker).await?.whole(ORDERS_PATH)
     }
 
+    /// Our orders that rest, in all markets.
+    pub async fn resting_orders(&self) -> Result<Vec<OrderState>, VenueError> {
+        let query = [("limit", "1000"), ("status", "resting")];
+        let orders = self.pages(ORDERS_PATH, "orders", &query).await?;
+        orders.whole(ORDERS_PATH)
+    }
+
     async fn order_listing(&self, ticker: Option<&str>) -> Result<Listing<OrderState>, VenueError> {
         let mut query = vec![("limit", "1000")];
         query.extend(ticker.map(|ticker| ("ticker", ticker)));
         self.pages(ORDERS_PATH, "orders", &query).await
     }
 
-    /// Our trades, of one order or all.
-    pub async fn fills(&self, order_id: Option<&str>) -> Result<Vec<FillRecord>, VenueError> {
+    /// Our trades of one order.
+    pub async fn fills_of(&self, order_id: &str) -> Result<Vec<FillRecord>, VenueError> {
+        self.fills(("order_id", order_id)).await
+    }
+
+    /// Our trades, from a Unix time in seconds on.
+    pub async fn fills_since(&self, unix_s: i64) -> Result<Vec<FillRecord>, VenueError> {
+        self.fills(("min_ts", &unix_s.to_string())).await
+    }
+
+    async fn fills(&self, filter: (&str, &str)) -> Result<Vec<FillRecord>, VenueError> {
         const PATH: &str = "/portfolio/fills";
-        let mut query = vec![("limit", "1000")];
-        query.extend(order_id.map(|id| ("order_id", id)));
+        let query = [("limit", "1000"), filter];
         self.pages(PATH, "fills", &query).await?.whole(PATH)
     }
 
@@ -294,12 +256,16 @@ impl KalshiRest {
         Ok(limits)
     }
 
-    /// What decided markets paid us, all of it.
-    pub async fn settlements(&self) -> Result<Vec<SettlementRecord>, VenueError> {
-        self.settlements_since(None).await?.whole(SETTLEMENTS)
+    /// What decided markets paid us, from a Unix time in seconds on, all of it.
+    pub async fn settlements(
+        &self,
+        since_unix_s: i64,
+    ) -> Result<Vec<SettlementRecord>, VenueError> {
+        let readable = self.settlements_since(Some(since_unix_s)).await?;
+        readable.whole(SETTLEMENTS)
     }
 
-    /// What decided markets paid us, from a Unix time in seconds on, as far as it can be read.
+    /// What decided markets paid us, from a Unix time in seconds on if there is one, as far as it can be read.
     pub async fn settlements_since(
         &self,
         unix_s: Option<i64>,

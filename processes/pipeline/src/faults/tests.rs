@@ -11,8 +11,9 @@ fn shipped(name: &str) -> Pipeline {
 }
 
 #[test]
-fn the_shipped_demo_has_no_fault() {
+fn the_shipped_demo_and_the_live_example_have_no_fault() {
     assert_eq!(shipped("demo.toml").faults(), Vec::<String>::new());
+    assert_eq!(shipped("live.toml").faults(), Vec::<String>::new());
 }
 
 #[test]

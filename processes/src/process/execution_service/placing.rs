@@ -1,6 +1,7 @@
 //! Places one order: carries out the steps that [`Placement`] decides, against the venue.
 
 use super::desk::Desk;
+use super::dry_orders::DryOrders;
 use super::listings::{Listing, Listings};
 use crate::runtime::Passages;
 use crate::venue::error::VenueError;
@@ -77,6 +78,8 @@ pub(super) struct Tally {
     pub(super) fills_by_rest: u64,
     /// Orders whose market was not known in time.
     pub(super) unknown_markets: u64,
+    /// Orders written down in place of being sent.
+    pub(super) dry_orders: u64,
     /// Times that everything which rests at the venue was cancelled.
     pub(super) cleared: u64,
 }
@@ -94,6 +97,7 @@ impl Tally {
             look_ups: 0,
             fills_by_rest: 0,
             unknown_markets: 0,
+            dry_orders: 0,
             cleared: 0,
         })
     }
@@ -110,6 +114,8 @@ pub(super) struct Placing {
     pub(super) tally: Arc<Mutex<Tally>>,
     /// Whether nothing may be sent.
     pub(super) halted: watch::Receiver<bool>,
+    /// Takes orders in place of the venue.
+    pub(super) dry: Option<DryOrders>,
 }
 
 impl Placing {
@@ -149,6 +155,10 @@ impl Placing {
                 done(OrderStatus::Rejected, RejectReason::UnknownMarket)
             };
         };
+        if let Some(dry) = &self.dry {
+            let (status, reason) = self.show(dry, taken, side, &listing, id);
+            return done(status, reason);
+        }
         let mut placement = if taken.maybe_sent {
             Placement::resumed(order.expires_mono_ns)
         } else {
@@ -210,6 +220,28 @@ impl Placing {
         self.listings.clone().of(taken.order.market, patience).await
     }
 
+    /// Writes an order down in place of sending it, if it might be sent.
+    fn show(
+        &self,
+        dry: &DryOrders,
+        taken: &Taken,
+        side: Side,
+        listing: &Listing,
+        id: &str,
+    ) -> (OrderStatus, RejectReason) {
+        let (order, now) = (&taken.order, self.posting_time());
+        if now > order.expires_mono_ns {
+            return (OrderStatus::Expired, RejectReason::None);
+        }
+        let request = new_order(order, side, listing, id);
+        if let Err(error) = dry.write(&request, now.saturating_sub(order.ingress_mono_ns)) {
+            tracing::error!(%error, id, "the order cannot be written down");
+            return (OrderStatus::Rejected, RejectReason::Other);
+        }
+        self.count(|tally| tally.dry_orders += 1);
+        (OrderStatus::Unfilled, RejectReason::None)
+    }
+
     async fn post(
         &self,
         taken: &Taken,
@@ -219,14 +251,7 @@ impl Placing {
         trace: &mut Trace,
     ) -> Answer {
         let order = &taken.order;
-        let request = NewOrder {
-            ticker: &listing.ticker,
-            client_order_id: id,
-            side,
-            count_centi: order.count_centi,
-            price_e4: order.price_e4,
-            exchange_index: listing.exchange_index,
-        };
+        let request = new_order(order, side, listing, id);
         let (halted, expires) = (self.halted.clone(), order.expires_mono_ns);
         let look = LastLook::new(move |now| now <= expires && !*halted.borrow());
         let answer = self.rest.create_order(&request, &look).await;
@@ -290,7 +315,7 @@ impl Placing {
     /// Adds what the venue's list of fills shows now; waits first if it showed nothing new.
     async fn read_fills(&self, order_id: &str, trades: &mut Trades) {
         let before = trades.count_centi();
-        match self.rest.fills(Some(order_id)).await {
+        match self.rest.fills_of(order_id).await {
             Ok(records) => {
                 let of_order = records.iter().filter(|record| record.order_id == order_id);
                 of_order
@@ -306,6 +331,17 @@ impl Placing {
 
     fn count(&self, change: impl FnOnce(&mut Tally)) {
         change(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+fn new_order<'a>(order: &Order, side: Side, listing: &'a Listing, id: &'a str) -> NewOrder<'a> {
+    NewOrder {
+        ticker: &listing.ticker,
+        client_order_id: id,
+        side,
+        count_centi: order.count_centi,
+        price_e4: order.price_e4,
+        exchange_index: listing.exchange_index,
     }
 }
 

@@ -269,7 +269,7 @@ async fn reads_follow_every_page_and_survive_a_full_bucket() {
         (200, &last),
     ])
     .await;
-    let fills = rest.fills(Some("o")).await.expect("reads");
+    let fills = rest.fills_of("o").await.expect("reads");
     assert_eq!(
         (
             fills.len(),
@@ -296,7 +296,7 @@ async fn reads_follow_every_page_and_survive_a_full_bucket() {
     ])
     .await;
     assert!(
-        matches!(rest.fills(None).await, Err(VenueError::Malformed { .. })),
+        matches!(rest.fills_since(0).await, Err(VenueError::Malformed { .. })),
         "a cursor that stands still"
     );
 }
@@ -319,7 +319,7 @@ async fn accounts_read() {
         (positions[0].position_centi, positions[0].fees_paid_micros),
         (-300, 18_900)
     );
-    let settlements = rest.settlements().await.expect("reads");
+    let settlements = rest.settlements(0).await.expect("reads");
     assert_eq!(
         (
             settlements[0].revenue_micros,
@@ -366,10 +366,10 @@ async fn an_unreadable_record_hides_no_other_unless_it_is_ours() {
     assert!(events.reason.contains("integer `8`"), "{}", events.reason);
     assert_eq!(rest.events("S").await.expect("reads").items, []);
     assert!(rest.events("S").await.is_err(), "no list at all");
-    assert!(rest.fills(None).await.is_err());
-    assert_eq!(rest.fills(None).await, Ok(Vec::new()));
+    assert!(rest.fills_since(0).await.is_err());
+    assert_eq!(rest.fills_since(0).await, Ok(Vec::new()));
     assert!(rest.positions().await.is_err());
-    assert!(rest.settlements().await.is_err());
+    assert!(rest.settlements(0).await.is_err());
     let some = rest.settlements_since(Some(5)).await.expect("reads");
     assert_eq!((some.items.len(), some.unreadable), (1, 1));
     let ours = rest.order_by_client_id("A-B", "c-0").await.expect("reads");

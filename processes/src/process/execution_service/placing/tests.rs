@@ -154,6 +154,7 @@ async fn place_again(
         halted: watch::Sender::new(halted).subscribe(),
         run_id: "00ff".into(),
         tally: Arc::clone(&tally),
+        dry: None,
     };
     let order = Order {
         ingress_mono_ns: ipc::clock::mono_ns(),
