@@ -50,11 +50,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         prices.stale_after(SILENCE);
     }
     let mut games = context.input::<GameState>()?;
-    let mut desk = Desk {
-        signals: context.output::<Signal>()?,
-        sent: 0,
-        passages: Passages::new(),
-    };
+    let mut desk = Desk::open(context)?;
     let pipeline = &context.pipeline;
     let mut shard = Shard::new(context.index(), pipeline.model, pipeline.limits.repeat_ms);
     let board = context.board_reader::<PriceUpdate>()?;
@@ -109,9 +105,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
             prices.commit();
             idle.progress();
         } else if context.stopping() && prices.drained() && games.drained() {
-            let mut report = json!(figures);
-            report["passages"] = desk.passages.to_json();
-            return Ok(report);
+            return Ok(desk.report(figures));
         } else {
             idle.wait(&mut [&mut prices, &mut games]);
         }
@@ -163,6 +157,20 @@ struct Desk {
 }
 
 impl Desk {
+    fn open(context: &Context) -> Result<Self, Failure> {
+        Ok(Self {
+            signals: context.output::<Signal>()?,
+            sent: 0,
+            passages: Passages::new(),
+        })
+    }
+
+    fn report(&self, figures: Figures) -> Value {
+        let mut report = json!(figures);
+        report["passages"] = self.passages.to_json();
+        report
+    }
+
     fn send(
         &mut self,
         found: Signals,
