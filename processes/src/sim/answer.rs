@@ -62,6 +62,15 @@ impl Answer {
         Self::json(400, &json!({"msg": text}))
     }
 
+    /// The error alone, as the item of a batch carries it.
+    pub(crate) fn error(&self) -> Value {
+        let mut body: Value = serde_json::from_str(&self.body).unwrap_or_default();
+        match body.get_mut("error") {
+            Some(error) => error.take(),
+            None => body,
+        }
+    }
+
     /// Nothing of that name.
     pub(crate) fn not_found() -> Self {
         Self::fault(404, "not_found", "not found", None)

@@ -104,17 +104,17 @@ impl Book {
             .map(|(price, queue)| (*price, total(queue)))
     }
 
-    /// Contracts of the account that rest at a side, as `(price, count)`, in no useful order.
+    /// What the account has resting at a side: order, price, contracts, in no useful order.
     pub(crate) fn resting_of(
         &self,
         account: AccountNumber,
         side: Side,
-    ) -> impl Iterator<Item = (u16, u32)> + '_ {
+    ) -> impl Iterator<Item = (OrderNumber, u16, u32)> + '_ {
         self.ladder(side).iter().flat_map(move |(price, queue)| {
             queue
                 .iter()
                 .filter(move |resting| resting.account == account)
-                .map(move |resting| (*price, resting.count_centi))
+                .map(move |resting| (resting.order, *price, resting.count_centi))
         })
     }
 
@@ -252,6 +252,50 @@ impl Book {
             price_e4,
             count_centi,
         })
+    }
+
+    /// Makes a resting order smaller, at the place that it has; `false` when it does not rest.
+    pub(crate) fn shrink(&mut self, order: OrderNumber, left_centi: u32) -> bool {
+        let Some((side, price_e4)) = self.places.get(&order).copied() else {
+            return false;
+        };
+        let queue = self.ladder_mut(side).get_mut(&price_e4);
+        let found = queue
+            .into_iter()
+            .flatten()
+            .find(|resting| resting.order == order)
+            .filter(|resting| left_centi > 0 && left_centi <= resting.count_centi);
+        match found {
+            Some(resting) => resting.count_centi = left_centi,
+            None => return false,
+        }
+        true
+    }
+
+    /// Contracts that trade before a resting order does: those at better prices, and earlier ones at
+    /// its own. `None` when it does not rest.
+    pub(crate) fn ahead_of(&self, order: OrderNumber) -> Option<i64> {
+        let (side, price_e4) = self.places.get(&order)?;
+        let better = |price: u16| match side {
+            Side::Bid => price > *price_e4,
+            Side::Ask => price < *price_e4,
+        };
+        let ladder = self.ladder(*side);
+        let before: i64 = ladder
+            .iter()
+            .filter(|(price, _)| better(**price))
+            .map(|(_, queue)| total(queue))
+            .sum();
+        let earlier = ladder
+            .get(price_e4)?
+            .iter()
+            .take_while(|resting| resting.order != order);
+        Some(
+            before
+                + earlier
+                    .map(|resting| i64::from(resting.count_centi))
+                    .sum::<i64>(),
+        )
     }
 
     /// Numbers of all resting orders, rising.
@@ -397,6 +441,26 @@ mod tests {
         );
         assert_eq!(passed.left_centi, 200);
         assert_eq!(book.best(Side::Ask), None);
+    }
+
+    #[test]
+    fn an_order_that_shrinks_keeps_its_place() {
+        let mut book = Book::default();
+        book.rest(1, THEM, Side::Bid, 4_100, 300);
+        book.rest(2, US, Side::Bid, 4_000, 200);
+        book.rest(3, THEM, Side::Bid, 4_000, 100);
+        assert_eq!(
+            [1, 2, 3, 4].map(|order| book.ahead_of(order)),
+            [Some(0), Some(300), Some(500), None]
+        );
+        assert!(book.shrink(2, 50));
+        assert_eq!((book.ahead_of(2), book.ahead_of(3)), (Some(300), Some(350)));
+        for (order, left) in [(2, 51), (2, 0), (9, 10)] {
+            assert!(!book.shrink(order, left), "{order} to {left}");
+        }
+        book.rest(4, US, Side::Ask, 5_000, 10);
+        book.rest(5, US, Side::Ask, 4_900, 20);
+        assert_eq!(book.ahead_of(4), Some(20));
     }
 
     #[test]

@@ -1,9 +1,14 @@
 //! The matching engine: markets, books, orders and accounts in one place. It does no I/O, reads no
 //! clock and draws no random number: time is passed in, identities derive from the run's name, so
-//! the same calls give the same answers. Orders are taken in and matched in `matching`.
+//! the same calls give the same answers. Orders are taken in and matched in `matching`, amended and
+//! decreased in `changing`; `groups` are the venue's brakes on how much may match in a while.
 //! What others must be told lies in [`Exchange::happenings`].
 
+mod changing;
+mod groups;
 mod matching;
+
+pub(crate) use groups::Group;
 
 use super::book::{AccountNumber, Book, OrderNumber};
 use super::catalogue::{Event, Life, Market, NewEvent};
@@ -38,6 +43,8 @@ pub(crate) struct Exchange {
     expiries: BTreeMap<i64, Vec<OrderNumber>>,
     next_order: OrderNumber,
     next_trade: u64,
+    groups: BTreeMap<String, Group>,
+    next_group: u64,
     happenings: Vec<Happening>,
 }
 
@@ -64,6 +71,8 @@ impl Exchange {
             expiries: BTreeMap::new(),
             next_order: 1,
             next_trade: 1,
+            groups: BTreeMap::new(),
+            next_group: 1,
             happenings: Vec::new(),
         }
     }

@@ -4,9 +4,9 @@
 //! | what | where |
 //! |---|---|
 //! | matching, accounts, identities; no I/O, no clock | `exchange`, `book`, `ledger`, `catalogue`, `records` |
-//! | the venue's objects and errors on the wire | `wire`, `answer`, `order_form` |
+//! | the venue's objects and errors on the wire | `wire`, `answer`, `body`, `order_form` |
 //! | who may call, and how often | `auth`, `rate_limit` |
-//! | REST | `rest`, `portfolio` |
+//! | REST: public, the account, changes of orders, several at once, brakes | `rest`, `portfolio`, `changes`, `batches`, `order_groups` |
 //! | WebSocket: protocol, listeners, sockets | `subscriptions`, `hub`, `websocket` |
 //! | scoreboards | `feed`, `game`, `teams` |
 //! | where games and quotes come from | `world`: `generated` (`sports`, `traders`) or `recorded` |
@@ -16,8 +16,11 @@
 mod alarm;
 mod answer;
 mod auth;
+mod batches;
+mod body;
 mod book;
 mod catalogue;
+mod changes;
 mod exchange;
 mod feed;
 pub mod frames;
@@ -27,6 +30,7 @@ mod hub;
 mod ledger;
 mod network;
 mod order_form;
+mod order_groups;
 mod portfolio;
 mod rate_limit;
 mod recorded;

@@ -2,152 +2,106 @@
 //! strings, and the checks that need no exchange.
 
 use super::answer::Answer;
+use super::body::{Body, Kind, Schema};
 use super::book::SelfTrade;
 use super::ledger::MarketNumber;
 use super::records::{NewOrder, TimeInForce};
 use super::times::SECOND_US;
 use layouts::Side;
 use layouts::units::{parse_centi, parse_decimal};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::Value;
-use std::fmt;
+
+/// What the request may hold.
+pub(crate) const CREATE: Schema = Schema {
+    name: "CreateOrderV2Request",
+    fields: &[
+        ("ticker", Kind::Text),
+        ("side", Kind::Text),
+        ("count", Kind::Text),
+        ("price", Kind::Text),
+        ("time_in_force", Kind::Text),
+        ("self_trade_prevention_type", Kind::Text),
+        ("client_order_id", Kind::Text),
+        ("order_group_id", Kind::Text),
+        ("expiration_time", Kind::Whole),
+        ("subaccount", Kind::Whole),
+        ("exchange_index", Kind::Whole),
+        ("post_only", Kind::Flag),
+        ("reduce_only", Kind::Flag),
+        ("cancel_order_on_pause", Kind::Flag),
+    ],
+};
 
 /// The request as sent, every field of the right JSON type.
-#[derive(Debug, Default)]
-pub(crate) struct OrderForm {
-    pub(crate) ticker: String,
-    side: String,
-    count: String,
-    price: String,
-    time_in_force: String,
-    self_trade: String,
-    client_order_id: String,
-    expiration_time: Option<i64>,
-    post_only: bool,
-    reduce_only: bool,
+#[derive(Debug)]
+pub(crate) struct OrderForm(pub(crate) Body);
+
+/// A refusal of an order for what it says itself.
+pub(crate) fn invalid(details: &str) -> Answer {
+    Answer::fault(400, "invalid_order", "invalid order", Some(details))
 }
 
-/// The fields of a JSON object in the order in which they came.
-struct Fields(Vec<(String, Value)>);
-
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Fields;
-            fn expecting(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
-                text.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
-                }
-                Ok(Fields(fields))
-            }
-        }
-        deserializer.deserialize_map(InOrder)
+/// The side that a body names.
+pub(crate) fn side(body: &Body) -> Result<Side, Answer> {
+    match body.text("side") {
+        "bid" => Ok(Side::Bid),
+        "ask" => Ok(Side::Ask),
+        _ => Err(invalid("invalid side")),
     }
+}
+
+/// The price that a body names, in 1/10,000 dollar; whether it is on the grid is the market's affair.
+pub(crate) fn price_e4(body: &Body) -> Result<u16, Answer> {
+    parse_decimal(body.text("price"), 4)
+        .and_then(|price| u16::try_from(price).ok())
+        .ok_or_else(|| Answer::fault(400, "invalid_price", "invalid price", None))
+}
+
+/// A number of contracts that a body names, in 1/100 contract.
+pub(crate) fn count_centi(body: &Body, name: &str) -> Result<u32, Answer> {
+    parse_centi(body.text(name))
+        .and_then(|count| u32::try_from(count).ok())
+        .filter(|count| *count > 0)
+        .ok_or_else(|| Answer::fault(400, "invalid_order_size", "invalid order size", None))
 }
 
 impl OrderForm {
     /// Decodes a body. The first field of a wrong type is named, in the venue's words.
     pub(crate) fn decode(body: &[u8]) -> Result<Self, Answer> {
-        let fields: Fields =
-            serde_json::from_slice(body).map_err(|error| match error.classify() {
-                serde_json::error::Category::Eof if body.is_empty() => Answer::undecodable("EOF"),
-                serde_json::error::Category::Eof => Answer::undecodable("unexpected EOF"),
-                serde_json::error::Category::Data => Answer::undecodable(
-                    "json: cannot unmarshal array into Go value of type CreateOrderV2Request",
-                ),
-                _ => Answer::undecodable("invalid character looking for beginning of value"),
-            })?;
-        let mut form = Self::default();
-        for (name, value) in fields.0 {
-            form.set(&name, value)?;
-        }
-        Ok(form)
+        CREATE.decode(body).map(Self)
     }
 
-    fn set(&mut self, name: &str, value: Value) -> Result<(), Answer> {
-        let target = match name {
-            "ticker" => &mut self.ticker,
-            "side" => &mut self.side,
-            "count" => &mut self.count,
-            "price" => &mut self.price,
-            "time_in_force" => &mut self.time_in_force,
-            "self_trade_prevention_type" => &mut self.self_trade,
-            "client_order_id" => &mut self.client_order_id,
-            _ => return self.set_other(name, &value),
-        };
-        match value {
-            Value::String(text) => *target = text,
-            Value::Null => {}
-            other => return Err(mismatch(name, &other, "string")),
-        }
-        Ok(())
-    }
-
-    fn set_other(&mut self, name: &str, value: &Value) -> Result<(), Answer> {
-        match (name, value) {
-            (_, Value::Null) => {}
-            ("post_only", Value::Bool(flag)) => self.post_only = *flag,
-            ("reduce_only", Value::Bool(flag)) => self.reduce_only = *flag,
-            ("cancel_order_on_pause", Value::Bool(_)) | ("order_group_id", Value::String(_)) => {}
-            ("expiration_time", Value::Number(number)) if number.is_i64() => {
-                self.expiration_time = number.as_i64()
-            }
-            ("subaccount" | "exchange_index", Value::Number(number)) if number.is_i64() => {}
-            ("post_only" | "reduce_only" | "cancel_order_on_pause", other) => {
-                return Err(mismatch(name, other, "bool"));
-            }
-            ("order_group_id", other) => return Err(mismatch(name, other, "string")),
-            ("expiration_time" | "subaccount" | "exchange_index", other) => {
-                return Err(mismatch(name, other, "int64"));
-            }
-            // Fields that the venue does not know are ignored.
-            _ => {}
-        }
-        Ok(())
+    /// The market's ticker.
+    pub(crate) fn ticker(&self) -> &str {
+        self.0.text("ticker")
     }
 
     /// The order that the form asks for, once its market is known.
     pub(crate) fn order(&self, market: MarketNumber, now_us: i64) -> Result<NewOrder, Answer> {
-        let invalid =
-            |details: &str| Answer::fault(400, "invalid_order", "invalid order", Some(details));
-        let side = match self.side.as_str() {
-            "bid" => Side::Bid,
-            "ask" => Side::Ask,
-            _ => return Err(invalid("invalid side")),
-        };
-        let time_in_force = match self.time_in_force.as_str() {
+        let body = &self.0;
+        let side = side(body)?;
+        let time_in_force = match body.text("time_in_force") {
             "fill_or_kill" => TimeInForce::FillOrKill,
             "immediate_or_cancel" => TimeInForce::ImmediateOrCancel,
             "good_till_canceled" => TimeInForce::GoodTillCanceled,
             _ => return Err(invalid("invalid time_in_force")),
         };
-        let self_trade = match self.self_trade.as_str() {
+        let self_trade = match body.text("self_trade_prevention_type") {
             "taker_at_cross" => SelfTrade::TakerAtCross,
             "maker" => SelfTrade::Maker,
             _ => return Err(invalid("invalid self_trade_prevention_type")),
         };
-        let price = parse_decimal(&self.price, 4).and_then(|price| u16::try_from(price).ok());
-        let price_e4 =
-            price.ok_or_else(|| Answer::fault(400, "invalid_price", "invalid price", None))?;
-        let count = parse_centi(&self.count)
-            .and_then(|count| u32::try_from(count).ok())
-            .filter(|count| *count > 0);
-        let count_centi = count
-            .ok_or_else(|| Answer::fault(400, "invalid_order_size", "invalid order size", None))?;
+        let price_e4 = price_e4(body)?;
+        let count_centi = count_centi(body, "count")?;
         let resting = time_in_force == TimeInForce::GoodTillCanceled;
-        let expires_us = self
-            .expiration_time
+        let expires_us = body
+            .whole("expiration_time")
             .map(|seconds| seconds.saturating_mul(SECOND_US));
         if expires_us.is_some_and(|expires| !resting || expires <= now_us) {
             return Err(invalid("invalid expiration_time"));
         }
-        if (self.post_only && !resting)
-            || (self.reduce_only && time_in_force != TimeInForce::ImmediateOrCancel)
+        let (post_only, reduce_only) = (body.flag("post_only"), body.flag("reduce_only"));
+        if (post_only && !resting)
+            || (reduce_only && time_in_force != TimeInForce::ImmediateOrCancel)
         {
             return Err(invalid("flag does not go with time_in_force"));
         }
@@ -159,26 +113,13 @@ impl OrderForm {
             count_centi,
             time_in_force,
             self_trade,
-            post_only: self.post_only,
-            reduce_only: self.reduce_only,
+            post_only,
+            reduce_only,
             expires_us,
-            client_order_id: Some(self.client_order_id.clone()).filter(|id| !id.is_empty()),
+            client_order_id: body.some_text("client_order_id"),
+            group: body.some_text("order_group_id"),
         })
     }
-}
-
-fn mismatch(name: &str, value: &Value, wanted: &str) -> Answer {
-    let kind = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    };
-    Answer::undecodable(&format!(
-        "json: cannot unmarshal {kind} into Go struct field CreateOrderV2Request.{name} of type {wanted}"
-    ))
 }
 
 #[cfg(test)]

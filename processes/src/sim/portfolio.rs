@@ -6,7 +6,7 @@ use super::exchange::{CLIENT, Exchange};
 use super::ledger::{Holding, payout_micros};
 use super::order_form::OrderForm;
 use super::rate_limit::{COSTS, DEFAULT_COST};
-use super::records::{NewOrder, Order, OrderState, Reason, Refusal};
+use super::records::{Order, OrderState, Reason, Refusal};
 use super::rest::{Params, limit, listed, matches, page};
 use super::server::Shared;
 use super::times::{SECOND_US, now_us};
@@ -29,26 +29,39 @@ pub(crate) async fn create(State(shared): App, body: Bytes) -> Answer {
         Ok(form) => form,
         Err(refusal) => return refusal,
     };
-    let now = now_us();
-    shared.hub.with(|exchange| {
-        let Some(market) = exchange.market_number(&form.ticker) else {
-            return Answer::fault(404, "market_not_found", "market not found", None);
-        };
-        match form.order(market, now) {
-            Ok(order) => place(exchange, order, now),
-            Err(refusal) => refusal,
-        }
-    })
-}
-
-fn place(exchange: &mut Exchange, order: NewOrder, now: i64) -> Answer {
-    match exchange.create(order, now) {
+    let placed = shared
+        .hub
+        .with(|exchange| placed(exchange, &form, now_us()));
+    match placed {
         Ok(order) => Answer::json(201, &wire::created(&order)),
-        Err(refusal) => refused(refusal),
+        Err(refusal) => refusal,
     }
 }
 
-fn refused(refusal: Refusal) -> Answer {
+/// Places an order on the shard of its market; one that names another shard finds no market there.
+pub(crate) fn placed(exchange: &mut Exchange, form: &OrderForm, now: i64) -> Result<Order, Answer> {
+    let market = exchange.market_number(form.ticker()).filter(|number| {
+        let shard = exchange.markets()[*number].series.exchange_index;
+        matches_shard(form.0.whole("exchange_index"), shard)
+    });
+    let Some(market) = market else {
+        return Err(Answer::fault(
+            404,
+            "market_not_found",
+            "market not found",
+            None,
+        ));
+    };
+    let order = form.order(market, now)?;
+    exchange.create(order, now).map_err(refused)
+}
+
+/// Whether a call with a ticker reaches a shard: routed by the ticker, unless it names another.
+fn matches_shard(exchange_index: Option<i64>, shard: u32) -> bool {
+    exchange_index.is_none_or(|index| index == -1 || index == i64::from(shard))
+}
+
+pub(crate) fn refused(refusal: Refusal) -> Answer {
     let (status, code, message, details) = match refusal {
         Refusal::MarketInactive => return inactive(),
         Refusal::InvalidPrice => (400, "invalid_price", "invalid price", None),
@@ -66,34 +79,28 @@ fn refused(refusal: Refusal) -> Answer {
             "fill or kill insufficient resting volume",
             None,
         ),
+        Refusal::InvalidSize => (400, "invalid_order_size", "invalid order size", None),
+        Refusal::NotFound => return Answer::not_found(),
+        // The venue documents that these are refused, not how.
+        Refusal::NoGroup => (
+            400,
+            "invalid_order",
+            "invalid order",
+            Some("order group not found"),
+        ),
+        Refusal::GroupTriggered => (
+            400,
+            "invalid_order",
+            "invalid order",
+            Some("order group triggered"),
+        ),
     };
     Answer::fault(status, code, message, details)
 }
 
 /// Any order call after the close. The venue documents the code; the status is ours.
-fn inactive() -> Answer {
+pub(crate) fn inactive() -> Answer {
     Answer::fault(409, "MARKET_INACTIVE", "MARKET_INACTIVE", None)
-}
-
-/// Cancels one order. Done, unknown and foreign orders cannot be told apart.
-pub(crate) async fn cancel(State(shared): App, Path(id): Path<String>) -> Answer {
-    let now = now_us();
-    shared.hub.with(|exchange| {
-        let Some((number, market, client_order_id)) =
-            exchange.client_order(&id, i64::MAX).map(|order| (order.number, order.new.market, order.new.client_order_id.clone()))
-        else {
-            return Answer::not_found();
-        };
-        if exchange.markets().get(market).is_none_or(|entry| entry.life != Life::Active) {
-            return inactive();
-        }
-        let Some(removed) = exchange.cancel(number, Reason::Cancel, now) else { return Answer::not_found() };
-        let mut body = json!({"order_id": id, "reduced_by": wire::count(removed.count_centi), "ts_ms": now / 1_000});
-        if let Some(client_order_id) = client_order_id {
-            body["client_order_id"] = client_order_id.into();
-        }
-        Answer::json(200, &body)
-    })
 }
 
 pub(crate) async fn cancel_all(State(shared): App) -> Answer {

@@ -32,12 +32,15 @@ impl From<pipeline::Tier> for Tier {
 pub(crate) const DEFAULT_COST: u32 = 10;
 
 /// Calls that cost something else: method, path below the API's root (`:` stands for any segment), tokens.
-pub(crate) const COSTS: [(&str, &str, u32); 6] = [
+pub(crate) const COSTS: [(&str, &str, u32); 9] = [
     ("DELETE", "/portfolio/events/orders/:order_id", 2),
     ("DELETE", "/portfolio/events/orders/batched", 2),
     ("POST", "/portfolio/orders", 20),
     ("DELETE", "/portfolio/orders/:order_id", 4),
     ("GET", "/portfolio/orders/:order_id", 2),
+    ("POST", "/portfolio/orders/:order_id/amend", 20),
+    ("POST", "/portfolio/orders/:order_id/decrease", 20),
+    ("DELETE", "/portfolio/orders/batched", 4),
     ("POST", "/portfolio/orders/batched", 20),
 ];
 
@@ -115,14 +118,15 @@ impl Buckets {
         self.tier
     }
 
-    /// Pays for a call, or refuses it. A refusal costs nothing.
-    pub(crate) fn take(&mut self, method: &str, path: &str, now: Instant) -> bool {
+    /// Pays for a call of so many items, or refuses all of it. A refusal costs nothing.
+    pub(crate) fn take(&mut self, method: &str, path: &str, items: usize, now: Instant) -> bool {
         let bucket = if method == "GET" {
             &mut self.read
         } else {
             &mut self.write
         };
-        bucket.take(cost(method, path), now)
+        let items = u32::try_from(items).unwrap_or(u32::MAX);
+        bucket.take(cost(method, path).saturating_mul(items), now)
     }
 }
 
@@ -133,7 +137,7 @@ mod tests {
     /// How many of a hundred orders the venue takes at once.
     fn burst(buckets: &mut Buckets, now: Instant) -> usize {
         (0..100)
-            .filter(|_| buckets.take("POST", "/portfolio/events/orders", now))
+            .filter(|_| buckets.take("POST", "/portfolio/events/orders", 1, now))
             .count()
     }
 
@@ -145,7 +149,7 @@ mod tests {
         assert_eq!(burst(&mut buckets, start + Duration::from_millis(500)), 5);
         assert_eq!(burst(&mut buckets, start + Duration::from_secs(60)), 10);
         assert!(
-            buckets.take("GET", "/portfolio/balance", start),
+            buckets.take("GET", "/portfolio/balance", 1, start),
             "reads have their own bucket"
         );
     }
@@ -156,6 +160,21 @@ mod tests {
         let mut buckets = Buckets::new(pipeline::Tier::Advanced.into(), start);
         assert_eq!(burst(&mut buckets, start), 60);
         assert_eq!(burst(&mut buckets, start + Duration::from_secs(1)), 30);
+    }
+
+    #[test]
+    fn a_batch_is_taken_whole_or_not_at_all() {
+        const BATCH: &str = "/portfolio/events/orders/batched";
+        let start = Instant::now();
+        let mut buckets = Buckets::new(pipeline::Tier::Basic.into(), start);
+        assert!(!buckets.take("POST", BATCH, 11, start));
+        assert!(!buckets.take("POST", BATCH, usize::MAX, start));
+        assert!(
+            buckets.take("POST", BATCH, 9, start),
+            "a refusal cost nothing"
+        );
+        assert!(!buckets.take("DELETE", BATCH, 6, start));
+        assert!(buckets.take("DELETE", BATCH, 5, start));
     }
 
     #[test]

@@ -406,6 +406,7 @@ fn resting_order(
         reduce_only: false,
         expires_us: None,
         client_order_id: None,
+        group: None,
     }
 }
 

@@ -27,6 +27,20 @@ pub(crate) struct NewOrder {
     pub(crate) reduce_only: bool,
     pub(crate) expires_us: Option<i64>,
     pub(crate) client_order_id: Option<String>,
+    /// The order group that it counts in, by its id.
+    pub(crate) group: Option<String>,
+}
+
+/// What an order is to become. Ticker and side are those it has.
+#[derive(Debug, Clone)]
+pub(crate) struct Amendment {
+    pub(crate) price_e4: u16,
+    /// In all: what has been filled, and what is to rest.
+    pub(crate) count_centi: u32,
+    /// A new client order id, unless the old one stays.
+    pub(crate) client_order_id: Option<String>,
+    /// When the order ends: `None` leaves that as it was, `Some(None)` is never.
+    pub(crate) expires_us: Option<Option<i64>>,
 }
 
 /// Why an order was refused.
@@ -38,6 +52,13 @@ pub(crate) enum Refusal {
     InsufficientBalance,
     PostOnlyCross,
     FillOrKill,
+    InvalidSize,
+    /// No such order rests.
+    NotFound,
+    /// The order group is not there, or belongs to another shard.
+    NoGroup,
+    /// The order group's limit was hit, and nobody has reset it.
+    GroupTriggered,
 }
 
 /// Where an order is in its life.
@@ -57,6 +78,8 @@ pub(crate) enum Reason {
     ExpiryCancel,
     CloseCancel,
     Cancel,
+    Amend,
+    Decrease,
 }
 
 /// An order and its history.

@@ -10,11 +10,11 @@ use super::network::Network;
 use super::rate_limit::{Buckets, Tier};
 use super::times::now_us;
 use super::world::World;
-use super::{portfolio, rest, websocket};
+use super::{batches, changes, order_groups, portfolio, rest, websocket};
 use axum::extract::{OriginalUri, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use axum::{Router, http};
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
@@ -99,11 +99,12 @@ impl Shared {
             .tier()
     }
 
-    fn pays_for(&self, method: &str, path: &str) -> bool {
+    /// Pays for a call, so many times over as it has items, or refuses all of it.
+    pub(crate) fn pays_for(&self, method: &str, path: &str, items: usize) -> bool {
         self.buckets
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .take(method, path, Instant::now())
+            .take(method, path, items, Instant::now())
     }
 }
 
@@ -121,26 +122,8 @@ pub(crate) fn venue(shared: &Arc<Shared>) -> Router {
         .route("/markets/{ticker}", get(rest::market))
         .route("/markets/{ticker}/orderbook", get(rest::orderbook))
         .route("/account/endpoint_costs", get(portfolio::endpoint_costs));
-    let signed = Router::new()
-        .route(
-            "/portfolio/events/orders",
-            post(portfolio::create).delete(portfolio::cancel_all),
-        )
-        .route("/portfolio/events/orders/{id}", delete(portfolio::cancel))
-        .route(
-            "/portfolio/orders",
-            get(portfolio::orders).post(portfolio::legacy),
-        )
-        .route(
-            "/portfolio/orders/batched",
-            post(portfolio::legacy).delete(portfolio::legacy),
-        )
-        .route(
-            "/portfolio/orders/{id}",
-            get(portfolio::order).delete(portfolio::legacy),
-        )
-        .route("/portfolio/orders/{id}/amend", post(portfolio::legacy))
-        .route("/portfolio/orders/{id}/decrease", post(portfolio::legacy))
+    let signed = orders()
+        .merge(groups())
         .route("/portfolio/fills", get(portfolio::fills))
         .route("/portfolio/positions", get(portfolio::positions))
         .route("/portfolio/settlements", get(portfolio::settlements))
@@ -159,6 +142,65 @@ pub(crate) fn venue(shared: &Arc<Shared>) -> Router {
         .route("/simulator/disconnect", post(rest::disconnect))
         .fallback(unknown)
         .with_state(Arc::clone(shared))
+}
+
+fn orders() -> Router<Arc<Shared>> {
+    Router::new()
+        .route(
+            "/portfolio/events/orders",
+            post(portfolio::create).delete(portfolio::cancel_all),
+        )
+        .route("/portfolio/events/orders/{id}", delete(changes::cancel))
+        .route("/portfolio/events/orders/{id}/amend", post(changes::amend))
+        .route(
+            "/portfolio/events/orders/{id}/decrease",
+            post(changes::decrease),
+        )
+        .route(batches::PATH, post(batches::create).delete(batches::cancel))
+        .route(
+            "/portfolio/orders",
+            get(portfolio::orders).post(portfolio::legacy),
+        )
+        .route(
+            "/portfolio/orders/batched",
+            post(portfolio::legacy).delete(portfolio::legacy),
+        )
+        .route(
+            "/portfolio/orders/{id}",
+            get(portfolio::order).delete(portfolio::legacy),
+        )
+        .route("/portfolio/orders/{id}/amend", post(portfolio::legacy))
+        .route("/portfolio/orders/{id}/decrease", post(portfolio::legacy))
+        .route(
+            "/portfolio/orders/queue_positions",
+            get(changes::queue_positions),
+        )
+        .route(
+            "/portfolio/orders/{id}/queue_position",
+            get(changes::queue_position),
+        )
+}
+
+fn groups() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/portfolio/order_groups", get(order_groups::list))
+        .route("/portfolio/order_groups/create", post(order_groups::create))
+        .route(
+            "/portfolio/order_groups/{id}",
+            get(order_groups::get).delete(order_groups::delete),
+        )
+        .route(
+            "/portfolio/order_groups/{id}/reset",
+            put(order_groups::reset),
+        )
+        .route(
+            "/portfolio/order_groups/{id}/trigger",
+            put(order_groups::trigger),
+        )
+        .route(
+            "/portfolio/order_groups/{id}/limit",
+            put(order_groups::limit),
+        )
 }
 
 /// The scoreboards.
@@ -203,7 +245,8 @@ async fn admit(
         return refusal.into_response();
     }
     let path = uri.path().strip_prefix(ROOT).unwrap_or(uri.path());
-    if !shared.pays_for(method.as_str(), path) {
+    // A batch is paid for by its items, once they are counted.
+    if path != batches::PATH && !shared.pays_for(method.as_str(), path, 1) {
         return Answer::too_many().into_response();
     }
     next.run(request).await

@@ -141,6 +141,7 @@ impl Maker {
             reduce_only: false,
             expires_us: None,
             client_order_id: None,
+            group: None,
         };
         *slot = exchange
             .create(order, now_us)
@@ -203,6 +204,7 @@ pub(crate) fn take_noise(
         reduce_only: false,
         expires_us: None,
         client_order_id: None,
+        group: None,
     };
     // A market that has closed meanwhile refuses it, which is as good.
     let _ = exchange.create(order, now_us);

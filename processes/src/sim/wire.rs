@@ -170,26 +170,37 @@ pub(crate) fn orderbook(market: &Market, depth: usize) -> Value {
     json!({"orderbook_fp": {"yes_dollars": keep(yes), "no_dollars": keep(no)}})
 }
 
-/// The answer to a new order. The averages are absent when nothing traded.
+/// Averages of what an order traded on arrival: of all since `before`, where it was there before.
+/// Absent when nothing traded.
+fn averages(object: &mut Map<String, Value>, order: &Order, before: Option<&Order>) {
+    let was = |of: fn(&Order) -> i64| before.map_or(0, of);
+    let filled_centi = order.filled_centi - before.map_or(0, |before| before.filled_centi);
+    if filled_centi == 0 {
+        return;
+    }
+    let cost = order.taker_cost_micros - was(|before| before.taker_cost_micros);
+    let fee = order.taker_fee_micros - was(|before| before.taker_fee_micros);
+    let filled = i64::from(filled_centi);
+    // Cost is kept on the side bought; the average is a YES price on both sides.
+    let yes_cost = match order.new.side {
+        Side::Bid => cost,
+        Side::Ask => cost_micros(E4_PER_DOLLAR, filled_centi) - cost,
+    };
+    object.insert(
+        "average_fill_price".into(),
+        format_decimal(rounded(yes_cost, filled), 4).into(),
+    );
+    // Micro-dollars over centicontracts are 1/10,000 dollars a contract.
+    object.insert(
+        "average_fee_paid".into(),
+        format_decimal(rounded(fee, filled), 4).into(),
+    );
+}
+
+/// The answer to a new order.
 pub(crate) fn created(order: &Order) -> Value {
     let mut object = Map::new();
-    if order.filled_centi > 0 {
-        let filled = i64::from(order.filled_centi);
-        // Cost is kept on the side bought; the average is a YES price on both sides.
-        let yes_cost = match order.new.side {
-            Side::Bid => order.taker_cost_micros,
-            Side::Ask => cost_micros(E4_PER_DOLLAR, order.filled_centi) - order.taker_cost_micros,
-        };
-        object.insert(
-            "average_fill_price".into(),
-            format_decimal(rounded(yes_cost, filled), 4).into(),
-        );
-        // Micro-dollars over centicontracts are 1/10,000 dollars a contract.
-        object.insert(
-            "average_fee_paid".into(),
-            format_decimal(rounded(order.taker_fee_micros, filled), 4).into(),
-        );
-    }
+    averages(&mut object, order, None);
     if let Some(id) = &order.new.client_order_id {
         object.insert("client_order_id".into(), id.as_str().into());
     }
@@ -197,6 +208,24 @@ pub(crate) fn created(order: &Order) -> Value {
     object.insert("order_id".into(), order.id.as_str().into());
     object.insert("remaining_count".into(), count(order.left_centi).into());
     object.insert("ts_ms".into(), (order.created_us / 1_000).into());
+    Value::Object(object)
+}
+
+/// The answer to an amendment: what it traded, and what rests now. Counts are absent where it
+/// changed neither.
+pub(crate) fn amended(before: &Order, order: &Order) -> Value {
+    let mut object = Map::new();
+    averages(&mut object, order, Some(before));
+    if let Some(id) = &order.new.client_order_id {
+        object.insert("client_order_id".into(), id.as_str().into());
+    }
+    object.insert("order_id".into(), order.id.as_str().into());
+    let filled = order.filled_centi - before.filled_centi;
+    if filled > 0 || order.left_centi != before.left_centi {
+        object.insert("fill_count".into(), count(filled).into());
+        object.insert("remaining_count".into(), count(order.left_centi).into());
+    }
+    object.insert("ts_ms".into(), (order.updated_us / 1_000).into());
     Value::Object(object)
 }
 
@@ -229,6 +258,9 @@ pub(crate) fn order(exchange: &Exchange, order: &Order) -> Value {
     if let Some(expires_us) = order.new.expires_us {
         object["expiration_time"] = rfc3339(expires_us).into();
     }
+    if let Some(group) = &order.new.group {
+        object["order_group_id"] = group.as_str().into();
+    }
     object
 }
 
@@ -242,6 +274,8 @@ pub(crate) fn user_order(exchange: &Exchange, one: &Order) -> Value {
     let reason = match one.reason {
         Reason::None | Reason::Cancel => None,
         Reason::Trade => Some("Trade"),
+        Reason::Amend => Some("Amend"),
+        Reason::Decrease => Some("Decrease"),
         Reason::SelfTradeCancel => Some("SelfTradeCancel"),
         Reason::ExpiryCancel => Some("ExpiryCancel"),
         Reason::CloseCancel => Some("CloseCancel"),

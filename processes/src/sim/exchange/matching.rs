@@ -17,15 +17,9 @@ impl Exchange {
         let number = self.next_order;
         self.next_order += 1;
         let mut order = self.fresh_order(number, new, now_us);
-        let incoming = incoming_of(&order.new);
         let touch = self.touch(order.new.market);
-        let taken = self.markets[order.new.market].book.take(&incoming);
-        self.apply_matches(&mut order, &taken, series, now_us);
-        for removed in &taken.cancelled {
-            self.removed(order.new.market, removed, Reason::SelfTradeCancel, now_us);
-        }
-        self.finish_arrival(&mut order, &taken, now_us);
-        self.ticker_if_moved(order.new.market, touch, !taken.matches.is_empty(), now_us);
+        let traded = self.arrive(&mut order, series, now_us);
+        self.ticker_if_moved(order.new.market, touch, traded, now_us);
         if order.new.account == CLIENT {
             self.client_orders.push(number);
             self.by_order_id.insert(order.id.clone(), number);
@@ -34,7 +28,26 @@ impl Exchange {
         if order.new.account == CLIENT || order.state == OrderState::Resting {
             self.orders.insert(number, order.clone());
         }
-        Ok(order)
+        self.brake(now_us);
+        // A brake may have cancelled what rested.
+        Ok(self.orders.get(&number).cloned().unwrap_or(order))
+    }
+
+    /// Trades what an order has left against the book, then rests or cancels the rest. Returns
+    /// whether anything traded.
+    pub(super) fn arrive(&mut self, order: &mut Order, series: Series, now_us: i64) -> bool {
+        let market = order.new.market;
+        let incoming = Incoming {
+            count_centi: order.left_centi,
+            ..incoming_of(&order.new)
+        };
+        let taken = self.markets[market].book.take(&incoming);
+        self.apply_matches(order, &taken, series, now_us);
+        for removed in &taken.cancelled {
+            self.removed(market, removed, Reason::SelfTradeCancel, now_us);
+        }
+        self.finish_arrival(order, &taken, now_us);
+        !taken.matches.is_empty()
     }
 
     /// Every rule that refuses an order, in the order in which the venue applies them.
@@ -46,10 +59,7 @@ impl Exchange {
         if market.life != Life::Active {
             return Err(Refusal::MarketInactive);
         }
-        if new.price_e4 == 0
-            || new.price_e4 >= E4_PER_DOLLAR
-            || !new.price_e4.is_multiple_of(TICK_E4)
-        {
+        if !on_grid(new.price_e4) {
             return Err(Refusal::InvalidPrice);
         }
         if new
@@ -59,6 +69,9 @@ impl Exchange {
         {
             return Err(Refusal::AlreadyExists);
         }
+        if let Some(group) = &new.group {
+            self.admit_to_group(group, market.series.exchange_index)?;
+        }
         if new.post_only && market.book.crosses(new.side, new.price_e4) {
             return Err(Refusal::PostOnlyCross);
         }
@@ -67,7 +80,7 @@ impl Exchange {
             return Err(Refusal::FillOrKill);
         }
         let series = market.series;
-        if new.account == CLIENT && self.shortfall(new, executions) {
+        if new.account == CLIENT && self.shortfall(new, executions, None) {
             return Err(Refusal::InsufficientBalance);
         }
         if let Some(id) = &new.client_order_id {
@@ -77,8 +90,14 @@ impl Exchange {
     }
 
     /// Whether the account could not pay were this order, and all that rest already, to fill at
-    /// their limits. A fee is rounded up once an execution, so each may cost $0.0001 more.
-    fn shortfall(&self, new: &NewOrder, executions: u32) -> bool {
+    /// their limits. A fee is rounded up once an execution, so each may cost $0.0001 more. The order
+    /// that `new` takes the place of, if any, rests no more.
+    pub(super) fn shortfall(
+        &self,
+        new: &NewOrder,
+        executions: u32,
+        replaced: Option<OrderNumber>,
+    ) -> bool {
         let Some(account) = self.accounts.get(new.account as usize) else {
             return true;
         };
@@ -91,7 +110,8 @@ impl Exchange {
                 let resting = |side| -> Vec<(u16, u32, i64)> {
                     let orders = market.book.resting_of(new.account, side);
                     orders
-                        .map(|(price, count)| (price, count, fee_micros(rate, price, count)))
+                        .filter(|(order, ..)| Some(*order) != replaced)
+                        .map(|(_, price, count)| (price, count, fee_micros(rate, price, count)))
                         .collect()
                 };
                 let (mut bids, mut asks) = (resting(Side::Bid), resting(Side::Ask));
@@ -215,7 +235,7 @@ impl Exchange {
         }
     }
 
-    fn tell_order(&mut self, order: &Order) {
+    pub(super) fn tell_order(&mut self, order: &Order) {
         self.versions
             .entry(order.number)
             .or_default()
@@ -250,6 +270,9 @@ impl Exchange {
             position_after_centi: account.position_centi(trade.market),
         };
         self.fills.push(fill.clone());
+        if let Some(group) = &order.new.group {
+            self.count_in_group(group, trade.count_centi, trade.at_us);
+        }
         self.happenings.push(Happening::Fill(fill));
         self.happenings.push(Happening::Position {
             market: trade.market,
@@ -323,8 +346,16 @@ impl Exchange {
             .first_entry()
             .filter(|entry| *entry.key() <= now_us)
         {
-            for number in entry.remove() {
-                self.cancel(number, Reason::ExpiryCancel, now_us);
+            let (due_us, numbers) = entry.remove_entry();
+            for number in numbers {
+                // An amended order may end at another time by now.
+                let due = self
+                    .orders
+                    .get(&number)
+                    .and_then(|order| order.new.expires_us);
+                if due == Some(due_us) {
+                    self.cancel(number, Reason::ExpiryCancel, now_us);
+                }
             }
         }
     }
@@ -354,7 +385,12 @@ impl Exchange {
     }
 }
 
-fn incoming_of(new: &NewOrder) -> Incoming {
+/// Whether a price is one at which orders may rest.
+pub(super) fn on_grid(price_e4: u16) -> bool {
+    (1..E4_PER_DOLLAR).contains(&price_e4) && price_e4.is_multiple_of(TICK_E4)
+}
+
+pub(super) fn incoming_of(new: &NewOrder) -> Incoming {
     Incoming {
         account: new.account,
         side: new.side,

@@ -49,6 +49,7 @@ pub(crate) fn order(
         reduce_only: false,
         expires_us: None,
         client_order_id: None,
+        group: None,
     }
 }
 
