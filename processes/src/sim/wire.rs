@@ -47,7 +47,7 @@ fn multiplier(series: &Series) -> Value {
 /// A series.
 pub(crate) fn series(series: &Series) -> Value {
     json!({
-        "ticker": series.ticker, "title": series.title, "category": "Sports", "frequency": "custom",
+        "ticker": series.ticker, "title": series.title, "category": "Sports", "categories": ["Sports"], "frequency": "custom",
         "fee_type": FEE_TYPE, "fee_multiplier": multiplier(series), "tags": [], "settlement_sources": [],
         "contract_url": "", "contract_terms_url": "", "additional_prohibitions": [],
         "product_metadata": {}, "volume_fp": "0.00",
@@ -59,7 +59,7 @@ pub(crate) fn event(exchange: &Exchange, event: &Event, nested: bool) -> Value {
     let mut object = json!({
         "event_ticker": event.ticker, "series_ticker": event.series.ticker, "title": event.title,
         "sub_title": event.sub_title, "mutually_exclusive": true, "collateral_return_type": "",
-        "strike_period": "", "available_on_brokers": true, "product_metadata": {},
+        "strike_period": "", "available_on_brokers": true, "product_metadata": {}, "settlement_sources": [],
         "exchange_index": event.series.exchange_index,
     });
     if nested {
@@ -98,6 +98,7 @@ pub(crate) fn market(exchange: &Exchange, market: &Market) -> Value {
         "settlement_timer_seconds": 300, "status": market.life.as_str(), "result": market.life.result(),
         "can_close_early": true, "fractional_trading_enabled": true, "response_price_units": "usd_cent",
         "notional_value_dollars": "1.0000", "liquidity_dollars": "0.0000", "expiration_value": "",
+        "settlement_bounds_type": "default",
         "early_close_condition": "This market will close and expire after a winner is declared.",
         "strike_type": "structured", "price_level_structure": "linear_cent",
         "price_ranges": [{"start": "0.0000", "end": "1.0000", "step": "0.0100"}],

@@ -11,6 +11,19 @@ fn code(body: &Value) -> &str {
         .unwrap_or("")
 }
 
+/// The answer to a call that is made again while there are too many: ten at once are more than a
+/// basic account may write.
+async fn patiently(outside: &Outside, path: &str, body: &Value) -> (u16, Value) {
+    loop {
+        let (got, answer) = outside.call("POST", path, Some(&body.to_string())).await;
+        if got != 429 {
+            return (got, answer);
+        }
+        assert_eq!(answer, json!({"error": "too many requests"}));
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
+
 #[tokio::test]
 async fn wrong_amendments_get_the_venues_codes() {
     let outside = Outside::open(2, false).await;
@@ -81,15 +94,7 @@ async fn wrong_amendments_get_the_venues_codes() {
             "not_found",
         ),
     ] {
-        // Ten calls at once are more than a basic account may write.
-        let (got, answer) = loop {
-            let (got, answer) = outside.call("POST", path, Some(&body.to_string())).await;
-            if got != 429 {
-                break (got, answer);
-            }
-            assert_eq!(answer, json!({"error": "too many requests"}));
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        };
+        let (got, answer) = patiently(&outside, path, &body).await;
         assert_eq!((got, code(&answer)), (status, wanted), "{body}: {answer}");
     }
 }
