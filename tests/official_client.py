@@ -127,7 +127,7 @@ def an_order_rests_changes_and_is_cancelled(account, ticker):
     assert made.order_id in [order.order_id for order in account.orders.get_orders(status="resting").orders]
 
     gone = account.orders.cancel_order_v2(made.order_id, market_ticker=ticker)
-    assert (gone.reduced_by, gone.client_order_id) == ("4.00", "two"), gone
+    assert (gone.order_id, gone.reduced_by) == (made.order_id, "4.00"), gone
     refused(lambda: account.orders.cancel_order_v2(made.order_id, market_ticker=ticker), 404, "not_found")
     account.eventually(made.order_id, "canceled", lambda order: order.status == "canceled")
     refused(lambda: account.create(ticker, "two"), 409, "order_already_exists")

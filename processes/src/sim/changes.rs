@@ -97,11 +97,10 @@ pub(crate) fn cancelled(
     let removed = exchange
         .cancel(order.number, Reason::Cancel, now)
         .ok_or_else(Answer::not_found)?;
-    let mut body = json!({"order_id": id, "reduced_by": wire::count(removed.count_centi), "ts_ms": now / 1_000});
-    if let Some(client_order_id) = order.new.client_order_id {
-        body["client_order_id"] = client_order_id.into();
-    }
-    Ok(body)
+    // The client's own id may be there by the interface's description; it never was.
+    Ok(
+        json!({"order_id": id, "reduced_by": wire::count(removed.count_centi), "ts_ms": now / 1_000}),
+    )
 }
 
 pub(crate) async fn cancel(

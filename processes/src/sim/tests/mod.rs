@@ -4,6 +4,7 @@ mod changes;
 pub(crate) mod laws;
 mod orders;
 mod outside;
+mod recorded_answers;
 mod rest;
 mod stream;
 mod worlds;

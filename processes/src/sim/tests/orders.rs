@@ -28,73 +28,44 @@ async fn patiently(outside: &Outside, path: &str, body: &Value) -> (u16, Value) 
 async fn wrong_amendments_get_the_venues_codes() {
     let outside = Outside::open(2, false).await;
     let tickers = outside.tickers().await;
-    let body = |ticker: &str, side: &str, price: &str, count: &str| json!({"ticker": ticker, "side": side, "price": price, "count": count});
-    let new = Outside::order(
-        &tickers[0],
-        "a",
-        "bid",
-        "0.0100",
-        "2.00",
-        "good_till_canceled",
-    );
+    let ticker = &tickers[0];
+    let new = Outside::order(ticker, "a", "bid", "0.0100", "2.00", "good_till_canceled");
     let (_, created) = outside.place(&new).await;
-    let path = format!(
-        "/portfolio/events/orders/{}/amend",
-        created["order_id"].as_str().unwrap_or("")
-    );
-    let good = body(&tickers[0], "bid", "0.0100", "3.00");
-    let mut foreign = good.clone();
-    foreign["client_order_id"] = json!("b");
-    let mut past = good.clone();
-    past["expiration_time"] = json!(1);
-    for (path, body, status, wanted) in [
+    let id = created["order_id"].as_str().unwrap_or("");
+    for (id, wrong, status, wanted) in [
         (
-            &path,
-            body(&tickers[1], "bid", "0.0100", "3.00"),
+            id,
+            json!({"ticker": tickers[1]}),
             400,
             "order_ticker_mismatch",
         ),
+        (id, json!({"side": "ask"}), 400, "order_side_mismatch"),
+        (id, json!({"side": "yes"}), 400, "invalid_order"),
         (
-            &path,
-            body(&tickers[0], "ask", "0.0100", "3.00"),
+            id,
+            json!({"client_order_id": "b"}),
             400,
-            "order_side_mismatch",
+            "order_id_and_client_order_id_mismatch",
         ),
-        (&path, foreign, 400, "order_id_and_client_order_id_mismatch"),
+        (id, json!({"count": "0"}), 400, "invalid_order_size"),
+        (id, json!({"price": "0.0150"}), 400, "invalid_price"),
         (
-            &path,
-            body(&tickers[0], "bid", "0.0100", "0"),
-            400,
-            "invalid_order_size",
-        ),
-        (
-            &path,
-            body(&tickers[0], "bid", "0.0150", "3.00"),
-            400,
-            "invalid_price",
-        ),
-        (
-            &path,
-            body(&tickers[0], "bid", "0.0100", "999999.00"),
+            id,
+            json!({"count": "999999.00"}),
             400,
             "available_balance_too_low",
         ),
-        (&path, past, 400, "invalid_order"),
-        (&path, json!({"count": 3}), 400, "bad_request"),
-        (
-            &path,
-            body("KXNONE", "bid", "0.0100", "3.00"),
-            404,
-            "market_not_found",
-        ),
-        (
-            &"/portfolio/events/orders/none/amend".to_string(),
-            good,
-            404,
-            "not_found",
-        ),
+        (id, json!({"expiration_time": 1}), 400, "invalid_order"),
+        (id, json!({"count": 3}), 400, "bad_request"),
+        (id, json!({"ticker": "KXNONE"}), 404, "market_not_found"),
+        ("none", json!({}), 404, "not_found"),
     ] {
-        let (got, answer) = patiently(&outside, path, &body).await;
+        let mut body = json!({"ticker": ticker, "side": "bid", "price": "0.0100", "count": "3.00"});
+        for (field, value) in wrong.as_object().expect("fields") {
+            body[field] = value.clone();
+        }
+        let path = format!("/portfolio/events/orders/{id}/amend");
+        let (got, answer) = patiently(&outside, &path, &body).await;
         assert_eq!((got, code(&answer)), (status, wanted), "{body}: {answer}");
     }
 }

@@ -23,7 +23,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 /// A client's end of the WebSocket.
 pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-const KEY_ID: &str = "a952bcbe-ec3b-4b5b-b8f9-11dae589608c";
+pub(super) const KEY_ID: &str = "a952bcbe-ec3b-4b5b-b8f9-11dae589608c";
 
 /// A simulator on free ports, without network delay, and a client of it.
 pub(super) struct Outside {
@@ -39,9 +39,19 @@ pub(super) struct Outside {
 impl Outside {
     /// With `running`, the games go on; otherwise the world stands still.
     pub(super) async fn open(games: usize, running: bool) -> Self {
+        Self::open_with(games, running, |_| {}).await
+    }
+
+    /// As [`Outside::open`], with more at the exchange than the games.
+    pub(super) async fn open_with(
+        games: usize,
+        running: bool,
+        prepare: impl FnOnce(&mut Exchange),
+    ) -> Self {
         let (pair, pem) = fresh_key();
         let mut exchange = Exchange::new("run", START);
         let world = Generated::new(1, games, 30.0, &mut exchange, now_us());
+        prepare(&mut exchange);
         exchange.happenings();
         let verifier = Verifier::from_private_pem(KEY_ID, &pem).expect("key");
         let shared = Arc::new(Shared::new(

@@ -192,13 +192,22 @@ async fn unsigned_calls_of_the_account_are_refused_and_public_ones_are_not() {
     );
     let unsigned = connect_async(format!("ws://{}/trade-api/ws/v2", outside.address)).await;
     assert!(matches!(unsigned, Err(Error::Http(answer)) if answer.status().as_u16() == 401));
-    assert_eq!(
-        outside
-            .call("POST", "/portfolio/orders", Some("{}"))
-            .await
-            .0,
-        410
-    );
+    for (method, path) in [
+        ("POST", "/portfolio/orders"),
+        ("POST", "/portfolio/orders/batched"),
+        ("POST", "/portfolio/orders/some/amend"),
+        ("POST", "/portfolio/orders/some/decrease"),
+        ("DELETE", "/portfolio/orders/some"),
+        ("DELETE", "/portfolio/orders/batched"),
+    ] {
+        let (status, refused) = outside.call(method, path, Some("{}")).await;
+        let words = &refused["error"]["message"];
+        assert_eq!(
+            (status, words),
+            (410, &json!("Please switch to the V2 endpoints")),
+            "{method} {path}"
+        );
+    }
     let burst = async |count: usize| {
         let mut refused = 0;
         for _ in 0..count {
