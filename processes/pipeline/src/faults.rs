@@ -44,6 +44,7 @@ impl Pipeline {
         self.room_faults(&mut faults);
         self.board_faults(&mut faults);
         self.sharing_faults(&mut faults);
+        self.supervision.faults(&mut faults);
         self.outside_faults(&mut faults);
         self.value_faults(&mut faults);
         if self.replay {

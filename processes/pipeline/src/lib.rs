@@ -9,12 +9,14 @@ mod error;
 mod faults;
 mod presence;
 mod priority;
+mod supervision;
 
 pub use duration::duration;
 pub use error::FileError;
 pub use faults::PROGRAMS;
 pub use presence::{presence_board, presence_of};
 pub use priority::{NoPriority, RealTime};
+pub use supervision::Supervision;
 
 use nix::unistd::Group;
 use serde::{Deserialize, Serialize};
@@ -82,6 +84,9 @@ pub struct Pipeline {
     /// When to stop making orders.
     #[serde(default)]
     pub safety: Safety,
+    /// How the launcher answers deaths.
+    #[serde(default)]
+    pub supervision: Supervision,
     /// The simulator of venue and feed; without it `venue` and `feed` must name real ones.
     pub simulator: Option<Simulator>,
     /// The processes, in data-flow order, which is also the order of stopping.

@@ -2,7 +2,7 @@
 
 use super::{children::Child, events::Events, report::ProcessReport, voice::say};
 use crate::runtime::Failure;
-use pipeline::Pipeline;
+use pipeline::{Pipeline, Supervision};
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -14,10 +14,7 @@ pub(super) const NAME: &str = "redis-server";
 const SOCKET_PATH_LIMIT: usize = 108;
 /// How long the server may take to answer its first question.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Who has run for so long was started well.
-const STEADY: Duration = Duration::from_secs(10);
-/// Wait before a restart, for each death in a row but the first, and the most of them.
-const RESTART_WAIT: Duration = Duration::from_millis(500);
+/// Waits before a restart, at most: one for each death in a row but the first.
 const MOST_WAITS: u32 = 10;
 
 /// The server under watch: started again when it ends, for as long as the pipeline runs.
@@ -25,6 +22,7 @@ pub(super) struct PrivateRedis {
     socket: PathBuf,
     launcher: PathBuf,
     logs: PathBuf,
+    supervision: Supervision,
     server: Child,
     restarts: u32,
     /// When it ended, and when it is due again.
@@ -60,6 +58,7 @@ impl PrivateRedis {
             socket,
             launcher: launcher.to_owned(),
             logs: logs.to_owned(),
+            supervision: pipeline.supervision,
             server,
             restarts: 0,
             down: None,
@@ -75,9 +74,10 @@ impl PrivateRedis {
         if self.down.is_none()
             && let Some(end) = self.server.end()
         {
-            let steady = now.duration_since(self.started) >= STEADY;
+            let steady = now.duration_since(self.started) >= self.supervision.steady();
             self.deaths_in_a_row = if steady { 1 } else { self.deaths_in_a_row + 1 };
-            let wait = RESTART_WAIT * (self.deaths_in_a_row - 1).min(MOST_WAITS);
+            let waits = (self.deaths_in_a_row - 1).min(MOST_WAITS);
+            let wait = self.supervision.redis_backoff() * waits;
             self.down = Some((now, now + wait));
             say(&format!(
                 "\nwarning: redis-server ended with {end}; the hot path goes on without the cold one, it is started again"
@@ -94,7 +94,7 @@ impl PrivateRedis {
                 self.away.push(died.elapsed());
             }
             Err(failure) => {
-                self.down = Some((died, now + RESTART_WAIT * MOST_WAITS));
+                self.down = Some((died, now + self.supervision.crash_loop_wait()));
                 say(&format!(
                     "\nwarning: redis-server cannot be started: {failure}"
                 ));

@@ -17,7 +17,7 @@ use super::{
     voice::say,
 };
 use crate::runtime::Failure;
-use pipeline::{Pipeline, Process};
+use pipeline::{Pipeline, Process, Supervision};
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -25,14 +25,6 @@ use std::{
 
 /// How long a process may take to be ready.
 pub(super) const START_PATIENCE: Duration = Duration::from_secs(30);
-/// Who has been ready for so long was started well: a later death is a new matter.
-const STEADY: Duration = Duration::from_secs(10);
-/// Deaths in a row that are answered by a restart.
-const MOST_IN_A_ROW: u32 = 5;
-/// Wait before the restart after the second death in a row; doubles with each further one.
-const BACKOFF: Duration = Duration::from_millis(100);
-/// Wait before each further attempt in a crash loop.
-const LOOP_WAIT: Duration = Duration::from_secs(5);
 /// Whom nobody starts again: all that the venue knew dies with it.
 const IRREPLACEABLE: &str = "simulator";
 
@@ -53,6 +45,7 @@ struct Ward {
     program: PathBuf,
     /// The resolved pipeline file.
     file: PathBuf,
+    supervision: Supervision,
     child: Child,
     phase: Phase,
     restarts: u32,
@@ -114,6 +107,7 @@ impl Supervisor {
             place,
             program,
             file: file.to_owned(),
+            supervision: pipeline.supervision,
             child,
             phase: Phase::Starting {
                 due: Instant::now() + START_PATIENCE,
@@ -232,7 +226,7 @@ impl Ward {
 
     /// In a crash loop: dead, or not known to live yet, after too many deaths in a row.
     fn is_hopeless(&self) -> bool {
-        self.deaths_in_a_row > MOST_IN_A_ROW && !self.is_running()
+        self.deaths_in_a_row > self.supervision.max_deaths_in_a_row && !self.is_running()
     }
 
     fn tend(&mut self, directory: &RunDirectory) -> Result<(), String> {
@@ -280,25 +274,26 @@ impl Ward {
         if name == IRREPLACEABLE {
             return Err(format!("`{name}` ended with {end}"));
         }
-        let was_steady =
-            matches!(self.phase, Phase::Running { since } if now.duration_since(since) >= STEADY);
+        let supervision = &self.supervision;
+        let was_steady = matches!(
+            self.phase,
+            Phase::Running { since } if now.duration_since(since) >= supervision.steady()
+        );
         self.deaths_in_a_row = if was_steady {
             1
         } else {
             self.deaths_in_a_row + 1
         };
-        match self.deaths_in_a_row {
-            0 | 1 => Ok(Duration::ZERO),
-            deaths @ 2..=MOST_IN_A_ROW => Ok(BACKOFF * (1 << (deaths - 2))),
-            deaths => {
-                say(&format!(
-                    "\n`{name}` cannot be kept alive: it ended {deaths} times in a row, at last with {end}; tried again every {} s:\n{}",
-                    LOOP_WAIT.as_secs(),
-                    self.child.last_words()
-                ));
-                Ok(LOOP_WAIT)
-            }
-        }
+        let deaths = self.deaths_in_a_row;
+        Ok(supervision.wait_after(deaths).unwrap_or_else(|| {
+            let wait = supervision.crash_loop_wait();
+            say(&format!(
+                "\n`{name}` cannot be kept alive: it ended {deaths} times in a row, at last with {end}; tried again every {} s:\n{}",
+                wait.as_secs_f64(),
+                self.child.last_words()
+            ));
+            wait
+        }))
     }
 
     /// Starts a successor; one that cannot even be started is as one that has died.
@@ -329,7 +324,7 @@ impl Ward {
             }
             Err(failure) => {
                 self.deaths_in_a_row += 1;
-                let until = now + LOOP_WAIT;
+                let until = now + self.supervision.crash_loop_wait();
                 self.phase = Phase::Down { died, until, end };
                 say(&format!(
                     "\n`{name}` ended with {end} and stays down for now: {failure}"
