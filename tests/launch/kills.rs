@@ -120,6 +120,12 @@ fn one_launch(kills: u32, scratch: &Scratch, random: &mut ChaCha8Rng) -> (Found,
     let outcome = launched.finish();
     let report = scratch.report();
     println!("{}", outcome.output);
+    let (found, complaints) = judge(scratch, followed, &venue);
+    assert_eq!(
+        (found.duplicates, found.lost),
+        (0, 0),
+        "{found:?}\n{complaints:#?}"
+    );
     let tail: Vec<&str> = outcome.errors.lines().rev().take(40).collect();
     assert_eq!(
         outcome.status.code(),
@@ -129,12 +135,6 @@ fn one_launch(kills: u32, scratch: &Scratch, random: &mut ChaCha8Rng) -> (Found,
     );
     judge_report(&report, &deaths);
     scratch.await_nobody();
-    let (found, complaints) = judge(scratch, followed, &venue);
-    assert_eq!(
-        (found.duplicates, found.lost),
-        (0, 0),
-        "{found:?}\n{complaints:#?}"
-    );
     (found, deaths)
 }
 

@@ -6,8 +6,11 @@ use ipc::{Message, Observer};
 use layouts::{Fill, MICROS_PER_DOLLAR, Order, OrderAck, OrderStatus, Side};
 use pipeline::Pipeline;
 use processes::{
-    cold::database::{self, Database},
-    venue::kalshi_wire::{FillRecord, OrderState},
+    cold::{
+        database::{self, Database},
+        reconcile::settlement_value,
+    },
+    venue::kalshi_wire::{FillRecord, OrderState, SettlementRecord},
 };
 use stages::execution::client_order_id;
 use std::{
@@ -94,6 +97,7 @@ impl Followed {
 pub(super) struct AtVenue {
     orders: Vec<OrderState>,
     fills: Vec<FillRecord>,
+    settlements: Vec<SettlementRecord>,
     balance_micros: i64,
     run_id: String,
     /// Market number by ticker.
@@ -112,15 +116,20 @@ impl AtVenue {
             runtime.block_on(async {
                 let orders = rest.orders(None).await.ok()?;
                 let fills = rest.fills(None).await.ok()?;
-                Some((orders, fills, rest.balance().await.ok()?.balance_micros))
+                let before = rest.balance().await.ok()?.balance_micros;
+                let settlements = rest.settlements().await.ok()?;
+                // No market was settled in between.
+                let balance = rest.balance().await.ok()?.balance_micros;
+                (before == balance).then_some((orders, fills, settlements, balance))
             })
         });
-        let (orders, fills, balance_micros) = said;
+        let (orders, fills, settlements, balance_micros) = said;
         let pipeline = resolved(scratch);
         let markets = open(&pipeline).markets().unwrap();
         Self {
             orders,
             fills,
+            settlements,
             balance_micros,
             run_id: pipeline.run_id,
             numbers: markets.into_iter().map(|(n, ticker)| (ticker, n)).collect(),
@@ -328,6 +337,11 @@ impl Judge<'_> {
         }
         if !ours.is_empty() {
             self.duplicate(format!("booked and not at the venue: {ours:?}"));
+        }
+        for settled in &venue.settlements {
+            let market = venue.numbers.get(&settled.ticker).copied().unwrap_or(0);
+            let count = held.remove(&market).unwrap_or(0);
+            cash += count * i64::from(settlement_value(settled).expect("a decided market"));
         }
         // A contract sold short is a dollar that the venue keeps.
         let short: i64 = held.values().map(|count| (-count).max(0)).sum();
