@@ -29,7 +29,7 @@ const GAME_S: f64 = 4_500.0;
 /// Seconds for a kill, more than it takes on a small machine.
 const ROOM_S: f64 = 0.6;
 /// Kills between two waits for an order: none may be killed before it has done anything, for ever.
-const KILLS_A_BREATH: u32 = 10;
+const KILLS_A_BREATH: u32 = 25;
 
 /// How often each process was killed.
 type Deaths = BTreeMap<String, u32>;

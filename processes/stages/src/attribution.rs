@@ -4,14 +4,17 @@
 //! certain before the game is over. What one leg filled beyond the other is no arbitrage: it is told apart, and counts like
 //! any single order, when its market is decided.
 //!
-//! Law: once all markets are decided, the gains less the fees are the cash of the
+//! Where as much was sold as was bought, the result is certain too, and the venue, which pays nothing there, never tells a
+//! decision: each of these orders counts at the mean price of them all.
+//!
+//! Law: once all markets are decided or flat, the gains less the fees are the cash of the
 //! [`PositionBook`](crate::positions::PositionBook).
 
 use layouts::signal::{kind_of, other_leg};
 use layouts::units::{E4_PER_DOLLAR, cost_micros};
 use layouts::{Fill, Side, SignalKind};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What came of one kind of order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -96,6 +99,8 @@ impl Attribution {
             filled.flow_micros -= side.sign() * cost_micros(fill.price_e4, fill.count_centi);
             filled.fees_micros += i64::from(fill.fee_micros);
         }
+        let flat = Flat::of(&orders);
+        let decided = |market| flat.value(market, &decided);
         let mut all = Self::default();
         for (order, filled) in &orders {
             if kind_of(*order) == SignalKind::ModelEdge {
@@ -121,6 +126,57 @@ impl Attribution {
     pub fn net_micros(&self) -> i64 {
         let parts = [&self.arbitrage, &self.lone_legs, &self.model];
         parts.into_iter().map(Part::net_micros).sum()
+    }
+}
+
+/// Markets that are flat, and which two pay a dollar together.
+struct Flat {
+    /// Mean price by market, 1/10,000 dollar.
+    mean_e4: HashMap<u32, u16>,
+    /// The market of the other leg, of markets in which an arbitrage was made.
+    other: HashMap<u32, u32>,
+}
+
+impl Flat {
+    fn of(orders: &BTreeMap<u64, Filled>) -> Self {
+        let mut sums = HashMap::<u32, (i64, i64, i128)>::new();
+        let mut other = HashMap::new();
+        for (order, filled) in orders {
+            let (held, traded, cost) = sums.entry(filled.market).or_default();
+            *held += filled.side.sign() * filled.count_centi;
+            *traded += filled.count_centi;
+            *cost += i128::from(filled.flow_micros.abs());
+            let leg = orders.get(&other_leg(*order));
+            if let Some(leg) = leg.filter(|_| kind_of(*order) == SignalKind::Arbitrage) {
+                other.insert(filled.market, leg.market);
+            }
+        }
+        let flat = sums.into_iter().filter(|(_, (held, ..))| *held == 0);
+        let mean_e4 = flat.filter_map(|(market, (_, traded, cost))| {
+            let mean = cost.checked_div(traded.into())?;
+            Some((market, u16::try_from(mean).ok()?))
+        });
+        Self {
+            mean_e4: mean_e4.collect(),
+            other,
+        }
+    }
+
+    /// What a contract counts as: by its decision, else by that of the other leg's market, which pays the rest of the
+    /// dollar that makes pairs certain, else by the mean price where the market is flat, and all that it is paired with.
+    fn value(&self, market: u32, decided: impl Fn(u32) -> Option<u16>) -> Option<u16> {
+        let rest = |value: u16| E4_PER_DOLLAR.saturating_sub(value);
+        let mean = |market| self.mean_e4.get(&market).copied();
+        if let Some(value) = decided(market) {
+            return Some(value);
+        }
+        let own = mean(market)?;
+        let Some(other) = self.other.get(&market).copied() else {
+            return Some(own);
+        };
+        decided(other)
+            .map(rest)
+            .or_else(|| mean(other).map(|its| if market < other { own } else { rest(its) }))
     }
 }
 
@@ -256,6 +312,32 @@ mod tests {
                 book.fill(fill);
                 book.settle(fill.market, value(fill.market));
             }
+            prop_assert_eq!(found.net_micros(), book.total().cash_micros);
+            prop_assert_eq!(found.arbitrage.open_centi + found.lone_legs.open_centi + found.model.open_centi, 0);
+        }
+
+        /// Of a market in which nothing is held at the end the venue tells no decision.
+        #[test]
+        fn what_was_sold_again_is_certain_without_a_decision(mut fills in trades(), price_e4 in 1_u16..10_000, settled in any::<bool>()) {
+            let mut book = PositionBook::default();
+            for fill in &fills {
+                book.fill(fill);
+            }
+            let held: Vec<(u32, i64)> = book.markets().map(|(market, position)| (market, position.position_centi)).collect();
+            for (market, held) in held {
+                // One market of each game is left to its decision, in half of the cases.
+                if settled && market.is_multiple_of(2) {
+                    book.settle(market, E4_PER_DOLLAR);
+                    continue;
+                }
+                let order = signal_id(0, false, 100 + u64::from(market), SignalKind::ModelEdge, 0);
+                let trade = 1_000_000 + u128::from(market);
+                let count = u32::try_from(held.abs()).unwrap();
+                let close = Fill { side: u8::from(held > 0), ..fill(trade, order, market, count, price_e4) };
+                book.fill(&close);
+                fills.push(close);
+            }
+            let found = Attribution::of(&fills, |market| book.market(market).and_then(|held| held.settled_e4));
             prop_assert_eq!(found.net_micros(), book.total().cash_micros);
             prop_assert_eq!(found.arbitrage.open_centi + found.lone_legs.open_centi + found.model.open_centi, 0);
         }

@@ -160,6 +160,8 @@ pub(super) struct Found {
     pub(super) lost: usize,
     /// Fills and acknowledgements that came again, as they may after a death.
     pub(super) repeated: usize,
+    /// Of those, acknowledgements that said otherwise why nothing traded.
+    pub(super) reworded: usize,
     /// Orders by fate: filled, partly filled, unfilled, rejected, expired, unknown.
     pub(super) fates: [usize; 6],
 }
@@ -172,6 +174,7 @@ impl Found {
         self.duplicates += other.duplicates;
         self.lost += other.lost;
         self.repeated += other.repeated;
+        self.reworded += other.reworded;
         for (sum, count) in self.fates.iter_mut().zip(other.fates) {
             *sum += count;
         }
@@ -196,6 +199,12 @@ pub(super) fn judge(
     let booked = open(&resolved(scratch)).fills().unwrap();
     judge.trades(&followed.fills.finish(), &booked, scratch);
     (judge.found, judge.complaints)
+}
+
+/// Refused or expired: the venue has nothing of it.
+fn never_traded(ack: &OrderAck) -> bool {
+    let status = ack.status();
+    matches!(status, Some(OrderStatus::Rejected | OrderStatus::Expired)) && ack.filled_centi == 0
 }
 
 struct Judge<'a> {
@@ -241,7 +250,8 @@ impl Judge<'_> {
         filled
     }
 
-    /// The final word on each order. It may be said again, not otherwise.
+    /// The final word on each order, which is the first. It may be said again, and of what never traded in other
+    /// words: whose market was not known in time was refused, and has expired when a successor asks.
     fn fates(
         &mut self,
         orders: &BTreeMap<String, Order>,
@@ -253,11 +263,19 @@ impl Judge<'_> {
             if !orders.contains_key(&id) {
                 self.lost(format!("{id} was acknowledged and is not in the ring"));
             }
+            let Some(before) = fates.get(&id) else {
+                self.found.fates[usize::from(ack.status.min(5))] += 1;
+                fates.insert(id, ack);
+                continue;
+            };
             let word = |ack: &OrderAck| (ack.status, ack.filled_centi, ack.cost_micros);
-            match fates.insert(id.clone(), ack) {
-                None => self.found.fates[usize::from(ack.status.min(5))] += 1,
-                Some(before) if word(&before) == word(&ack) => self.found.repeated += 1,
-                Some(before) => self.lost(format!("{id} has two fates: {before:?} and {ack:?}")),
+            self.found.repeated += 1;
+            if word(before) == word(&ack) {
+                continue;
+            }
+            self.found.reworded += 1;
+            if !never_traded(before) || !never_traded(&ack) {
+                self.lost(format!("{id} has two fates: {before:?} and {ack:?}"));
             }
         }
         for id in orders.keys().filter(|id| !fates.contains_key(*id)) {
