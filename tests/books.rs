@@ -320,7 +320,7 @@ fn after_every_recorded_frame_the_whole_book_equals_the_independent_one() {
 #[test]
 fn after_every_random_frame_the_whole_book_equals_the_independent_one() {
     let number_of = |name: &str| -> Option<u64> { std::env::var(name).ok()?.parse().ok() };
-    let seed = number_of("ARBEES_TEST_SEED").unwrap_or_else(|| rand::random());
+    let seed = number_of("ARBEES_TEST_SEED").unwrap_or_else(rand::random);
     let count = number_of("ARBEES_FRAMES").unwrap_or(100_000);
     println!("ARBEES_TEST_SEED={seed} for {count} frames");
     let begin = std::time::Instant::now();
