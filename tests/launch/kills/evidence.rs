@@ -115,9 +115,9 @@ impl AtVenue {
         let said = await_some("the venue's word", || {
             runtime.block_on(async {
                 let orders = rest.orders(None).await.ok()?;
-                let fills = rest.fills(None).await.ok()?;
+                let fills = rest.fills_since(0).await.ok()?;
                 let before = rest.balance().await.ok()?.balance_micros;
-                let settlements = rest.settlements().await.ok()?;
+                let settlements = rest.settlements(0).await.ok()?;
                 // No market was settled in between.
                 let balance = rest.balance().await.ok()?.balance_micros;
                 (before == balance).then_some((orders, fills, settlements, balance))
