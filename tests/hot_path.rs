@@ -61,9 +61,12 @@ fn shard_and_risk_allocate_nothing_once_their_games_are_known() {
         max_order_contracts: 50,
         max_market_contracts: 4_000,
         max_game_dollars: 4_000,
+        max_sport_dollars: 20_000,
         max_exposure_dollars: 20_000,
+        max_day_loss_dollars: 20_000,
         max_open_orders: 16,
         repeat_ms: 5,
+        kelly_percent: 25,
     };
     let mut day = Day {
         shard: Shard::new(0, model, 5),

@@ -110,6 +110,7 @@ fn announce(scratch: &Scratch, tickers: &[String]) {
             game: 1,
             shard: u8::from(market % 2 == 0),
             team: 0,
+            sport: 0,
             fee_rate_e4: 700,
             tick_e4: 100,
             exchange_index: 0,

@@ -258,6 +258,7 @@ fn a_silence_that_is_played_is_no_death() {
         ask_price_e4: 1_200,
         fee_rate_e4: 700,
         status: MarketStatus::Active as u8,
+        sport: Sport::Nba as u8,
         ..PriceUpdate::zeroed()
     };
     let state = |at: u64| GameState {

@@ -79,9 +79,12 @@ impl Limiting {
             max_order_contracts: 50,
             max_market_contracts: 10_000,
             max_game_dollars: 10_000,
+            max_sport_dollars: 100_000,
             max_exposure_dollars: 100_000,
+            max_day_loss_dollars: 100_000,
             max_open_orders: 16,
             repeat_ms: 0,
+            kelly_percent: 25,
         }))
     }
 

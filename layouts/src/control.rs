@@ -10,7 +10,7 @@ ipc::message! {
     /// started again finds the word that is in force.
     #[derive(Eq)]
     #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-    pub struct Control v1 {
+    pub struct Control v2 {
         /// When this mode began.
         since_unix_us: u64 = "us, Unix epoch",
         /// Contracts in one order.
@@ -19,22 +19,28 @@ ipc::message! {
         max_market_contracts: u32 = "contracts",
         /// At stake in one game.
         max_game_dollars: u32 = "dollars",
+        /// At stake in one sport.
+        max_sport_dollars: u32 = "dollars",
         /// At stake in all.
         max_exposure_dollars: u32 = "dollars",
+        /// Lost since the trading day began, and at stake, together.
+        max_day_loss_dollars: u32 = "dollars",
         /// Orders without a final answer.
         max_open_orders: u32 = "count",
         /// Shortest time between two orders in one market for one side.
         repeat_ms: u32 = "ms",
         /// Why not to trade, a sum of the numbers in [`crate::control::cause`]; 0 while trading.
-        causes: u32 = "1 operator, 2 crash loop, 4 prices lost, 8 games lost",
+        causes: u32 = "1 operator, 2 crash loop, 4 prices lost, 8 games lost, 16 clock skew",
         /// A [`Mode`].
         mode: u8 = "0 safe, 1 trade",
+        /// The share of the Kelly stake that is taken.
+        kelly_percent: u8 = "percent",
         /// Always zero.
         #[cfg_attr(feature = "serde", serde(skip))]
-        padding: [u8; 11] = "zero",
+        padding: [u8; 2] = "zero",
     }
 }
-const _: () = assert!(size_of::<Control>() == 48 && core::mem::offset_of!(Control, mode) == 36);
+const _: () = assert!(size_of::<Control>() == 48 && core::mem::offset_of!(Control, mode) == 44);
 
 /// The only row of its board.
 pub const ROW: u32 = 0;
@@ -49,6 +55,8 @@ pub mod cause {
     pub const PRICES_LOST: u32 = 4;
     /// No state of a live game has come for longer than the bound.
     pub const GAMES_LOST: u32 = 8;
+    /// The venue's clock and ours are further apart than the bound, or its prices come that late.
+    pub const CLOCK_SKEW: u32 = 16;
 }
 
 /// Whether orders may be made. What is not known to be `Trade` is `Safe`.

@@ -81,6 +81,17 @@ pub enum Sport {
     Mlb = 5,
 }
 
+impl Sport {
+    /// How many there are.
+    pub const COUNT: usize = 6;
+
+    /// The sport of this number, or `None` for one that means nothing.
+    #[must_use]
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        checked(byte)
+    }
+}
+
 /// Where a game is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, CheckedBitPattern, bytemuck::NoUninit)]
 #[repr(u8)]

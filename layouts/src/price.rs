@@ -1,16 +1,16 @@
 //! The top of one market's book. `kalshi_monitor` -> `game_shard`, and the board.
 
-use crate::units::checked;
+use crate::{game::Sport, units::checked};
 use bytemuck::CheckedBitPattern;
 
 ipc::message! {
     /// Best bid and offer of one market after a book change.
     ///
-    /// It carries what a stage needs to judge the price (team, fee rate, tick, status), so that the
+    /// It carries what a stage needs to judge the price (team, sport, fee rate, tick, status), so that the
     /// stage needs no table. A price of zero with a count of zero means that the side is empty.
     #[derive(Eq)]
     #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-    pub struct PriceUpdate v1 {
+    pub struct PriceUpdate v2 {
         /// Arrival of the frame that changed the book.
         ingress_mono_ns: u64 = "ns, CLOCK_MONOTONIC",
         /// The venue's own time of the change; 0 where it gave none.
@@ -35,9 +35,11 @@ ipc::message! {
         team: u8 = "0 home, 1 away",
         /// A [`MarketStatus`].
         status: u8 = "0 suspect, 1 active, 2 closed",
+        /// A [`Sport`]: whose limit a trade of it counts against.
+        sport: u8 = "0 NFL, 1 NCAAF, 2 NBA, 3 NCAAM, 4 NHL, 5 MLB",
         /// Always zero.
         #[cfg_attr(feature = "serde", serde(skip))]
-        padding: [u8; 6] = "zero",
+        padding: [u8; 5] = "zero",
     }
 }
 const _: () = assert!(
@@ -77,6 +79,12 @@ impl PriceUpdate {
     #[must_use]
     pub fn status(&self) -> Option<MarketStatus> {
         checked(self.status)
+    }
+
+    /// The sport, or `None` for a byte that means nothing.
+    #[must_use]
+    pub fn sport(&self) -> Option<Sport> {
+        checked(self.sport)
     }
 
     /// Both sides quoted, not crossed, in range, in step: fit to price from.

@@ -1,13 +1,16 @@
 //! An opportunity to trade. `game_shard` -> `signal_processor`.
 
-use crate::units::{Side, checked};
+use crate::{
+    game::Sport,
+    units::{Side, checked},
+};
 use bytemuck::CheckedBitPattern;
 
 ipc::message! {
     /// One leg of an opportunity. The legs of one arbitrage share `signal` but for its lowest bit.
     #[derive(Eq)]
     #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-    pub struct Signal v1 {
+    pub struct Signal v2 {
         /// Ingress time of the tick that caused it.
         ingress_mono_ns: u64 = "ns, CLOCK_MONOTONIC",
         /// After this moment no order may be sent for it.
@@ -34,9 +37,8 @@ ipc::message! {
         kind: u8 = "0 model edge, 1 arbitrage",
         /// A [`TeamSide`](crate::TeamSide): whose win the market pays for.
         team: u8 = "0 home, 1 away",
-        /// Always zero.
-        #[cfg_attr(feature = "serde", serde(skip))]
-        padding: [u8; 1] = "zero",
+        /// A [`Sport`], as the price said it.
+        sport: u8 = "0 NFL, 1 NCAAF, 2 NBA, 3 NCAAM, 4 NHL, 5 MLB",
     }
 }
 const _: () = assert!(size_of::<Signal>() == 48 && core::mem::offset_of!(Signal, side) == 44);
@@ -56,6 +58,12 @@ impl Signal {
     #[must_use]
     pub fn side(&self) -> Option<Side> {
         Side::from_byte(self.side)
+    }
+
+    /// The sport, or `None` for a byte that means nothing.
+    #[must_use]
+    pub fn sport(&self) -> Option<Sport> {
+        checked(self.sport)
     }
 
     /// Why it was raised, or `None` for a byte that means nothing.

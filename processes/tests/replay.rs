@@ -68,9 +68,12 @@ fn limits() -> Limits {
         max_order_contracts: 50,
         max_market_contracts: 4_000,
         max_game_dollars: 4_000,
+        max_sport_dollars: 20_000,
         max_exposure_dollars: 20_000,
+        max_day_loss_dollars: 20_000,
         max_open_orders: 16,
         repeat_ms: 500,
+        kelly_percent: 25,
     }
 }
 
@@ -89,11 +92,12 @@ fn price(game: u32, now: u64, random: &mut ChaCha8Rng) -> PriceUpdate {
         tick_e4: 100,
         team,
         status: MarketStatus::Active as u8,
+        sport: sport(game) as u8,
         ..PriceUpdate::zeroed()
     }
 }
 
-fn state(game: u32, now: u64, random: &mut ChaCha8Rng) -> GameState {
+fn sport(game: u32) -> Sport {
     let sports = [
         Sport::Nfl,
         Sport::Ncaaf,
@@ -102,7 +106,11 @@ fn state(game: u32, now: u64, random: &mut ChaCha8Rng) -> GameState {
         Sport::Nhl,
         Sport::Mlb,
     ];
-    let sport = sports[game as usize % sports.len()];
+    sports[game as usize % sports.len()]
+}
+
+fn state(game: u32, now: u64, random: &mut ChaCha8Rng) -> GameState {
+    let sport = sport(game);
     GameState {
         ingress_mono_ns: now,
         game,

@@ -370,6 +370,13 @@ impl Pipeline {
             "safety.max_game_silence_ms",
             self.safety.max_game_silence_ms,
         );
+        positive("safety.max_clock_skew_ms", self.safety.max_clock_skew_ms);
+        let kelly = self.limits.kelly_percent;
+        if !(1..=100).contains(&kelly) {
+            faults.push(format!(
+                "limits.kelly_percent = {kelly}, 1 to 100 is possible; 25 is a quarter of the Kelly stake"
+            ));
+        }
         if u32::try_from(self.limits.repeat_ms).is_err() {
             faults.push(format!(
                 "limits.repeat_ms = {}, at most {}",

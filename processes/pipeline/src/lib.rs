@@ -286,6 +286,8 @@ pub struct Safety {
     pub max_price_silence_ms: u64,
     /// Longest time without a state of any live game, milliseconds.
     pub max_game_silence_ms: u64,
+    /// How far the venue's clock and ours may be apart, the way of its prices included, milliseconds.
+    pub max_clock_skew_ms: u64,
 }
 
 impl Default for Safety {
@@ -293,6 +295,7 @@ impl Default for Safety {
         Self {
             max_price_silence_ms: 10_000,
             max_game_silence_ms: 20_000,
+            max_clock_skew_ms: 2_000,
         }
     }
 }
@@ -322,6 +325,9 @@ pub struct Simulator {
     /// Whether the connections to it are encrypted, with a certificate that it makes at its start.
     #[serde(default)]
     pub tls: bool,
+    /// How far its clock is ahead of the host's, milliseconds: to try what follows from that.
+    #[serde(default)]
+    pub clock_ahead_ms: i64,
     /// Port on loopback of the exchange; 0 takes a free one.
     #[serde(default)]
     pub venue_port: u16,

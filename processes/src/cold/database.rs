@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Schema changes in order; `user_version` counts those that are applied. Only ever append.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
     CREATE TABLE markets (
         market INTEGER PRIMARY KEY,
@@ -53,7 +53,12 @@ const MIGRATIONS: [&str; 2] = [
         cash_micros INTEGER NOT NULL
     ) STRICT;
 ",
+    "
+    ALTER TABLE settlements ADD COLUMN settled_unix_s INTEGER;
+",
 ];
+/// The version from which on settlements have a time.
+const TIMED: u32 = 3;
 
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -158,8 +163,7 @@ impl Database {
         let transaction = self
             .connection
             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let version: u32 =
-            transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        let version = version(&transaction)?;
         let known = MIGRATIONS.len();
         if version as usize > known {
             let path = path.display().to_string();
@@ -207,12 +211,17 @@ impl Database {
         Ok(new)
     }
 
-    /// Books the decision of a market; whether it was new.
+    /// Books the decision of a market, and when the venue made it, Unix seconds; whether it was new.
     ///
     /// # Errors
     ///
     /// When it contradicts an earlier one, or cannot be written.
-    pub fn settle(&mut self, market: u32, value_e4: u16) -> Result<bool, DatabaseError> {
+    pub fn settle(
+        &mut self,
+        market: u32,
+        value_e4: u16,
+        settled_unix_s: Option<i64>,
+    ) -> Result<bool, DatabaseError> {
         let transaction = self.connection.transaction()?;
         let before: Option<u16> = transaction
             .query_row(
@@ -233,8 +242,8 @@ impl Database {
             None => {}
         }
         transaction.execute(
-            "INSERT INTO settlements VALUES (?1, ?2)",
-            params![market, value_e4],
+            "INSERT INTO settlements (market, value_e4, settled_unix_s) VALUES (?1, ?2, ?3)",
+            params![market, value_e4, settled_unix_s],
         )?;
         transaction.commit()?;
         Ok(true)
@@ -351,6 +360,33 @@ impl Database {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// The markets that the venue has settled at this moment or later, Unix seconds. One whose time is not
+    /// known, booked by an earlier version of this program, was settled before.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn settled_since(&self, unix_s: i64) -> Result<Vec<u32>, DatabaseError> {
+        // Its writer may be about to bring it up to date: nothing that it holds has a time yet.
+        if version(&self.connection)? < TIMED {
+            return Ok(Vec::new());
+        }
+        let mut select = self
+            .connection
+            .prepare("SELECT market FROM settlements WHERE settled_unix_s >= ?1")?;
+        let rows = select.query_map([unix_s], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Whether its tables are there: a file that its writer has only just created has none.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn is_laid_out(&self) -> Result<bool, DatabaseError> {
+        Ok(version(&self.connection)? > 0)
+    }
+
     /// The position book that all fills and settlements make.
     ///
     /// # Errors
@@ -366,6 +402,11 @@ impl Database {
         }
         Ok(book)
     }
+}
+
+/// How many migrations are applied.
+fn version(connection: &Connection) -> Result<u32, DatabaseError> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
 
 /// Whether the table takes this fill: its constraints are for faults of ours, not for bad input.

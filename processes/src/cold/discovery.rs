@@ -1,5 +1,6 @@
 //! What the discovery stream says: a game appeared or changed phase, a market was found for it.
 
+use layouts::Sport;
 use serde::{Deserialize, Serialize};
 
 /// One entry of the discovery stream, as JSON in its field `event`.
@@ -40,6 +41,9 @@ pub struct Game {
     pub away: Team,
     /// Phase in words: `scheduled`, `live`, `final`, `off`.
     pub phase: String,
+    /// Points of home and away team once the game is over.
+    #[serde(default)]
+    pub final_score: Option<[u16; 2]>,
 }
 
 /// A team as the feed names it.
@@ -68,10 +72,20 @@ pub struct Market {
     pub shard: u8,
     /// Whose win it pays for: 0 home, 1 away.
     pub team: u8,
+    /// Sport of the game, as the messages number it.
+    pub sport: u8,
     /// Taker fee rate including multiplier, 1/10,000; 700 is 0.07.
     pub fee_rate_e4: u16,
     /// Price step, 1/10,000 dollar.
     pub tick_e4: u16,
     /// The venue's shard, to be sent with every order.
     pub exchange_index: u32,
+}
+
+impl Market {
+    /// The sport, or `None` for a number that means nothing.
+    #[must_use]
+    pub fn sport(&self) -> Option<Sport> {
+        Sport::from_byte(self.sport)
+    }
 }

@@ -130,10 +130,12 @@ fn ledger(
             .settlements
             .iter()
             .find(|settled| settled.ticker == *ticker);
-        let Some(value_e4) = of_market.and_then(settlement_value) else {
+        let Some((record, value_e4)) =
+            of_market.and_then(|record| Some((record, settlement_value(record)?)))
+        else {
             continue;
         };
-        match database.settle(*market, value_e4) {
+        match database.settle(*market, value_e4, settled_unix_s(record)) {
             // Told as a difference below: the payouts disagree.
             Ok(_) | Err(DatabaseError::Contradiction { .. }) => {}
             Err(error) => return Err(error),
@@ -156,6 +158,13 @@ pub fn settlement_value(record: &SettlementRecord) -> Option<u16> {
         (None, "no") => Some(0),
         (None, _) => None,
     }
+}
+
+/// When the venue says that it was made, Unix seconds; none where it does not say.
+#[must_use]
+pub fn settled_unix_s(record: &SettlementRecord) -> Option<i64> {
+    let time = record.settled_time.parse::<jiff::Timestamp>().ok()?;
+    Some(time.as_second())
 }
 
 fn judge(ledger: &Ledger, account: &Account) -> Reconciliation {

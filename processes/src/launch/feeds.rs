@@ -3,11 +3,16 @@
 //! Silence counts while a game is live: at night nothing comes, and nothing is lost. A price is good while
 //! its row on the board is active and the monitor that wrote it is heard; a game is heard of as its state
 //! comes, which for a live game is every second even where nothing has changed.
+//!
+//! Prices carry the venue's time: how far it is from ours is judged here too ([`Skew`]).
+
+mod skew;
 
 use crate::runtime::Failure;
 use ipc::{BoardReader, Message, Observer};
 use layouts::{GameState, MarketStatus, Phase, PriceUpdate};
 use pipeline::{Pipeline, Safety};
+use skew::Skew;
 use std::collections::HashMap;
 
 const NS_PER_MS: u64 = 1_000_000;
@@ -17,6 +22,8 @@ const NS_PER_MS: u64 = 1_000_000;
 pub(super) struct Lost {
     pub(super) prices: bool,
     pub(super) games: bool,
+    /// How far the venue's clock is behind ours, ms, where that is beyond the bound.
+    pub(super) skew_ms: Option<i64>,
 }
 
 /// The feeds of a pipeline under watch.
@@ -30,6 +37,7 @@ pub(super) struct Feeds {
     live: HashMap<u32, u64>,
     prices: Silence,
     states: Silence,
+    skew: Skew,
 }
 
 /// How long a feed has been silent, or heard again.
@@ -58,6 +66,7 @@ impl Feeds {
         let Safety {
             max_price_silence_ms,
             max_game_silence_ms,
+            max_clock_skew_ms,
         } = pipeline.safety;
         Ok(Self {
             board: BoardReader::open(&pipeline.board_path(&board.name))?,
@@ -69,11 +78,13 @@ impl Feeds {
             live: HashMap::new(),
             prices: Silence::from(max_price_silence_ms, now_ns),
             states: Silence::from(max_game_silence_ms, now_ns),
+            skew: Skew::within(max_clock_skew_ms),
         })
     }
 
-    /// Looks at everything.
-    pub(super) fn look(&mut self, now_ns: u64) -> Lost {
+    /// Looks at everything; `now_unix_ns` is the same moment by the wall clock.
+    pub(super) fn look(&mut self, now_ns: u64, now_unix_ns: u64) -> Lost {
+        self.read_clock(now_ns, now_unix_ns);
         self.read_games();
         let states = match self.live.values().max() {
             Some(heard) => *heard,
@@ -88,6 +99,24 @@ impl Feeds {
         Lost {
             prices: self.prices.lost,
             games: self.states.lost,
+            skew_ms: self.skew.beyond_ms(),
+        }
+    }
+
+    /// What the latest price of each market says of the venue's clock.
+    fn read_clock(&mut self, now_ns: u64, now_unix_ns: u64) {
+        for index in 0..self.board.info().capacity {
+            if let Ok(Some(row)) = self.board.read(index) {
+                let PriceUpdate {
+                    ingress_mono_ns,
+                    venue_unix_us,
+                    ..
+                } = row.value;
+                let age_ns = now_ns.saturating_sub(ingress_mono_ns);
+                let arrived_unix_us = now_unix_ns.saturating_sub(age_ns) / 1_000;
+                self.skew
+                    .hear(index, ingress_mono_ns, venue_unix_us, arrived_unix_us);
+            }
         }
     }
 

@@ -11,7 +11,10 @@ use super::{
     word::{Word, unix_us},
 };
 use crate::runtime::Failure;
-use ipc::{BoardWriter, clock::mono_ns};
+use ipc::{
+    BoardWriter,
+    clock::{mono_ns, unix_ns},
+};
 use layouts::Control;
 use pipeline::Pipeline;
 use serde_json::json;
@@ -93,7 +96,7 @@ impl Helm {
         if now >= self.due || resume {
             self.due = now + LOOK_EVERY;
             self.safety.file(self.pipeline.safe_file().exists());
-            self.safety.feeds(self.feeds.look(mono_ns()));
+            self.safety.feeds(self.feeds.look(mono_ns(), unix_ns()));
         }
         let asked = self.clerk.config();
         let changed = asked.is_some_and(|config| self.consider(&config));

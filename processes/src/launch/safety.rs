@@ -7,6 +7,7 @@
 //! | operator | `mode` of `arbees:<pipeline>:config` says `safe` | it says `trade`; silence changes nothing |
 //! | crash loop | a process died too often in a row | SIGUSR2, as by `launch resume` |
 //! | prices, games | the feed has been silent for longer than its bound | it has been heard again for as long |
+//! | clock skew | the venue's time stamps are further from our clock than the bound | they are within it |
 //!
 //! A feed comes back by itself every night; what a person has halted, or what keeps dying for a reason that
 //! nobody knows yet, waits for a person.
@@ -28,6 +29,8 @@ pub(super) struct Safety {
     /// Who cannot be kept alive.
     crash_loops: BTreeSet<String>,
     lost: Lost,
+    /// As the clocks were when they were found apart: the figure moves all the time, the words stay.
+    skew_ms: Option<i64>,
 }
 
 /// One time of safety, in the report.
@@ -73,6 +76,7 @@ impl Safety {
     /// Which feeds are lost.
     pub(super) fn feeds(&mut self, lost: Lost) {
         self.lost = lost;
+        self.skew_ms = lost.skew_ms.and(self.skew_ms.or(lost.skew_ms));
     }
 
     /// The sum of the causes, for the board.
@@ -83,6 +87,7 @@ impl Safety {
             (!self.crash_loops.is_empty(), cause::CRASH_LOOP),
             (self.lost.prices, cause::PRICES_LOST),
             (self.lost.games, cause::GAMES_LOST),
+            (self.lost.skew_ms.is_some(), cause::CLOCK_SKEW),
         ]
         .into_iter()
         .filter_map(|(holds, cause)| holds.then_some(cause))
@@ -112,6 +117,16 @@ impl Safety {
         if self.lost.games {
             reasons.push("no state of a live game (ends when they are back)".into());
         }
+        if let Some(skew_ms) = self.skew_ms {
+            let (way, by) = if skew_ms < 0 {
+                ("ahead of", -skew_ms)
+            } else {
+                ("behind", skew_ms)
+            };
+            reasons.push(format!(
+                "the venue's clock is {by} ms or more {way} ours (ends when it is not; see `chronyc tracking`)"
+            ));
+        }
         reasons
     }
 }
@@ -130,7 +145,7 @@ mod tests {
         safety.crash_loop("game_shard.0");
         safety.feeds(Lost {
             prices: true,
-            games: false,
+            ..Lost::default()
         });
         assert_eq!(
             safety.causes(),
@@ -150,5 +165,26 @@ mod tests {
         );
         safety.asked(false);
         assert_eq!(safety.causes(), 0);
+    }
+
+    #[test]
+    fn clocks_that_are_apart_halt_trading_and_are_named_as_they_were_found() {
+        let apart = |skew_ms| Lost {
+            skew_ms,
+            ..Lost::default()
+        };
+        let mut safety = Safety::default();
+        safety.feeds(apart(Some(-3_001)));
+        safety.feeds(apart(Some(-2_950)));
+        assert_eq!(safety.causes(), cause::CLOCK_SKEW);
+        assert!(
+            safety.reasons()[0].contains("3001 ms or more ahead of ours"),
+            "{:?}",
+            safety.reasons()
+        );
+        safety.feeds(apart(None));
+        assert_eq!((safety.causes(), safety.reasons()), (0, vec![]));
+        safety.feeds(apart(Some(5_000)));
+        assert!(safety.reasons()[0].contains("5000 ms or more behind ours"));
     }
 }

@@ -130,6 +130,10 @@ fn words(causes: u32) -> Vec<&'static str> {
         ),
         (cause::PRICES_LOST, "lost prices"),
         (cause::GAMES_LOST, "lost games"),
+        (
+            cause::CLOCK_SKEW,
+            "a clock that is wrong, the venue's or ours",
+        ),
     ]
     .into_iter()
     .filter_map(|(cause, words)| (causes & cause != 0).then_some(words))

@@ -45,22 +45,28 @@ impl Word {
             max_order_contracts,
             max_market_contracts,
             max_game_dollars,
+            max_sport_dollars,
             max_exposure_dollars,
+            max_day_loss_dollars,
             max_open_orders,
             repeat_ms,
+            kelly_percent,
         } = self.limits;
         let control = Control {
             since_unix_us: self.since_unix_us,
             max_order_contracts,
             max_market_contracts,
             max_game_dollars,
+            max_sport_dollars,
             max_exposure_dollars,
+            max_day_loss_dollars,
             max_open_orders,
             // Refused in the pipeline file where it is more.
             repeat_ms: u32::try_from(repeat_ms).unwrap_or(u32::MAX),
             causes: self.causes,
             mode: mode as u8,
-            padding: [0; 11],
+            kelly_percent,
+            padding: [0; 2],
         };
         board.write(ROW, &control)
     }

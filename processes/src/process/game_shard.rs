@@ -224,6 +224,7 @@ mod tests {
         PriceUpdate {
             market,
             game: GAME,
+            sport: Sport::Nba as u8,
             bid_count_centi: 100,
             ask_count_centi: 100,
             bid_price_e4: 1_000,

@@ -298,6 +298,7 @@ mod tests {
             market,
             game: 5,
             team: 0,
+            sport: layouts::Sport::Nfl,
             fee_rate_e4: 700,
             tick_e4: 100,
         };

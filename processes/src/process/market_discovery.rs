@@ -286,7 +286,16 @@ impl Finder {
             .fee_rate_e4(matched.event)
             .map_err(Trouble::Refused)?;
         let market = async |side: TeamSide| {
-            market(&self.cold, self.slots, game, &matched, side, fee_rate_e4).await
+            market(
+                &self.cold,
+                self.slots,
+                game,
+                league,
+                &matched,
+                side,
+                fee_rate_e4,
+            )
+            .await
         };
         let markets = [market(TeamSide::Home).await?, market(TeamSide::Away).await?];
         self.numbers.keep(&self.cold.numbers().await);
@@ -316,6 +325,7 @@ async fn market(
     cold: &Cold,
     slots: u32,
     game: &Game,
+    league: League,
     matched: &Matched<'_>,
     side: TeamSide,
     fee_rate_e4: u16,
@@ -340,6 +350,7 @@ async fn market(
         game: game.game,
         shard: game.shard,
         team: side as u8,
+        sport: league.sport as u8,
         fee_rate_e4,
         tick_e4: catalogue::tick_e4(record),
         exchange_index: record.exchange_index.or(event.exchange_index).unwrap_or(0),

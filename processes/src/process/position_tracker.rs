@@ -148,8 +148,12 @@ impl Ledger {
                 self.database.name_market(market, &ticker)?;
                 self.tickers.insert(market, ticker);
             }
-            Note::Settled { market, value_e4 } => {
-                match self.database.settle(market, value_e4) {
+            Note::Settled {
+                market,
+                value_e4,
+                settled_unix_s,
+            } => {
+                match self.database.settle(market, value_e4, settled_unix_s) {
                     Ok(_) => {}
                     // The venue amends a result, rarely. What was paid must be looked at by a human;
                     // fills are to be booked meanwhile, and reconciling shows the difference.
@@ -221,10 +225,12 @@ mod tests {
         let path = directory.path().join("positions.db");
         let mut ledger = Ledger::open(&path).expect("opens");
         for value_e4 in [10_000, 0, 10_000] {
-            let market = 7;
-            ledger
-                .take(Note::Settled { market, value_e4 })
-                .expect("goes on");
+            let settled = Note::Settled {
+                market: 7,
+                value_e4,
+                settled_unix_s: None,
+            };
+            ledger.take(settled).expect("goes on");
         }
         assert_eq!(ledger.contradicted, 1);
         let settled = Ledger::open(&path).expect("opens").book;

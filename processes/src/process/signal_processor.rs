@@ -12,15 +12,15 @@
 //! What the launcher says on the board `control` holds from the next round on: other limits, or no
 //! orders at all. Signals are taken all the same, and dropped.
 
+mod day;
+mod news;
 mod recovery;
 
-use super::discoveries::follow;
 use super::pulse::Pulse;
-use crate::cold::discovery::Discovery;
-use crate::cold::redis::Cold;
-use crate::runtime::{Context, Control, Failure, Idle, Input, Passages, handoff, io_thread};
+use crate::runtime::{Context, Control, Failure, Idle, Input, Passages, handoff};
 use ipc::{Observer, WakeSource};
 use layouts::{Mode, Order, OrderAck, Signal};
+use news::News;
 use serde::Serialize;
 use serde_json::{Value, json};
 use stages::limits::Limits;
@@ -28,8 +28,6 @@ use stages::risk::{Counters, Risk};
 
 /// Messages of one ring in one round, so that none starves another.
 const ROUND: usize = 64;
-/// Ends of games that may wait for the loop.
-const GAMES_OVER: usize = 1_024;
 
 /// What the report and the heartbeat say.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
@@ -38,6 +36,8 @@ struct Figures {
     stage: Counters,
     /// The most that positions and open orders can lose, at the moment.
     at_stake_micros: i64,
+    /// Lost on balance since the trading day began.
+    lost_today_micros: i64,
     /// Orders whose answer never came, because the one who answers was gone.
     unanswered: usize,
 }
@@ -53,9 +53,9 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let mut orders = context.output::<Order>()?;
     let mut risk = Risk::new(context.pipeline.limits);
     let sent = Observer::open(&context.pipeline.ring_path(orders.name()))?;
-    recovery::recall(context, &mut risk, &acks, &sent)?;
+    let unlisted = recovery::recall(context, &mut risk, &acks, &sent)?;
     let mut control = Control::open(context)?;
-    let mut games_over = follow_games(context)?;
+    let mut news = news::follow(context, unlisted)?;
     let mut pulse = Pulse::start(context)?;
     // When the signal of each order was sent and popped.
     let mut passages = Passages::new();
@@ -86,9 +86,9 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
             }
             ring.commit();
         }
-        while let Some(game) = games_over.pop() {
+        while let Some(news) = news.pop() {
             worked = true;
-            risk.on_game_over(game);
+            news.tell(&mut risk);
         }
         pulse.beat(figures(&risk, 0));
         orders.beat();
@@ -104,7 +104,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
             report["passages"] = passages.to_json();
             return Ok(report);
         }
-        wait(&mut idle, &mut signals, &mut acks, &mut games_over);
+        wait(&mut idle, &mut signals, &mut acks, &mut news);
     }
 }
 
@@ -128,14 +128,14 @@ fn wait(
     idle: &mut Idle,
     signals: &mut [Input<Signal>],
     acks: &mut Input<OrderAck>,
-    games_over: &mut handoff::Inbox<u32>,
+    news: &mut handoff::Inbox<News>,
 ) {
     match signals {
-        [one] => idle.wait(&mut [one, acks, games_over]),
-        [one, two] => idle.wait(&mut [one, two, acks, games_over]),
-        [one, two, three, four] => idle.wait(&mut [one, two, three, four, acks, games_over]),
+        [one] => idle.wait(&mut [one, acks, news]),
+        [one, two] => idle.wait(&mut [one, two, acks, news]),
+        [one, two, three, four] => idle.wait(&mut [one, two, three, four, acks, news]),
         many => {
-            let mut sources: Vec<&mut dyn WakeSource> = vec![acks, games_over];
+            let mut sources: Vec<&mut dyn WakeSource> = vec![acks, news];
             sources.extend(many.iter_mut().map(|ring| ring as &mut dyn WakeSource));
             idle.wait(&mut sources);
         }
@@ -146,25 +146,7 @@ fn figures(risk: &Risk, unanswered: usize) -> Figures {
     Figures {
         stage: risk.counters(),
         at_stake_micros: risk.at_stake_micros(),
+        lost_today_micros: risk.lost_today_micros(),
         unanswered,
     }
-}
-
-/// The games that the feed says are over: what they cost is decided, their limits are free again.
-/// While Redis is away none is released, which only makes the limits stricter.
-fn follow_games(context: &Context) -> Result<handoff::Inbox<u32>, Failure> {
-    let (mut to_hot, inbox) = handoff::to_hot::<u32>(GAMES_OVER);
-    let cold = Cold::connect(&context.pipeline.redis.url, &context.pipeline.name);
-    io_thread("games", move || async move {
-        follow(cold, async |discovery| {
-            if let Discovery::Game(game) = discovery
-                && game.phase == "final"
-            {
-                // Refused only when the process is on its way out.
-                let _ = to_hot.send(game.game).await;
-            }
-        })
-        .await;
-    })?;
-    Ok(inbox)
 }

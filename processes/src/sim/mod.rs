@@ -80,6 +80,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         .simulator
         .as_ref()
         .ok_or_else(|| Failure::Configuration("the pipeline file has no [simulator]".into()))?;
+    times::run_ahead(settings.clock_ahead_ms);
     let key_file = &pipeline.venue.key_file;
     let key = std::fs::read_to_string(key_file)
         .map_err(|error| Failure::io(format!("read the key `{}`", key_file.display()), error))?;

@@ -2,13 +2,22 @@
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 
 /// Microseconds in a second.
 pub(crate) const SECOND_US: i64 = 1_000_000;
 
-/// The wall clock, microseconds since the Unix epoch.
+/// How far the simulator's clock is ahead of the host's. Set once, before anything is told the time.
+static AHEAD_US: AtomicI64 = AtomicI64::new(0);
+
+/// The simulator's wall clock, microseconds since the Unix epoch.
 pub(crate) fn now_us() -> i64 {
-    Timestamp::now().as_microsecond()
+    Timestamp::now().as_microsecond() + AHEAD_US.load(Relaxed)
+}
+
+/// Sets the clock, which all of the process goes by.
+pub(crate) fn run_ahead(ms: i64) {
+    AHEAD_US.store(ms.saturating_mul(1_000), Relaxed);
 }
 
 /// RFC 3339 in UTC with as many decimals as the time has, as the venue writes it.

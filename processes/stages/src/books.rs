@@ -346,7 +346,8 @@ impl Entry {
             tick_e4: self.facts.tick_e4,
             team: self.facts.team,
             status: MarketStatus::Suspect as u8,
-            padding: [0; 6],
+            sport: self.facts.sport as u8,
+            padding: [0; 5],
         }
     }
 }

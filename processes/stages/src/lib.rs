@@ -5,6 +5,7 @@
 pub mod attribution;
 pub mod book;
 pub mod books;
+mod day;
 pub mod execution;
 mod exposure;
 pub mod limits;

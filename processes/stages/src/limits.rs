@@ -13,12 +13,18 @@ pub struct Limits {
     pub max_market_contracts: u32,
     /// Dollars at stake in one game.
     pub max_game_dollars: u32,
+    /// Dollars at stake in one sport.
+    pub max_sport_dollars: u32,
     /// Dollars at stake in all.
     pub max_exposure_dollars: u32,
+    /// Dollars that may be lost in one trading day: what was lost since it began, and what is at stake.
+    pub max_day_loss_dollars: u32,
     /// Orders without a final answer at any time.
     pub max_open_orders: u32,
     /// Shortest time between two orders in one market for one side, milliseconds.
     pub repeat_ms: u64,
+    /// The share of the Kelly stake that is taken, percent; a quarter is the usual caution.
+    pub kelly_percent: u8,
 }
 
 impl From<&Control> for Limits {
@@ -27,9 +33,12 @@ impl From<&Control> for Limits {
             max_order_contracts: control.max_order_contracts,
             max_market_contracts: control.max_market_contracts,
             max_game_dollars: control.max_game_dollars,
+            max_sport_dollars: control.max_sport_dollars,
             max_exposure_dollars: control.max_exposure_dollars,
+            max_day_loss_dollars: control.max_day_loss_dollars,
             max_open_orders: control.max_open_orders,
             repeat_ms: control.repeat_ms.into(),
+            kelly_percent: control.kelly_percent,
         }
     }
 }

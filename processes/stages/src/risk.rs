@@ -9,31 +9,37 @@
 //! | not expired by the message's own time | `expired` |
 //! | `repeat_ms` since the last order of the same market, side and kind | `repeated` |
 //! | room among the open orders | `open_orders` |
-//! | room in order, market, game and total for one whole contract | `too_small`, `market_limit`, `game_limit`, `total_limit` |
+//! | room in order, market, game, sport, total and day for one whole contract | `too_small`, `market_limit`, `game_limit`, `sport_limit`, `total_limit`, `day_limit` |
 //!
 //! Repetitions are recognised by [`Sources`]. A stage that follows another one that died is told
 //! first what that one left behind: positions, the orders it sent, which of them are open.
 //!
-//! Sizing: a quarter of the Kelly stake on the total limit as bankroll. With edge e at price p that
-//! is `bankroll x e / (4 p (1 - p))` contracts for a buy and a sell alike. An arbitrage has no risk
+//! A day's limit is what may be lost in it: the result of the games that have ended since it began, as
+//! far as it is a loss, and what is at stake now. A game that is called off stays at its worst case.
+//!
+//! Sizing: `kelly_percent` of the Kelly stake on the total limit as bankroll. With edge e at price p the
+//! whole stake is `bankroll x e / (p (1 - p))` contracts for a buy and a sell alike. An arbitrage has no risk
 //! to weigh: it takes what is shown. Both are cut to the limits, then to whole contracts; both legs
 //! of an arbitrage get the same count or neither is sent.
 
+use super::day::Day;
 use super::exposure::{Exposure, Room, Terms, stake_micros};
 use super::sources::Sources;
 use crate::limits::Limits;
 use layouts::signal::{kind_of, other_leg};
 use layouts::units::E4_PER_DOLLAR;
-use layouts::{CENTICONTRACTS_PER_CONTRACT, Order, OrderAck, Side, Signal, SignalKind};
+use layouts::{
+    CENTICONTRACTS_PER_CONTRACT, MICROS_PER_DOLLAR, Order, OrderAck, Side, Signal, SignalKind,
+    Sport,
+};
 use serde::Serialize;
 
 mod recall;
+pub use super::exposure::Outcome;
 pub use recall::{Fate, Listing};
 
 const NS_PER_MS: u64 = 1_000_000;
 const SHARDS: usize = 1 << 8;
-/// The share of the Kelly stake that is taken: one in this many.
-const KELLY_PARTS: u64 = 4;
 
 /// At most one order a leg.
 pub type Orders = [Option<Order>; 2];
@@ -70,8 +76,12 @@ pub struct Counters {
     pub market_limit: u64,
     /// Dropped: the game's limit is reached.
     pub game_limit: u64,
+    /// Dropped: the sport's limit is reached.
+    pub sport_limit: u64,
     /// Dropped: the total limit is reached.
     pub total_limit: u64,
+    /// Dropped: the day's limit is reached.
+    pub day_limit: u64,
 }
 
 /// Why a signal became no order.
@@ -84,7 +94,9 @@ enum Drop {
     TooSmall,
     MarketLimit,
     GameLimit,
+    SportLimit,
     TotalLimit,
+    DayLimit,
 }
 
 /// A signal whose bytes all mean something.
@@ -93,6 +105,7 @@ struct Checked {
     signal: Signal,
     side: Side,
     kind: SignalKind,
+    sport: Sport,
 }
 
 /// The stage.
@@ -102,6 +115,7 @@ pub struct Risk {
     /// Open orders for which there is memory.
     room: u32,
     exposure: Exposure,
+    day: Day,
     taken: Sources,
     /// First leg of an arbitrage whose second is due next from the same shard.
     first_leg: Box<[Option<Checked>; SHARDS]>,
@@ -119,6 +133,7 @@ impl Risk {
             limits,
             room: limits.max_open_orders,
             exposure: Exposure::new(limits.max_open_orders as usize),
+            day: Day::default(),
             taken: Sources::default(),
             first_leg: Box::new([None; SHARDS]),
             half_pair: None,
@@ -159,9 +174,16 @@ impl Risk {
         self.exposure.at_stake_micros()
     }
 
+    /// What was lost on balance since the trading day began, by games that are over, micro-dollars.
+    #[must_use]
+    pub fn lost_today_micros(&self) -> i64 {
+        self.day.lost_micros()
+    }
+
     /// Takes a signal; `now` is the message's own time, ns, CLOCK_MONOTONIC.
     pub fn on_signal(&mut self, signal: &Signal, now: u64) -> Orders {
         self.counters.signals += 1;
+        self.day.pass(now);
         let Some(checked) = check(signal) else {
             self.counters.malformed += 1;
             return NOTHING;
@@ -200,14 +222,17 @@ impl Risk {
             self.counters.malformed += 1;
             return;
         };
-        if !self.exposure.acknowledge(ack, status) {
-            self.counters.stray_acks += 1;
+        match self.exposure.acknowledge(ack, status) {
+            Some(gain) => self.day.book(gain, ack.acked_mono_ns),
+            None => self.counters.stray_acks += 1,
         }
     }
 
-    /// A game is over: what it cost or brought is decided and no longer at stake.
-    pub fn on_game_over(&mut self, game: u32) {
-        self.exposure.release(game);
+    /// A game is over: what it cost or brought is decided, no longer at stake, and of the day of `now`, ns,
+    /// CLOCK_MONOTONIC.
+    pub fn on_game_over(&mut self, game: u32, outcome: Outcome, now: u64) {
+        let gain = self.exposure.release(game, outcome);
+        self.day.book(gain, now);
     }
 
     /// Keeps the first leg of a pair. A second leg whose first never came is of no use.
@@ -290,9 +315,20 @@ impl Risk {
                 .market_room(&leg.signal, leg.side, &self.limits);
             count = whole(count.min(room)).ok_or(Drop::MarketLimit)?;
         }
-        let Room { game, total } = self.exposure.money_room(legs[0].signal.game, &self.limits);
+        let Room { game, sport, total } =
+            self.exposure
+                .money_room(legs[0].signal.game, legs[0].sport, &self.limits);
         count = fit(count, legs, game).ok_or(Drop::GameLimit)?;
-        fit(count, legs, total).ok_or(Drop::TotalLimit)
+        count = fit(count, legs, sport).ok_or(Drop::SportLimit)?;
+        count = fit(count, legs, total).ok_or(Drop::TotalLimit)?;
+        fit(count, legs, self.day_room()).ok_or(Drop::DayLimit)
+    }
+
+    /// Money that may still be put at stake today, micro-dollars.
+    fn day_room(&self) -> i64 {
+        i64::from(self.limits.max_day_loss_dollars) * MICROS_PER_DOLLAR
+            - self.day.lost_micros()
+            - self.exposure.at_stake_micros()
     }
 
     /// What the signal is worth taking: see the head of the file.
@@ -311,7 +347,8 @@ impl Risk {
         let odds = price * u64::from(E4_PER_DOLLAR).saturating_sub(price);
         let bankroll_e4 = u64::from(self.limits.max_exposure_dollars) * u64::from(E4_PER_DOLLAR);
         let kelly_centi = bankroll_e4 * edge * u64::from(CENTICONTRACTS_PER_CONTRACT) / odds.max(1);
-        count_centi.min(u32::try_from(kelly_centi / KELLY_PARTS).unwrap_or(u32::MAX))
+        let share = kelly_centi.saturating_mul(self.limits.kelly_percent.into()) / 100;
+        count_centi.min(u32::try_from(share).unwrap_or(u32::MAX))
     }
 
     fn counter(&mut self, cause: Drop) -> &mut u64 {
@@ -323,7 +360,9 @@ impl Risk {
             Drop::TooSmall => &mut self.counters.too_small,
             Drop::MarketLimit => &mut self.counters.market_limit,
             Drop::GameLimit => &mut self.counters.game_limit,
+            Drop::SportLimit => &mut self.counters.sport_limit,
             Drop::TotalLimit => &mut self.counters.total_limit,
+            Drop::DayLimit => &mut self.counters.day_limit,
         }
     }
 }
@@ -334,13 +373,14 @@ impl Checked {
             side: self.side,
             kind: self.kind,
             team: self.signal.team,
+            sport: self.sport,
             fee_rate_e4: self.signal.fee_rate_e4,
         }
     }
 }
 
 fn check(signal: &Signal) -> Option<Checked> {
-    let (side, kind) = (signal.side()?, signal.kind()?);
+    let (side, kind, sport) = (signal.side()?, signal.kind()?, signal.sport()?);
     let sane = (1..E4_PER_DOLLAR).contains(&signal.price_e4)
         && signal.team <= 1
         && kind_of(signal.signal) == kind;
@@ -348,6 +388,7 @@ fn check(signal: &Signal) -> Option<Checked> {
         signal: *signal,
         side,
         kind,
+        sport,
     })
 }
 
@@ -358,6 +399,7 @@ fn is_pair(first: &Signal, second: &Signal) -> bool {
         && first.market != second.market
         && first.team != second.team
         && first.side == second.side
+        && first.sport == second.sport
 }
 
 /// The signal for the second leg of an arbitrage of which only the first became an order.

@@ -55,7 +55,7 @@ pub struct Counters {
     pub malformed: u64,
     /// Inputs of games that the table had no room for.
     pub no_room: u64,
-    /// Prices of a second market for a team that has one.
+    /// Prices of a second market for a team that has one, or of another sport than the game's state.
     pub conflicting: u64,
     /// Signals of arbitrage legs.
     pub arbitrage_signals: u64,
@@ -158,7 +158,7 @@ impl Shard {
 
     /// Takes a price as the board shows it; whether it may be used.
     pub fn learn(&mut self, price: &PriceUpdate) -> bool {
-        let (Some(team), Some(_)) = (price.team(), price.status()) else {
+        let (Some(team), Some(_), Some(_)) = (price.team(), price.status(), price.sport()) else {
             self.counters.malformed += 1;
             return false;
         };
@@ -166,8 +166,10 @@ impl Shard {
             self.counters.no_room += 1;
             return false;
         };
+        // One of the two is about another game; and the sport's limit would be the wrong one.
+        let other_sport = game.state.is_some_and(|state| state.sport != price.sport);
         let slot = &mut game.prices[team as usize];
-        if slot.is_some_and(|known| known.market != price.market) {
+        if other_sport || slot.is_some_and(|known| known.market != price.market) {
             self.counters.conflicting += 1;
             return false;
         }
@@ -201,6 +203,13 @@ impl Shard {
             && let Some(known) = game.state
         {
             state.pregame_home_win_e4 = known.pregame_home_win_e4;
+        }
+        for price in &mut game.prices {
+            let other_sport = price.is_some_and(|price| price.sport != state.sport);
+            if other_sport {
+                self.counters.conflicting += 1;
+                *price = None;
+            }
         }
         game.home_e4 = self.models.home_win(&state).map(to_e4);
         game.state = Some(state);
@@ -387,7 +396,7 @@ fn signal(
         side: side as u8,
         kind: kind as u8,
         team: price.team,
-        padding: [0],
+        sport: price.sport,
     }
 }
 

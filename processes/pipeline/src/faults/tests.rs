@@ -166,12 +166,14 @@ fn what_is_the_launchers_is_not_the_files() {
         pipeline.processes[1].core = Some(Core::Auto(crate::Auto::Auto));
         pipeline.safety.max_price_silence_ms = 0;
         pipeline.limits.repeat_ms = u64::from(u32::MAX) + 1;
+        pipeline.limits.kelly_percent = 0;
     });
     for part in [
         "board `control`: every pipeline has one",
         "core = \"auto\" is for hot processes",
         "safety.max_price_silence_ms = 0",
         "limits.repeat_ms = 4294967296, at most",
+        "limits.kelly_percent = 0, 1 to 100",
     ] {
         assert!(faults.contains(part), "{part} is missing in:\n{faults}");
     }

@@ -48,10 +48,10 @@ fn what_was_booked_is_there_after_a_restart_and_booked_once() {
         database.markets().unwrap(),
         [(7, "KXNFLGAME-26OCT12BUFLAR-LAR".to_owned())]
     );
-    assert!(database.settle(7, 10_000).unwrap());
-    assert!(!database.settle(7, 10_000).unwrap());
+    assert!(database.settle(7, 10_000, None).unwrap());
+    assert!(!database.settle(7, 10_000, None).unwrap());
     assert!(matches!(
-        database.settle(7, 0),
+        database.settle(7, 0, None),
         Err(DatabaseError::Contradiction { .. })
     ));
     let total = database.load().unwrap().total();
@@ -97,7 +97,7 @@ fn the_view_agrees_with_the_book() {
         let total = database.load().unwrap().total();
         let expected = (total.position_centi, total.cash_micros, total.fees_micros);
         assert_eq!(view(&database), expected);
-        database.settle(7, 5_000).unwrap();
+        database.settle(7, 5_000, None).unwrap();
     }
 }
 
@@ -128,4 +128,26 @@ fn a_bad_batch_leaves_nothing_behind() {
     assert!(database.book(&[fill(1, Side::Bid, 1, 1), bad]).is_err());
     assert_eq!(database.fills().unwrap(), []);
     assert!(Database::open_read_only(&path.with_extension("none")).is_err());
+}
+
+/// The time came with the second version: a database of the first is brought up to date, and read before.
+#[test]
+fn settlements_of_a_day_are_told_apart_and_an_old_database_has_none() {
+    let (_directory, path) = scratch();
+    {
+        let old = rusqlite::Connection::open(&path).unwrap();
+        old.execute_batch(MIGRATIONS[0]).unwrap();
+        old.pragma_update(None, "user_version", 1).unwrap();
+        old.execute_batch("INSERT INTO settlements VALUES (1, 10000)")
+            .unwrap();
+    }
+    let before = Database::open_read_only(&path).unwrap();
+    assert!(before.is_laid_out().unwrap());
+    assert!(before.settled_since(0).unwrap().is_empty());
+    let mut database = Database::open(&path).unwrap();
+    for (market, settled) in [(2, Some(99)), (3, Some(100)), (4, Some(101)), (5, None)] {
+        assert!(database.settle(market, 0, settled).unwrap());
+    }
+    assert_eq!(database.settled_since(100).unwrap(), [3, 4]);
+    assert_eq!(database.settlements().unwrap().len(), 5);
 }

@@ -18,6 +18,7 @@ fn game(number: u32) -> Discovery {
         home: team("ATL"),
         away: team("SEA"),
         phase: "live".into(),
+        final_score: None,
     })
 }
 
@@ -29,6 +30,7 @@ fn market(number: u32) -> Discovery {
         game: 5,
         shard: 0,
         team: 1,
+        sport: 0,
         fee_rate_e4: 700,
         tick_e4: 100,
         exchange_index: 3,

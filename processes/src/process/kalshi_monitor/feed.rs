@@ -230,10 +230,16 @@ impl Feed {
         let Discovery::Market(market) = discovery else {
             return Ok(());
         };
+        let Some(sport) = market.sport() else {
+            self.complaints
+                .say("a market's sport means nothing", &market.ticker);
+            return Ok(());
+        };
         let facts = Facts {
             market: market.market,
             game: market.game,
             team: market.team,
+            sport,
             fee_rate_e4: market.fee_rate_e4,
             tick_e4: market.tick_e4,
         };

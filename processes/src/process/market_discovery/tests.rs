@@ -58,6 +58,7 @@ fn game(number: u32, away: &str, home: &str) -> Discovery {
         home: team(home),
         away: team(away),
         phase: "scheduled".into(),
+        final_score: None,
     })
 }
 
@@ -147,6 +148,7 @@ async fn a_game_gets_its_two_markets_and_an_ambiguous_one_none() {
             game: 7,
             shard: 1,
             team,
+            sport: layouts::Sport::Mlb as u8,
             fee_rate_e4: 350,
             tick_e4: 100,
             exchange_index: 3,
@@ -182,6 +184,7 @@ async fn markets_of_an_earlier_run_are_announced_anew_as_they_are_now() {
             // The first differs in its shard, the second in its fee.
             shard: 1 + (1 - team),
             team,
+            sport: layouts::Sport::Mlb as u8,
             fee_rate_e4: 350 + 350 * u16::from(team),
             tick_e4: 100,
             exchange_index: 3,

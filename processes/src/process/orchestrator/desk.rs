@@ -100,6 +100,7 @@ impl GameDesk {
     fn on_game(&mut self, league: League, game: ParsedGame, outcome: &mut Outcome) {
         let shard = self.shard_of(game.state.game);
         let mut state = game.state;
+        let over = state.phase() == Some(Phase::Final);
         let announcement = Game {
             game: state.game,
             league: league.path.to_owned(),
@@ -108,6 +109,7 @@ impl GameDesk {
             home: game.home,
             away: game.away,
             phase: phase_name(state.phase()).to_owned(),
+            final_score: over.then_some([state.home_score, state.away_score]),
         };
         let Some(known) = self.games.get_mut(&state.game) else {
             outcome.announcements.push(announcement.clone());
@@ -300,5 +302,22 @@ mod tests {
             desk.on_scoreboard(NFL, vec![game(1, Phase::Live, 0, 2)]),
             Outcome::default()
         );
+    }
+
+    /// A result is announced once, when it is one: each score of a live game would be an announcement.
+    #[test]
+    fn the_score_is_announced_when_it_is_final() {
+        let mut desk = GameDesk::new(1, []);
+        let mut announced = |phase, score, at| {
+            let outcome = desk.on_scoreboard(NFL, vec![game(1, phase, score, at)]);
+            outcome
+                .announcements
+                .first()
+                .map(|announced| announced.final_score)
+        };
+        assert_eq!(announced(Phase::Live, 3, 1), Some(None));
+        assert_eq!(announced(Phase::Live, 7, 2), None);
+        assert_eq!(announced(Phase::Final, 7, 3), Some(Some([7, 0])));
+        assert_eq!(announced(Phase::Final, 8, 4), Some(Some([8, 0])), "amended");
     }
 }

@@ -5,7 +5,7 @@ use super::super::discoveries::followed;
 use crate::cold::announcer::heart;
 use crate::cold::discovery::{Discovery, Market};
 use crate::cold::outbox::{Outbox, outbox};
-use crate::cold::reconcile::settlement_value;
+use crate::cold::reconcile::{settled_unix_s, settlement_value};
 use crate::cold::redis::Cold;
 use crate::runtime::handoff::{IoInbox, ToHot};
 use crate::venue::backoff::Backoff;
@@ -33,7 +33,11 @@ pub(super) enum Note {
     /// A market's name at the venue.
     Market { market: u32, ticker: String },
     /// A market was decided.
-    Settled { market: u32, value_e4: u16 },
+    Settled {
+        market: u32,
+        value_e4: u16,
+        settled_unix_s: Option<i64>,
+    },
 }
 
 /// From it: a position to be cached.
@@ -191,8 +195,8 @@ impl Look {
         }
         self.new_only = self.new_only.checked_sub(1).unwrap_or(LOOKS_AT_NEW);
         for record in found.items {
-            let settled = record.settled_time.parse::<jiff::Timestamp>();
-            self.latest_s = self.latest_s.max(settled.ok().map(|time| time.as_second()));
+            let settled_unix_s = settled_unix_s(&record);
+            self.latest_s = self.latest_s.max(settled_unix_s);
             // One of a market that is not discovered yet is looked at again when it is.
             let Some(market) = self.markets.get(&record.ticker).copied() else {
                 continue;
@@ -205,7 +209,11 @@ impl Look {
             // Told again when it is amended, for the books to see.
             if self.settled.insert(record.ticker, value_e4) != Some(value_e4) {
                 notes
-                    .send(Note::Settled { market, value_e4 })
+                    .send(Note::Settled {
+                        market,
+                        value_e4,
+                        settled_unix_s,
+                    })
                     .await
                     .map_err(drop)?;
             }
@@ -250,6 +258,7 @@ mod tests {
             game: 1,
             shard: 0,
             team: 0,
+            sport: 0,
             fee_rate_e4: 700,
             tick_e4: 100,
             exchange_index: 0,
@@ -283,7 +292,8 @@ mod tests {
             settled,
             Some(Note::Settled {
                 market: 4,
-                value_e4: 10_000
+                value_e4: 10_000,
+                settled_unix_s: Some(3_600),
             })
         ));
         for _ in 0..LOOKS_AT_NEW {

@@ -5,16 +5,20 @@
 //! | orders sent | the last ones in the ring of orders, which outlive their reader's commit |
 //! | which are open | no acknowledgement that was committed, and: not committed by the execution service yet, or an acknowledgement still waits for us |
 //! | positions | the position database and what still waits for it in the ring of fills, less the fills of open orders, which come with their acknowledgements |
-//! | game, team and fee of a market | the price board |
+//! | game, team, sport and fee of a market | the price board |
+//! | what the trading day has cost | the settlements of the day in the position database |
 //!
-//! All of it is shared memory and one file: Redis is not needed. Everybody else goes on meanwhile,
+//! All of it is shared memory and one file: Redis is not needed. What an earlier launch has left is in that
+//! file alone: the day's result, and positions in markets that the board does not show yet. Those are at
+//! stake at their worst case, and of their game once discovery lists them. Everybody else goes on meanwhile,
 //! so the order of the looks matters. The execution service pushes the fills of an order, then its
 //! acknowledgement, then commits it; the position tracker books a fill, then commits it. So each is
 //! asked after the one that is ahead of it.
 
+use super::day::{TradingDay, result_micros};
 use crate::cold::database::{self, Database};
 use crate::runtime::{Context, Failure, Input};
-use ipc::{BoardReader, Message, Observer};
+use ipc::{BoardReader, Message, Observer, clock};
 use layouts::{Fill, Order, OrderAck, OrderStatus, PriceUpdate};
 use pipeline::Link;
 use stages::positions::PositionBook;
@@ -22,51 +26,78 @@ use stages::risk::{Fate, Listing, Risk};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-/// Tells the stage what its predecessor left behind; nothing when it sent no order.
+/// A position in a market that is not on the board: long YES positive, and what was paid for it.
+pub(super) type Unlisted = HashMap<u32, (i64, i64)>;
+
+/// Tells the stage what its predecessors left behind; returns what nobody lists yet.
 pub(super) fn recall(
     context: &Context,
     risk: &mut Risk,
     acks: &Input<OrderAck>,
     sent: &Observer,
-) -> Result<(), Failure> {
-    let (published, done) = (sent.statistics().published, sent.statistics().position);
-    if published == 0 {
-        return Ok(());
+) -> Result<Unlisted, Failure> {
+    let day = TradingDay::at(clock::unix_ns(), clock::mono_ns());
+    risk.recall_day(day.ends_mono_ns, 0);
+    // Recorded orders have nothing to do with what this host holds.
+    if context.pipeline.replay {
+        return Ok(Unlisted::new());
     }
     let board = board(context)?;
+    let open = recall_orders(context, risk, acks, sent, &board)?;
+    let (book, settled_today) = positions(context, &open, day)?;
+    let lost = result_micros(&book, &settled_today);
+    risk.recall_day(day.ends_mono_ns, lost);
+    let mut unlisted = Unlisted::new();
+    for (market, position) in book.markets() {
+        let (held, paid) = (position.position_centi, -position.cash_micros);
+        match listing(&board, market) {
+            // Decided: it is of the day's result, or of an earlier day's.
+            _ if position.settled_e4.is_some() => {}
+            Some(listing) => risk.recall_position(listing, held, paid),
+            None => {
+                risk.recall_unlisted(held, paid);
+                unlisted.insert(market, (held, paid));
+            }
+        }
+    }
+    tracing::info!(
+        open = risk.open_orders(),
+        at_stake_micros = risk.at_stake_micros(),
+        lost_today_micros = risk.lost_today_micros(),
+        unlisted = unlisted.len(),
+        "took over what was left behind"
+    );
+    Ok(unlisted)
+}
+
+/// Tells the stage which orders its predecessor sent; returns those that are open.
+fn recall_orders(
+    context: &Context,
+    risk: &mut Risk,
+    acks: &Input<OrderAck>,
+    sent: &Observer,
+    board: &BoardReader<PriceUpdate>,
+) -> Result<HashSet<(u64, u64)>, Failure> {
+    let mut open = HashSet::new();
+    let (published, done) = (sent.statistics().published, sent.statistics().position);
+    if published == 0 {
+        return Ok(open);
+    }
     let answers = Answers::read(context, acks)?;
-    let (mut recalled, mut open) = (0_usize, HashSet::new());
     for sequence in kept(sent, published) {
         let Some(order) = sent.read::<Order>(sequence)? else {
             continue;
         };
         let fate = answers.fate(&order, sequence >= done);
-        let listing = listing(&board, order.market).ok_or_else(|| {
+        let listing = listing(board, order.market).ok_or_else(|| {
             Failure::other(format!("market {} is not on the price board", order.market))
         })?;
         if fate != Fate::Closed {
             open.insert((order.order, order.ingress_mono_ns));
         }
         risk.recall_order(&order, listing, fate);
-        recalled += 1;
     }
-    let book = positions(context, &open)?;
-    for (market, position) in book.markets() {
-        match listing(&board, market) {
-            Some(listing) if position.settled_e4.is_none() => {
-                risk.recall_position(listing, position.position_centi, -position.cash_micros);
-            }
-            // Decided, or of an earlier launch: nothing of it is at stake in this one.
-            _ => {}
-        }
-    }
-    tracing::info!(
-        orders = recalled,
-        open = risk.open_orders(),
-        at_stake_micros = risk.at_stake_micros(),
-        "took over from a predecessor"
-    );
-    Ok(())
+    Ok(open)
 }
 
 /// The acknowledgements that the ring still holds.
@@ -105,14 +136,27 @@ impl Answers {
     }
 }
 
-/// What all fills but those of the orders `without` have made.
-fn positions(context: &Context, without: &HashSet<(u64, u64)>) -> Result<PositionBook, Failure> {
+/// What all fills but those of the orders `without` have made, and which markets were settled today.
+fn positions(
+    context: &Context,
+    without: &HashSet<(u64, u64)>,
+    day: TradingDay,
+) -> Result<(PositionBook, Vec<u32>), Failure> {
     let mut fills = waiting_fills(context)?;
     let path = database::path(&context.pipeline);
     let mut book = PositionBook::default();
-    // Before the first fill is booked there may be none.
-    if path.exists() {
-        let database = Database::open_read_only(&path).map_err(Failure::other)?;
+    let mut settled_today = Vec::new();
+    let database = match path.exists() {
+        true => Some(Database::open_read_only(&path).map_err(Failure::other)?),
+        false => None,
+    };
+    // Before the first fill is booked there may be none, or one that is just being made.
+    if let Some(database) = database
+        && database.is_laid_out().map_err(Failure::other)?
+    {
+        settled_today = database
+            .settled_since(day.began_unix_s)
+            .map_err(Failure::other)?;
         fills.extend(database.fills().map_err(Failure::other)?);
         for (market, value_e4) in database.settlements().map_err(Failure::other)? {
             book.settle(market, value_e4);
@@ -123,7 +167,7 @@ fn positions(context: &Context, without: &HashSet<(u64, u64)>) -> Result<Positio
     for fill in &fills {
         book.fill(fill);
     }
-    Ok(book)
+    Ok((book, settled_today))
 }
 
 /// The fills that the position tracker has not committed; what it commits meanwhile it has booked.
@@ -161,6 +205,7 @@ fn listing(board: &BoardReader<PriceUpdate>, market: u32) -> Option<Listing> {
     Some(Listing {
         game: row.value.game,
         team: row.value.team,
+        sport: row.value.sport()?,
         fee_rate_e4: row.value.fee_rate_e4,
     })
 }

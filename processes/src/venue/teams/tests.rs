@@ -45,6 +45,7 @@ fn game(start: &str, away: (&str, &str), home: (&str, &str)) -> Game {
         home: team(home),
         away: team(away),
         phase: "scheduled".into(),
+        final_score: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the books are told, and what they ask for.
 
 use crate::book::{Level, Outcome};
+use layouts::Sport;
 
 /// What discovery knows of a market and every price carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub struct Facts {
     pub game: u32,
     /// Whose win it pays for: 0 home, 1 away.
     pub team: u8,
+    /// Sport of the game.
+    pub sport: Sport,
     /// Taker fee rate.
     pub fee_rate_e4: u16,
     /// Price step.

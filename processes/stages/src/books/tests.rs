@@ -11,6 +11,7 @@ fn facts(market: u32) -> Facts {
         market,
         game: 7,
         team: 0,
+        sport: layouts::Sport::Nfl,
         fee_rate_e4: 700,
         tick_e4: 100,
     }

@@ -1,6 +1,6 @@
 //! What a stage is told that takes over from one that died.
 
-use super::{Order, OrderAck, Risk, SignalKind, Terms};
+use super::{Day, E4_PER_DOLLAR, Order, OrderAck, Risk, SignalKind, Sport, Terms};
 use layouts::{OrderStatus, signal::other_leg};
 
 /// A market as the price board shows it.
@@ -10,6 +10,8 @@ pub struct Listing {
     pub game: u32,
     /// Whose win it pays for.
     pub team: u8,
+    /// Whose limit it counts against.
+    pub sport: Sport,
     /// Taker fee rate.
     pub fee_rate_e4: u16,
 }
@@ -28,8 +30,40 @@ pub enum Fate {
 impl Risk {
     /// Recalls a position: long YES positive, and what was paid for it with fees.
     pub fn recall_position(&mut self, listing: Listing, position_centi: i64, paid_micros: i64) {
-        let Listing { game, team, .. } = listing;
-        self.exposure.hold(game, team, position_centi, paid_micros);
+        self.exposure.hold(listing, position_centi, paid_micros);
+    }
+
+    /// Recalls a position in a market that nobody has listed yet: at stake in all and today, at its worst
+    /// case, as if alone; of which game and sport is told with [`Risk::list`].
+    pub fn recall_unlisted(&mut self, position_centi: i64, paid_micros: i64) {
+        self.exposure
+            .hold_elsewhere(worst_micros(position_centi, paid_micros));
+    }
+
+    /// Says where a position belongs that was recalled unlisted.
+    pub fn list(&mut self, listing: Listing, position_centi: i64, paid_micros: i64) {
+        self.exposure
+            .hold_elsewhere(-worst_micros(position_centi, paid_micros));
+        self.recall_position(listing, position_centi, paid_micros);
+    }
+
+    /// Says that a position which was recalled unlisted is decided, and what it gained today.
+    pub fn settle_unlisted(
+        &mut self,
+        position_centi: i64,
+        paid_micros: i64,
+        gain_micros: i64,
+        now: u64,
+    ) {
+        self.exposure
+            .hold_elsewhere(-worst_micros(position_centi, paid_micros));
+        self.day.book(gain_micros, now);
+    }
+
+    /// Recalls the trading day: when it ends, ns, CLOCK_MONOTONIC, and what was gained since it began,
+    /// micro-dollars, negative for a loss. Each day after it is as long.
+    pub fn recall_day(&mut self, end_mono_ns: u64, result_micros: i64) {
+        self.day = Day::new(end_mono_ns, result_micros);
     }
 
     /// Recalls an order; they come in the order in which they were sent.
@@ -47,6 +81,7 @@ impl Risk {
             side,
             kind,
             team: listing.team,
+            sport: listing.sport,
             fee_rate_e4: listing.fee_rate_e4,
         };
         // The signal's own time is not in the order; the tick's is a little earlier.
@@ -60,6 +95,12 @@ impl Risk {
             }
         }
     }
+}
+
+/// The most that a position can lose, whatever its market pays.
+fn worst_micros(position_centi: i64, paid_micros: i64) -> i64 {
+    let at_a_dollar = paid_micros - position_centi * i64::from(E4_PER_DOLLAR);
+    paid_micros.max(at_a_dollar).max(0)
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use layouts::signal::signal_id;
 use layouts::{OrderStatus, RejectReason};
 use proptest::prelude::*;
 
+mod limits;
+
 pub(super) const MS: u64 = NS_PER_MS;
 
 pub(super) fn limits() -> Limits {
@@ -13,9 +15,12 @@ pub(super) fn limits() -> Limits {
         max_order_contracts: 50,
         max_market_contracts: 100,
         max_game_dollars: 100,
+        max_sport_dollars: 1_000,
         max_exposure_dollars: 1_000,
+        max_day_loss_dollars: 1_000,
         max_open_orders: 8,
         repeat_ms: 500,
+        kelly_percent: 25,
     }
 }
 
@@ -35,7 +40,7 @@ pub(super) fn signal(sequence: u64, team: u8) -> Signal {
         side: Side::Bid as u8,
         kind: SignalKind::ModelEdge as u8,
         team,
-        padding: [0],
+        sport: Sport::Nba as u8,
     }
 }
 
@@ -289,7 +294,7 @@ fn money_limits_hold_and_a_hedge_frees_them() {
         panic!("one order")
     };
     risk.on_ack(&ack(&home, home.count_centi, 0));
-    risk.on_game_over(1);
+    risk.on_game_over(1, Outcome::Home, MS);
     let other = Signal {
         game: 2,
         market: 20,
@@ -344,6 +349,10 @@ fn malformed_signals_and_acks_are_counted_and_skipped() {
             team: 2,
             ..signal(5, 0)
         },
+        Signal {
+            sport: 6,
+            ..signal(6, 0)
+        },
     ];
     for signal in bad {
         assert_eq!(risk.on_signal(&signal, MS), NOTHING);
@@ -352,12 +361,12 @@ fn malformed_signals_and_acks_are_counted_and_skipped() {
         status: 99,
         ..OrderAck::zeroed()
     });
-    assert_eq!(risk.counters().malformed, 6);
+    assert_eq!(risk.counters().malformed, 7);
     assert_eq!(
         risk.on_signal(
             &Signal {
                 count_centi: 99,
-                ..signal(6, 0)
+                ..signal(7, 0)
             },
             MS
         ),

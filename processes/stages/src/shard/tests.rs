@@ -5,6 +5,8 @@ use bytemuck::Zeroable;
 use layouts::game::NO_PROBABILITY;
 use layouts::{Half, MarketStatus, Sport};
 
+mod limits;
+
 const MS: u64 = NS_PER_MS;
 const GAME: u32 = 401_772_001;
 
@@ -34,6 +36,7 @@ fn quote(team: TeamSide, bid: u16, ask: u16) -> PriceUpdate {
         fee_rate_e4: 700,
         tick_e4: 100,
         team: team as u8,
+        sport: Sport::Nba as u8,
         status: MarketStatus::Active as u8,
         ..PriceUpdate::zeroed()
     }
@@ -213,58 +216,6 @@ fn one_lasting_opportunity_is_told_once_until_it_improves_or_rearms() {
 }
 
 #[test]
-fn nothing_is_told_of_what_may_not_be_traded() {
-    let good = quote(TeamSide::Home, 4_000, 4_200);
-    let bad_prices = [
-        PriceUpdate {
-            status: MarketStatus::Suspect as u8,
-            ..good
-        },
-        PriceUpdate {
-            status: MarketStatus::Closed as u8,
-            ..good
-        },
-        PriceUpdate {
-            ask_count_centi: 0,
-            ..good
-        },
-        PriceUpdate {
-            bid_price_e4: 4_300,
-            ..good
-        },
-    ];
-    for price in bad_prices {
-        assert_eq!(
-            live_shard().on_price(&price, at(1, MS)),
-            NOTHING,
-            "{price:?}"
-        );
-    }
-    for phase in [Phase::Scheduled, Phase::Final, Phase::Off] {
-        let mut shard = live_shard();
-        shard.on_state(
-            &GameState {
-                phase: phase as u8,
-                ..even_state(MS)
-            },
-            at(1, MS),
-        );
-        assert_eq!(shard.on_price(&good, at(1, MS)), NOTHING, "{phase:?}");
-    }
-    assert_eq!(shard().on_price(&good, at(1, MS)), NOTHING, "no state yet");
-    assert_ne!(
-        live_shard().on_price(&good, at(1, 5_000 * MS)),
-        NOTHING,
-        "still fresh"
-    );
-    assert_eq!(
-        live_shard().on_price(&good, at(1, 5_001 * MS)),
-        NOTHING,
-        "stale"
-    );
-}
-
-#[test]
 fn a_fresh_state_can_cause_a_signal_too() {
     let mut shard = shard();
     shard.on_price(&quote(TeamSide::Home, 4_000, 4_200), at(1, MS));
@@ -307,6 +258,7 @@ fn malformed_bytes_and_foreign_markets_are_counted_and_skipped() {
     let good = quote(TeamSide::Home, 4_900, 5_100);
     shard.on_price(&PriceUpdate { team: 9, ..good }, at(1, MS));
     shard.on_price(&PriceUpdate { status: 9, ..good }, at(2, MS));
+    shard.on_price(&PriceUpdate { sport: 6, ..good }, at(2, MS));
     shard.on_state(
         &GameState {
             sport: 9,
@@ -321,7 +273,7 @@ fn malformed_bytes_and_foreign_markets_are_counted_and_skipped() {
     };
     assert_eq!(shard.on_price(&other, at(5, MS)), NOTHING);
     let counters = shard.counters();
-    assert_eq!((counters.malformed, counters.conflicting), (3, 1));
+    assert_eq!((counters.malformed, counters.conflicting), (4, 1));
 }
 
 /// A full table refuses new games and goes on with those it has.

@@ -106,6 +106,7 @@ fn market(number: u32, ticker: &str) -> Discovery {
         game: 5,
         shard: 0,
         team: 0,
+        sport: 0,
         fee_rate_e4: 700,
         tick_e4: 100,
         exchange_index: 0,

@@ -8,6 +8,7 @@ fn listing(signal: &Signal) -> Listing {
     Listing {
         game: signal.game,
         team: signal.team,
+        sport: signal.sport().unwrap(),
         fee_rate_e4: signal.fee_rate_e4,
     }
 }
@@ -116,4 +117,21 @@ fn the_second_leg_of_a_half_sent_pair_follows_with_the_same_count() {
         "it is out already"
     );
     assert_eq!(whole.counters().duplicate, 1);
+}
+
+#[test]
+fn a_position_that_nobody_lists_is_at_stake_until_it_is_listed() {
+    let mut risk = Risk::new(limits());
+    risk.recall_unlisted(1_000, 4_000_000);
+    risk.recall_unlisted(-1_000, -4_500_000);
+    // The short pays a dollar a contract at the worst.
+    assert_eq!(risk.at_stake_micros(), 4_000_000 + 5_500_000);
+    risk.list(listing(&signal(1, 0)), 1_000, 4_000_000);
+    assert_eq!(risk.at_stake_micros(), 4_000_000 + 5_500_000);
+    risk.list(listing(&signal(1, 0)), -1_000, -4_500_000);
+    assert_eq!(risk.at_stake_micros(), 0, "sold what was bought, for more");
+    risk.recall_unlisted(1_000, 4_000_000);
+    risk.settle_unlisted(1_000, 4_000_000, -4_000_000, MS);
+    assert_eq!(risk.at_stake_micros(), 0);
+    assert_eq!(risk.lost_today_micros(), 4_000_000);
 }

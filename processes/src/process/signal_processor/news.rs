@@ -1,0 +1,255 @@
+//! What is said of games and markets away from the hot path, as far as limits depend on it.
+//!
+//! A game that is over is decided: what it cost is of the day, and its limits are free again. A position that
+//! an earlier launch has left belongs to a game once its market is listed, or is decided as the position
+//! database says. While nobody tells, the limits are only stricter; so is a game that is called off, which
+//! stays at stake at its worst case.
+
+use super::day::TradingDay;
+use super::recovery::Unlisted;
+use crate::cold::database::{self, Database, DatabaseError};
+use crate::cold::discovery::{Discovery, Game, Market};
+use crate::cold::redis::Cold;
+use crate::process::complaints::Complaints;
+use crate::process::discoveries::followed;
+use crate::runtime::{Context, Failure, handoff, io_thread};
+use ipc::clock;
+use stages::risk::{Listing, Outcome, Risk};
+use std::path::Path;
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// News that may wait for the loop.
+const INBOX: usize = 1_024;
+/// Between two looks at what was settled of the positions that nobody lists.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// A piece of news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News {
+    /// A game is over.
+    Over { game: u32, outcome: Outcome },
+    /// Where a position belongs.
+    Listed {
+        listing: Listing,
+        position_centi: i64,
+        paid_micros: i64,
+    },
+    /// What a position that nobody has listed has gained today.
+    Settled {
+        position_centi: i64,
+        paid_micros: i64,
+        gain_micros: i64,
+    },
+}
+
+impl News {
+    /// Tells the stage.
+    #[cold]
+    pub(super) fn tell(&self, risk: &mut Risk) {
+        let now = clock::mono_ns();
+        match *self {
+            Self::Over { game, outcome } => risk.on_game_over(game, outcome, now),
+            Self::Listed {
+                listing,
+                position_centi,
+                paid_micros,
+            } => risk.list(listing, position_centi, paid_micros),
+            Self::Settled {
+                position_centi,
+                paid_micros,
+                gain_micros,
+            } => risk.settle_unlisted(position_centi, paid_micros, gain_micros, now),
+        }
+        let (at_stake_micros, lost_today_micros) =
+            (risk.at_stake_micros(), risk.lost_today_micros());
+        tracing::info!(news = ?self, at_stake_micros, lost_today_micros, "heard of a game");
+    }
+}
+
+/// Follows what is said, from the beginning of the discovery stream.
+///
+/// # Errors
+///
+/// When no thread can be had.
+pub(super) fn follow(
+    context: &Context,
+    mut unlisted: Unlisted,
+) -> Result<handoff::Inbox<News>, Failure> {
+    let (mut to_hot, inbox) = handoff::to_hot::<News>(INBOX);
+    let cold = Cold::connect(&context.pipeline.redis.url, &context.pipeline.name);
+    let path = database::path(&context.pipeline);
+    io_thread("games", move || async move {
+        let mut discoveries = followed(cold);
+        let mut due = interval(LOOK_EVERY);
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut complaints = Complaints::default();
+        loop {
+            let news = tokio::select! {
+                Some(discovery) = discoveries.recv() => match discovery {
+                    Discovery::Game(game) => over(&game).into_iter().collect(),
+                    Discovery::Market(market) => listed(&market, &mut unlisted).into_iter().collect(),
+                },
+                _ = due.tick(), if !unlisted.is_empty() => {
+                    let day = TradingDay::at(clock::unix_ns(), clock::mono_ns());
+                    settled(&path, day, &mut unlisted).unwrap_or_else(|error| {
+                        complaints.say("settlements cannot be read, trying on", &error);
+                        Vec::new()
+                    })
+                }
+            };
+            for one in news {
+                if to_hot.send(one).await.is_err() {
+                    // The process is on its way out.
+                    return;
+                }
+            }
+        }
+    })?;
+    Ok(inbox)
+}
+
+fn over(game: &Game) -> Option<News> {
+    let score = game.final_score.filter(|_| game.phase == "final")?;
+    Some(News::Over {
+        game: game.game,
+        outcome: Outcome::of_score(score),
+    })
+}
+
+fn listed(market: &Market, unlisted: &mut Unlisted) -> Option<News> {
+    let listing = Listing {
+        game: market.game,
+        team: market.team,
+        sport: market.sport()?,
+        fee_rate_e4: market.fee_rate_e4,
+    };
+    let (position_centi, paid_micros) = unlisted.remove(&market.market)?;
+    Some(News::Listed {
+        listing,
+        position_centi,
+        paid_micros,
+    })
+}
+
+/// Takes out what the database says is settled by now.
+fn settled(
+    path: &Path,
+    day: TradingDay,
+    unlisted: &mut Unlisted,
+) -> Result<Vec<News>, DatabaseError> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let database = Database::open_read_only(path)?;
+    let today = database.settled_since(day.began_unix_s)?;
+    let mut news = Vec::new();
+    for (market, value_e4) in database.settlements()? {
+        if let Some((position_centi, paid_micros)) = unlisted.remove(&market) {
+            let gain_micros = match today.contains(&market) {
+                true => i64::from(value_e4) * position_centi - paid_micros,
+                false => 0,
+            };
+            news.push(News::Settled {
+                position_centi,
+                paid_micros,
+                gain_micros,
+            });
+        }
+    }
+    Ok(news)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cold::discovery::Team;
+    use layouts::Sport;
+
+    fn game(phase: &str, final_score: Option<[u16; 2]>) -> Game {
+        let team = Team {
+            code: "X".into(),
+            location: String::new(),
+            name: String::new(),
+        };
+        Game {
+            game: 5,
+            league: "football/nfl".into(),
+            shard: 0,
+            start: String::new(),
+            home: team.clone(),
+            away: team,
+            phase: phase.into(),
+            final_score,
+        }
+    }
+
+    #[test]
+    fn a_game_is_decided_by_its_final_score_and_one_that_is_called_off_is_not() {
+        let tie = News::Over {
+            game: 5,
+            outcome: Outcome::Tie,
+        };
+        assert_eq!(over(&game("final", Some([17, 17]))), Some(tie));
+        // Announced before scores were: it will be announced again.
+        assert_eq!(over(&game("final", None)), None);
+        assert_eq!(over(&game("off", None)), None);
+        let old = r#"{"game":5,"league":"","shard":0,"start":"","phase":"final",
+            "home":{"code":"","location":"","name":""},"away":{"code":"","location":"","name":""}}"#;
+        let old: Game = serde_json::from_str(old).expect("an announcement without a score");
+        assert_eq!(old.final_score, None);
+    }
+
+    #[test]
+    fn what_nobody_lists_is_told_once_listed_or_settled() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("positions.db");
+        let mut unlisted = Unlisted::from([(1, (1_000, 4_000_000)), (2, (-500, -2_000_000))]);
+        unlisted.extend([(3, (100, 10)), (4, (100, 20))]);
+        let day = TradingDay {
+            began_unix_s: 1_000,
+            ends_mono_ns: 0,
+        };
+        let none = settled(&path, day, &mut unlisted).expect("no database");
+        assert!(none.is_empty());
+        let mut database = Database::open(&path).expect("opens");
+        for (market, value_e4, at) in [(1, 0, 1_000), (2, 0, 999), (9, 0, 1_000)] {
+            database.settle(market, value_e4, Some(at)).expect("new");
+        }
+        let news = settled(&path, day, &mut unlisted).expect("reads");
+        let told: Vec<_> = news
+            .iter()
+            .map(|news| match news {
+                News::Settled {
+                    paid_micros,
+                    gain_micros,
+                    ..
+                } => (*paid_micros, *gain_micros),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        // The second is settled too, but since before today.
+        assert_eq!(told, [(4_000_000, -4_000_000), (-2_000_000, 0)]);
+        let market = Market {
+            market: 3,
+            ticker: String::new(),
+            event_ticker: String::new(),
+            game: 5,
+            shard: 0,
+            team: 1,
+            sport: Sport::Nhl as u8,
+            fee_rate_e4: 700,
+            tick_e4: 100,
+            exchange_index: 0,
+        };
+        assert!(matches!(
+            listed(&market, &mut unlisted),
+            Some(News::Listed {
+                paid_micros: 10,
+                ..
+            })
+        ));
+        assert_eq!(listed(&market, &mut unlisted), None, "once");
+        assert_eq!(unlisted.len(), 1);
+    }
+}
