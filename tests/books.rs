@@ -55,6 +55,7 @@ impl Ours {
                 game: 7,
                 team: 0,
                 fee_rate_e4: 700,
+                sport: layouts::Sport::Nfl,
                 tick_e4: 100,
             };
             let told = books.apply(&Event::Market(facts), 1, &mut |_| Ok::<(), Infallible>(()));

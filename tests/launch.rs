@@ -16,6 +16,8 @@ use tests::scratch::Scratch;
 
 #[path = "launch/chaos.rs"]
 mod chaos;
+#[path = "launch/day.rs"]
+mod day;
 #[path = "launch/encrypted.rs"]
 mod encrypted;
 #[path = "launch/favours.rs"]
@@ -30,6 +32,8 @@ mod prices;
 mod restarts;
 #[path = "launch/safety.rs"]
 mod safety;
+#[path = "launch/switch.rs"]
+mod switch;
 
 /// One pipeline at a time: ten processes are enough for a small machine.
 static MACHINE: Mutex<()> = Mutex::new(());

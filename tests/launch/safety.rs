@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::{collections::HashMap, fs, future::Future};
 use tests::scratch::{Scratch, await_some};
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -24,7 +24,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(future)
 }
 
-fn published(scratch: &Scratch, ring: &str) -> u64 {
+pub(super) fn published(scratch: &Scratch, ring: &str) -> u64 {
     let ring = Observer::open(&scratch.pipeline.ring_path(ring)).unwrap();
     ring.statistics().published
 }
@@ -34,7 +34,7 @@ fn signals(scratch: &Scratch) -> u64 {
 }
 
 /// Waits until the launcher's word is of this mode and these causes.
-fn await_word(scratch: &Scratch, mode: Mode, causes: u32) -> Control {
+pub(super) fn await_word(scratch: &Scratch, mode: Mode, causes: u32) -> Control {
     let board = BoardReader::<Control>::open(&scratch.pipeline.control_path()).unwrap();
     await_some(&format!("{mode:?} because of {causes}"), || {
         let word = board.read(ROW).unwrap().unwrap().value;
@@ -43,7 +43,7 @@ fn await_word(scratch: &Scratch, mode: Mode, causes: u32) -> Control {
 }
 
 /// Signals go on, and no order comes of them.
-fn nothing_is_ordered(scratch: &Scratch) {
+pub(super) fn nothing_is_ordered(scratch: &Scratch) {
     let heard = signals(scratch);
     // One that was raised after the word: whoever takes it has heard the word.
     await_some("a signal in the safe state", || {
@@ -57,7 +57,7 @@ fn nothing_is_ordered(scratch: &Scratch) {
     assert_eq!(published(scratch, "orders"), orders);
 }
 
-fn orders_flow(scratch: &Scratch) {
+pub(super) fn orders_flow(scratch: &Scratch) {
     let before = published(scratch, "orders");
     await_some("orders", || {
         (published(scratch, "orders") > before).then_some(())
@@ -103,7 +103,7 @@ fn status_at_the_venue(scratch: &Scratch, id: &str) -> Option<String> {
     Some(order.status)
 }
 
-fn cold(scratch: &Scratch) -> Cold {
+pub(super) fn cold(scratch: &Scratch) -> Cold {
     let socket = scratch.pipeline.run_dir.join("redis.sock");
     Cold::connect(
         &format!("redis+unix://{}", socket.display()),
@@ -115,7 +115,7 @@ fn registry(scratch: &Scratch) -> HashMap<String, String> {
     block_on(cold(scratch).hash_get_all("registry")).unwrap_or_default()
 }
 
-fn ask(scratch: &Scratch, field: &str, value: &str) {
+pub(super) fn ask(scratch: &Scratch, field: &str, value: &str) {
     await_some("redis to take it", || {
         block_on(cold(scratch).hash_put("config", field, value, None)).ok()
     });

@@ -2,7 +2,10 @@
 //! nobody who looks after processes.
 //!
 //! Once a period it reads what operators ask for (`config`), and looks whether the registry says what is so.
-//! A server that has forgotten everything is told anew.
+//! A server that has forgotten everything is told anew. A change is not waited for that long: the server is
+//! asked to tell of it (`ears`), and the launcher is rung for.
+
+mod ears;
 
 use super::{registry, voice::say};
 use crate::runtime::Failure;
@@ -10,6 +13,8 @@ use pipeline::Pipeline;
 use redis::{Client, Connection, RedisResult};
 use std::{
     collections::HashMap,
+    io::Write as _,
+    os::unix::net::UnixStream,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
     time::Duration,
@@ -50,13 +55,18 @@ impl Clerk {
     /// # Errors
     ///
     /// When no thread can be had.
-    pub(super) fn start(pipeline: &Pipeline) -> Result<Self, Failure> {
+    pub(super) fn start(pipeline: &Pipeline, bell: UnixStream) -> Result<Self, Failure> {
         let shared = Arc::new(Shared::default());
-        let (theirs, pipeline) = (Arc::clone(&shared), pipeline.clone());
-        let thread = std::thread::Builder::new()
-            .name("redis".to_owned())
-            .spawn(move || correspond(&theirs, &pipeline))
-            .map_err(|error| Failure::io("create a thread", error))?;
+        let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            let thread = std::thread::Builder::new().name(name.to_owned());
+            let thread = thread.spawn(work);
+            thread.map_err(|error| Failure::io("create a thread", error))
+        };
+        let (theirs, ours) = (Arc::clone(&shared), pipeline.clone());
+        let thread = spawn("redis", Box::new(move || correspond(&theirs, &ours, &bell)))?;
+        let (theirs, ours) = (Arc::clone(&shared), pipeline.clone());
+        // It is not waited for: it ends within its patience, or with the process.
+        spawn("redis-ears", Box::new(move || ears::listen(&theirs, &ours)))?;
         Ok(Self {
             shared,
             thread: Some(thread),
@@ -80,7 +90,7 @@ impl Clerk {
 impl Drop for Clerk {
     fn drop(&mut self) {
         self.shared.desk().closed = true;
-        self.shared.news.notify_one();
+        self.shared.news.notify_all();
         if let Some(thread) = self.thread.take() {
             // It does not panic; and if it did, nothing is left to do.
             let _ = thread.join();
@@ -89,15 +99,22 @@ impl Drop for Clerk {
 }
 
 impl Shared {
+    /// Has the server asked again at once.
+    fn ask(&self) {
+        self.desk().fresh = true;
+        self.news.notify_one();
+    }
+
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn correspond(shared: &Shared, pipeline: &Pipeline) {
+fn correspond(shared: &Shared, pipeline: &Pipeline, mut bell: &UnixStream) {
     let period = PERIOD.min(Duration::from_millis(pipeline.redis.heartbeat_ms));
     let mut connection = None;
     let mut said = false;
+    let mut known = HashMap::new();
     loop {
         let (state, limits) = {
             let waiting = |desk: &mut Desk| !desk.closed && !desk.fresh;
@@ -114,7 +131,13 @@ fn correspond(shared: &Shared, pipeline: &Pipeline) {
         match exchange(&mut connection, pipeline, &state, &limits) {
             Ok(config) => {
                 said = false;
+                let changed = known != config;
+                known.clone_from(&config);
                 shared.desk().config = Some(config);
+                if changed {
+                    // Refused only when it rings already, or when nobody is there to hear it.
+                    let _ = bell.write(&[0]);
+                }
             }
             Err(error) => {
                 connection = None;

@@ -1,4 +1,4 @@
-//! What the launcher waits for: a signal, a child's end, a file that appears in the run directory.
+//! What the launcher waits for: a signal, a child's end, a file that appears in the run directory, news by Redis.
 
 use crate::runtime::Failure;
 use nix::{
@@ -23,6 +23,7 @@ const INTERRUPTED: i32 = 130;
 /// The launcher's sources of news.
 pub(super) struct Events {
     signals: UnixStream,
+    sender: UnixStream,
     files: Inotify,
     stop: Arc<AtomicBool>,
     /// SIGUSR1: trade no more.
@@ -39,6 +40,8 @@ impl Events {
             UnixStream::pair().map_err(|error| Failure::io("create a socket pair", error))?;
         let prepare = || -> std::io::Result<()> {
             signals.set_nonblocking(true)?;
+            // Whoever rings while bytes wait is heard anyway.
+            sender.set_nonblocking(true)?;
             for signal in [SIGINT, SIGTERM] {
                 // Before the flag is set by the first, so that only a second one ends us at once.
                 signal_hook::flag::register_conditional_shutdown(
@@ -67,11 +70,22 @@ impl Events {
             .map_err(|error| Failure::io(format!("watch `{}`", directory.display()), error))?;
         Ok(Self {
             signals,
+            sender,
             files,
             stop,
             halt,
             resume,
         })
+    }
+
+    /// A bell for another thread of ours: a byte into it ends the wait.
+    ///
+    /// # Errors
+    ///
+    /// When no more files can be opened.
+    pub(super) fn bell(&self) -> Result<UnixStream, Failure> {
+        let bell = self.sender.try_clone();
+        bell.map_err(|error| Failure::io("duplicate a socket", error))
     }
 
     /// Whether the user asked to stop.

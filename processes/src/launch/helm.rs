@@ -20,10 +20,11 @@ use pipeline::Pipeline;
 use serde_json::json;
 use std::{
     collections::HashMap,
+    os::unix::net::UnixStream,
     time::{Duration, Instant},
 };
 
-/// Longest time between two looks; a signal is seen at once.
+/// Longest time between two looks at what changes by itself; a switch that is thrown is seen at once.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Its name on the board.
 const NAME: &str = "launcher";
@@ -44,12 +45,13 @@ pub(super) struct Helm {
 }
 
 impl Helm {
-    /// Takes the helm of a pipeline that is laid out and whose addresses are known.
+    /// Takes the helm of a pipeline that is laid out and whose addresses are known. Whatever is asked by
+    /// Redis rings the bell.
     ///
     /// # Errors
     ///
     /// When a segment is unusable.
-    pub(super) fn take(pipeline: &Pipeline) -> Result<Self, Failure> {
+    pub(super) fn take(pipeline: &Pipeline, bell: UnixStream) -> Result<Self, Failure> {
         let board = BoardWriter::attach(&pipeline.control_path())?;
         board.introduce(NAME);
         let word = Word::of(pipeline);
@@ -58,7 +60,7 @@ impl Helm {
             word,
             safety: Safety::default(),
             feeds: Feeds::open(pipeline, mono_ns())?,
-            clerk: Clerk::start(pipeline)?,
+            clerk: Clerk::start(pipeline, bell)?,
             refused: Vec::new(),
             began: Instant::now(),
             due: Instant::now(),
@@ -92,10 +94,10 @@ impl Helm {
         for process in crash_loops {
             self.safety.crash_loop(process);
         }
+        self.safety.file(self.pipeline.safe_file().exists());
         let now = Instant::now();
         if now >= self.due || resume {
             self.due = now + LOOK_EVERY;
-            self.safety.file(self.pipeline.safe_file().exists());
             self.safety.feeds(self.feeds.look(mono_ns(), unix_ns()));
         }
         let asked = self.clerk.config();

@@ -242,7 +242,7 @@ impl Session {
         // What a killed run said there of its rings is not of these. Redis may be away: it is told below.
         let _ = registry::withdraw(&session.pipeline);
         session.start_processes()?;
-        session.helm = Some(Helm::take(&session.pipeline)?);
+        session.helm = Some(Helm::take(&session.pipeline, session.events.bell()?)?);
         Ok(session)
     }
 

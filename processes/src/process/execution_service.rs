@@ -9,7 +9,7 @@
 //! then be published for the second time, which their readers recognise.
 //!
 //! When the launcher calls for the safe state on the board `control`, nothing new goes to the venue:
-//! an order not yet sent is answered as expired, one that may have been sent is looked up and never sent
+//! an order not yet sent, and be it the last moment before its first byte, is answered as expired, one that may have been sent is looked up and never sent
 //! again. Ours do not rest, but whatever does rest on the account is cancelled, once each time.
 
 mod clearing;
@@ -22,7 +22,7 @@ mod placing;
 use crate::cold::announcer::heart;
 use crate::cold::redis::Cold;
 use crate::runtime::handoff::{IoInbox, ToHot, ToIo, to_hot, to_io};
-use crate::runtime::{Context, Control, Failure, Input, Output, io_thread};
+use crate::runtime::{Context, Control, Failure, Gate, Input, Output, io_thread};
 use crate::venue::backoff::Backoff;
 use crate::venue::kalshi_rest::KalshiRest;
 use crate::venue::kalshi_ws::Endpoint;
@@ -72,6 +72,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let dry = dry_orders(context)?;
     let mut hall = Hall::attach(context)?;
     let halted = hall.halted.subscribe();
+    let gate = Gate::open(&context.pipeline.control_path())?;
     let (orders_to_io, io_inbox) = to_io::<Taken>(WINDOW);
     let (notes, mut inbox) = to_hot::<Note>(WINDOW + 1);
     let office = Office {
@@ -88,6 +89,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         tally: Arc::clone(&tally),
         halted,
         dry,
+        gate,
     };
     let thread = io_thread("venue", move || office.run(io_inbox, notes))?;
     context.settle()?;
@@ -332,6 +334,7 @@ struct Office {
     tally: Arc<Mutex<Tally>>,
     halted: watch::Receiver<bool>,
     dry: Option<DryOrders>,
+    gate: Gate,
 }
 
 impl Office {
@@ -345,8 +348,8 @@ impl Office {
             desk: Arc::clone(&desk),
             run_id: self.run_id.clone(),
             tally: Arc::clone(&self.tally),
-            halted: self.halted.clone(),
             dry: self.dry.take(),
+            gate: self.gate.clone(),
         });
         // Where nothing is sent nothing is taken back either.
         if placing.dry.is_none() {

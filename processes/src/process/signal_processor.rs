@@ -36,8 +36,8 @@ struct Figures {
     stage: Counters,
     /// The most that positions and open orders can lose, at the moment.
     at_stake_micros: i64,
-    /// Lost on balance since the trading day began.
-    lost_today_micros: i64,
+    /// Gained since the trading day began by games that are over; negative when lost.
+    result_today_micros: i64,
     /// Orders whose answer never came, because the one who answers was gone.
     unanswered: usize,
 }
@@ -146,7 +146,7 @@ fn figures(risk: &Risk, unanswered: usize) -> Figures {
     Figures {
         stage: risk.counters(),
         at_stake_micros: risk.at_stake_micros(),
-        lost_today_micros: risk.lost_today_micros(),
+        result_today_micros: risk.result_today_micros(),
         unanswered,
     }
 }

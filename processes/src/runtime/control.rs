@@ -3,6 +3,7 @@
 use super::{Context, Failure};
 use ipc::BoardReader;
 use layouts::{Control as Word, Mode, control::ROW};
+use std::{fmt, path::Path, sync::Arc};
 
 /// Reads the launcher's word from shared memory: a look is one line in cache, and needs no Redis.
 pub struct Control {
@@ -42,5 +43,36 @@ impl Control {
     #[must_use]
     pub fn is_safe(&self) -> bool {
         self.mode == Mode::Safe
+    }
+}
+
+/// The last look before an order is written: asks the board itself, from any thread. Whoever waits between
+/// the decision to send and the wire, for a connection or for the hot thread that sleeps, hears a halt that
+/// came meanwhile.
+#[derive(Clone)]
+pub struct Gate(Arc<BoardReader<Word>>);
+
+impl Gate {
+    /// The gate of the pipeline whose board this is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Control::open`].
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        Ok(Self(Arc::new(BoardReader::open(path)?)))
+    }
+
+    /// Whether nothing may be sent. A word that cannot be read is no leave to trade.
+    #[inline]
+    #[must_use]
+    pub fn is_shut(&self) -> bool {
+        !matches!(self.0.read(ROW), Ok(Some(row)) if row.value.mode() == Mode::Trade)
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shut = self.is_shut();
+        formatter.debug_struct("Gate").field("shut", &shut).finish()
     }
 }

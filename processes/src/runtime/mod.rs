@@ -19,7 +19,7 @@ mod scheduling;
 pub(crate) use arrival::{await_pipeline, take_addresses};
 pub use context::{Context, main};
 pub(crate) use context::{LAUNCHER_VARIABLE, die_with_launcher, heed_signals};
-pub use control::Control;
+pub use control::{Control, Gate};
 pub use failure::Failure;
 pub use io::io_thread;
 pub use passages::Passages;

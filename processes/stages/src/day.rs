@@ -47,6 +47,11 @@ impl Day {
         self.result_micros = self.result_micros.saturating_add(gain_micros);
     }
 
+    /// What was gained on balance; negative when lost.
+    pub(super) fn result_micros(&self) -> i64 {
+        self.result_micros
+    }
+
     /// What was lost on balance; 0 after a gain.
     pub(super) fn lost_micros(&self) -> i64 {
         self.result_micros.saturating_neg().max(0)

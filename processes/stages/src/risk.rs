@@ -174,6 +174,13 @@ impl Risk {
         self.exposure.at_stake_micros()
     }
 
+    /// What games that are over have gained since the trading day began, micro-dollars; negative when they
+    /// have lost.
+    #[must_use]
+    pub fn result_today_micros(&self) -> i64 {
+        self.day.result_micros()
+    }
+
     /// What was lost on balance since the trading day began, by games that are over, micro-dollars.
     #[must_use]
     pub fn lost_today_micros(&self) -> i64 {

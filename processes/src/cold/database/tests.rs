@@ -130,7 +130,7 @@ fn a_bad_batch_leaves_nothing_behind() {
     assert!(Database::open_read_only(&path.with_extension("none")).is_err());
 }
 
-/// The time came with the second version: a database of the first is brought up to date, and read before.
+/// The time came with the third version: a database of the first is brought up to date, and read before.
 #[test]
 fn settlements_of_a_day_are_told_apart_and_an_old_database_has_none() {
     let (_directory, path) = scratch();

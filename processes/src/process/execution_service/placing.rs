@@ -3,7 +3,7 @@
 use super::desk::Desk;
 use super::dry_orders::DryOrders;
 use super::listings::{Listing, Listings};
-use crate::runtime::Passages;
+use crate::runtime::{Gate, Passages};
 use crate::venue::error::VenueError;
 use crate::venue::kalshi_rest::{KalshiRest, NewOrder};
 use crate::venue::kalshi_wire::{FillRecord, OrderResult, OrderState};
@@ -13,7 +13,6 @@ use layouts::{Fill, Order, OrderAck, OrderStatus, RejectReason, Side};
 use stages::execution::{Answer, Found, Placement, Step, Trade, Trades, ack, client_order_id};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// How long the `fill` channel may take to tell what the answer has announced.
 const CHANNEL_PATIENCE: Duration = Duration::from_millis(300);
@@ -112,8 +111,8 @@ pub(super) struct Placing {
     pub(super) run_id: String,
     /// Held for a count at a time, by tasks of one thread: never contended.
     pub(super) tally: Arc<Mutex<Tally>>,
-    /// Whether nothing may be sent.
-    pub(super) halted: watch::Receiver<bool>,
+    /// Shut when nothing may be sent.
+    pub(super) gate: Gate,
     /// Takes orders in place of the venue.
     pub(super) dry: Option<DryOrders>,
 }
@@ -202,7 +201,7 @@ impl Placing {
     /// Now; while trading is halted the end of time, when every order has expired: what may have been sent
     /// is looked up then, as it is for an order that was overtaken by its expiry.
     fn posting_time(&self) -> u64 {
-        if *self.halted.borrow() {
+        if self.gate.is_shut() {
             u64::MAX
         } else {
             ipc::clock::mono_ns()
@@ -252,8 +251,8 @@ impl Placing {
     ) -> Answer {
         let order = &taken.order;
         let request = new_order(order, side, listing, id);
-        let (halted, expires) = (self.halted.clone(), order.expires_mono_ns);
-        let look = LastLook::new(move |now| now <= expires && !*halted.borrow());
+        let (gate, expires) = (self.gate.clone(), order.expires_mono_ns);
+        let look = LastLook::new(move |now| now <= expires && !gate.is_shut());
         let answer = self.rest.create_order(&request, &look).await;
         let answer = answer_of(answer, &mut trace.order_id);
         let answered = ipc::clock::mono_ns();

@@ -61,9 +61,9 @@ impl News {
                 gain_micros,
             } => risk.settle_unlisted(position_centi, paid_micros, gain_micros, now),
         }
-        let (at_stake_micros, lost_today_micros) =
-            (risk.at_stake_micros(), risk.lost_today_micros());
-        tracing::info!(news = ?self, at_stake_micros, lost_today_micros, "heard of a game");
+        let (at_stake_micros, result_today_micros) =
+            (risk.at_stake_micros(), risk.result_today_micros());
+        tracing::info!(news = ?self, at_stake_micros, result_today_micros, "heard of a game");
     }
 }
 

@@ -45,8 +45,7 @@ pub(super) fn recall(
     let board = board(context)?;
     let open = recall_orders(context, risk, acks, sent, &board)?;
     let (book, settled_today) = positions(context, &open, day)?;
-    let lost = result_micros(&book, &settled_today);
-    risk.recall_day(day.ends_mono_ns, lost);
+    risk.recall_day(day.ends_mono_ns, result_micros(&book, &settled_today));
     let mut unlisted = Unlisted::new();
     for (market, position) in book.markets() {
         let (held, paid) = (position.position_centi, -position.cash_micros);
@@ -63,7 +62,7 @@ pub(super) fn recall(
     tracing::info!(
         open = risk.open_orders(),
         at_stake_micros = risk.at_stake_micros(),
-        lost_today_micros = risk.lost_today_micros(),
+        result_today_micros = risk.result_today_micros(),
         unlisted = unlisted.len(),
         "took over what was left behind"
     );

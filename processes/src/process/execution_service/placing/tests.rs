@@ -115,6 +115,28 @@ fn contracts(centi: u32) -> String {
     layouts::units::format_decimal(i64::from(centi), 2)
 }
 
+/// The launcher's word, on a board as it lays it out.
+fn gate(directory: &std::path::Path, halted: bool) -> Gate {
+    let path = directory.join("control.board");
+    let options = ipc::BoardOptions {
+        rows: 4,
+        ..ipc::BoardOptions::default()
+    };
+    ipc::create_board::<layouts::Control>(&path, options).expect("a board");
+    let mut board = ipc::BoardWriter::attach(&path).expect("the writer");
+    let mode = if halted {
+        layouts::Mode::Safe
+    } else {
+        layouts::Mode::Trade
+    };
+    let word = layouts::Control {
+        mode: mode as u8,
+        ..layouts::Control::zeroed()
+    };
+    board.write(layouts::control::ROW, &word).expect("a row");
+    Gate::open(&path).expect("opens")
+}
+
 /// Places one order of six contracts that expires `ttl_ms` from now.
 async fn place(script: Script, ttl_ms: u64, known: bool) -> (Done, Shared, Arc<Mutex<Tally>>) {
     place_again(script, ttl_ms, known, false).await
@@ -128,6 +150,7 @@ async fn place_again(
     maybe_sent: bool,
 ) -> (Done, Shared, Arc<Mutex<Tally>>) {
     let halted = script.halted;
+    let directory = tempfile::tempdir().expect("a directory");
     let script = Arc::new(Mutex::new(script));
     let router = Router::new()
         .route("/trade-api/v2/portfolio/events/orders", post(on_post))
@@ -151,7 +174,7 @@ async fn place_again(
             Listings::of_one(4, "C-D", 0)
         },
         desk: Arc::new(Desk::default()),
-        halted: watch::Sender::new(halted).subscribe(),
+        gate: gate(directory.path(), halted),
         run_id: "00ff".into(),
         tally: Arc::clone(&tally),
         dry: None,
@@ -276,7 +299,7 @@ async fn a_market_that_is_never_discovered_ends_the_order_unsent() {
 
 /// VENUE 8.9: nothing stopped a late order.
 #[tokio::test]
-async fn lesson_9_a_late_order_is_not_sent() {
+async fn limit_expiry_at_send_trips() {
     let (done, script, _) = place(Script::default(), 0, true).await;
     assert_eq!(done.ack.status(), Some(OrderStatus::Expired));
     assert!(posts(&script).is_empty());
@@ -355,7 +378,23 @@ fn every_word_of_the_venue_has_its_meaning() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_while_trading_is_halted() {
+async fn limit_halt_at_send_lets_pass() {
+    let (done, script, _) = place(Script::default(), 60_000, true).await;
+    assert_ne!(done.ack.status(), Some(OrderStatus::Expired));
+    assert_eq!(posts(&script).len(), 1);
+}
+
+#[test]
+fn a_gate_without_a_word_is_shut() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("control.board");
+    let options = ipc::BoardOptions::default();
+    ipc::create_board::<layouts::Control>(&path, options).expect("a board");
+    assert!(Gate::open(&path).expect("opens").is_shut());
+}
+
+#[tokio::test]
+async fn limit_halt_at_send_trips() {
     let halted = || Script {
         halted: true,
         ..Script::default()

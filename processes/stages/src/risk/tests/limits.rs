@@ -186,6 +186,7 @@ fn limit_day_lets_pass() {
     let (mut won, bought) = invested(day);
     won.on_game_over(1, Outcome::Home, MS);
     assert_eq!(won.lost_today_micros(), 0);
+    assert_eq!(won.result_today_micros(), 19_000_000 - 9_832_500);
     let again = of_game(2, 2, Sport::Nba);
     assert_eq!(count(won.on_signal(&again, MS)), bought);
     // What was lost yesterday is no loss of today.

@@ -1,0 +1,50 @@
+//! What the trading day has gained or lost is known to the micro-dollar, whoever died meanwhile.
+
+use super::{alone, restarts::left_by, safety::block_on, safety::cold, signal};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use tests::scratch::{Scratch, await_some};
+
+/// Whether a market that was traded is settled, and booked as such.
+fn is_anything_settled(scratch: &Scratch) -> bool {
+    let positions = block_on(cold(scratch).hash_get_all("positions")).unwrap_or_default();
+    positions.values().any(|position| {
+        let position: Value = serde_json::from_str(position).unwrap();
+        position["settled_e4"].is_u64() && position["cash_micros"] != 0
+    })
+}
+
+#[test]
+fn a_death_in_the_middle_of_the_day_forgets_nothing_of_its_result() {
+    let _alone = alone();
+    let mut scratch = Scratch::of("demo.toml");
+    if let Some(simulator) = &mut scratch.pipeline.simulator {
+        // All games are over within half a minute.
+        simulator.speed = 300.0;
+    }
+    let launched = scratch.launch(&[]);
+    await_some("a settlement", || {
+        is_anything_settled(&scratch).then_some(())
+    });
+    let victim = scratch.await_ready("signal_processor");
+    signal(victim, Signal::SIGKILL);
+    let outcome = launched.finish();
+    let report = scratch.report();
+    assert_eq!(
+        outcome.status.code(),
+        Some(0),
+        "{}\n{}",
+        outcome.errors,
+        outcome.output
+    );
+    assert_eq!(report["stopped_because"], "all games are settled");
+    let (risk, books) = (
+        left_by(&scratch, "signal_processor"),
+        left_by(&scratch, "position_tracker"),
+    );
+    assert_eq!(risk["at_stake_micros"], 0, "{risk:#}");
+    assert_eq!(
+        risk["result_today_micros"], books["pnl_micros"],
+        "{risk:#}\n{books:#}"
+    );
+}
