@@ -14,6 +14,8 @@
 //! Repetitions are recognised by [`Sources`]. A stage that follows another one that died is told
 //! first what that one left behind: positions, the orders it sent, which of them are open.
 //!
+//! Every limit of the whole pipeline, where it is kept and how it is tested: `OPERATING.md`.
+//!
 //! A day's limit is what may be lost in it: the result of the games that have ended since it began, as
 //! far as it is a loss, and what is at stake now. A game that is called off stays at its worst case.
 //!

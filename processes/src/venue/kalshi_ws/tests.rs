@@ -109,11 +109,11 @@ async fn frames_come_out_in_order_and_pings_are_answered() {
 }
 
 #[tokio::test]
-async fn silence_is_death_however_often_the_caller_asks() {
+async fn limit_connection_trips() {
     let (session, _venue) = connected().await;
     let mut session = session.dead_after(Duration::from_millis(60));
     let error = loop {
-        // As in a select: the wait is dropped and begun again.
+        // As in a select, however often: the wait is dropped and begun again.
         match timeout(Duration::from_millis(7), session.next()).await {
             Ok(ended) => break ended.expect_err("nothing was said"),
             Err(_) => continue,
@@ -123,6 +123,21 @@ async fn silence_is_death_however_often_the_caller_asks() {
         error.to_string().contains("nothing heard for 60 ms"),
         "{error}"
     );
+}
+
+/// A quiet market is no dead connection: the venue's heartbeat alone keeps it, for longer than the bound.
+#[tokio::test]
+async fn limit_connection_lets_pass() {
+    const BOUND: Duration = Duration::from_secs(2);
+    let (session, mut venue) = connected().await;
+    let mut session = session.dead_after(BOUND);
+    let began = tokio::time::Instant::now();
+    while began.elapsed() < BOUND + BOUND / 2 {
+        let ping = Message::Ping("heartbeat".into());
+        venue.socket.send(ping).await.expect("sends");
+        let heard = timeout(Duration::from_millis(100), session.next()).await;
+        assert!(heard.is_err(), "no frame, and no end: {heard:?}");
+    }
 }
 
 #[tokio::test]
