@@ -4,7 +4,7 @@
 //! Both are given the same texts. Ours go through the parser and the books of `kalshi_monitor`; compared are what is asked
 //! of the venue, every price published, which books are in step, and all levels of the book at hand.
 //!
-//! `ARBEES_FRAMES` is the number of random frames, 100,000 by default; `scripts/test books` takes a million.
+//! `ARBEES_FRAMES` is the number of random frames, 60,000 by default; `scripts/test books` takes a million.
 //! `ARBEES_TEST_SEED` repeats them.
 
 #![forbid(unsafe_code)]
@@ -322,7 +322,7 @@ fn after_every_recorded_frame_the_whole_book_equals_the_independent_one() {
 fn after_every_random_frame_the_whole_book_equals_the_independent_one() {
     let number_of = |name: &str| -> Option<u64> { std::env::var(name).ok()?.parse().ok() };
     let seed = number_of("ARBEES_TEST_SEED").unwrap_or_else(rand::random);
-    let count = number_of("ARBEES_FRAMES").unwrap_or(100_000);
+    let count = number_of("ARBEES_FRAMES").unwrap_or(60_000);
     println!("ARBEES_TEST_SEED={seed} for {count} frames");
     let begin = std::time::Instant::now();
     let (counters, malformed) = compare(&Venue::tickers(), || {
