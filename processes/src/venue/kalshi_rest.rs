@@ -187,13 +187,13 @@ impl KalshiRest {
             .map(drop)
     }
 
-    /// The order that carries our id, if the venue has it.
+    /// The order that carries our id, if the venue has it; without its market among those of all.
     pub async fn order_by_client_id(
         &self,
-        ticker: &str,
+        ticker: Option<&str>,
         client_order_id: &str,
     ) -> Result<Option<OrderState>, VenueError> {
-        let mut orders = self.order_listing(Some(ticker)).await?;
+        let mut orders = self.order_listing(ticker).await?;
         let ours = |order: &OrderState| order.client_order_id == client_order_id;
         match orders.items.iter().position(ours) {
             Some(place) => Ok(Some(orders.items.swap_remove(place))),

@@ -146,20 +146,21 @@ impl Placing {
         let Some(side) = order.side() else {
             return done(OrderStatus::Rejected, RejectReason::Other);
         };
-        let Some(listing) = self.listing(taken).await else {
+        let listing = self.listing(taken).await;
+        let ticker = listing.as_ref().map(|listing| listing.ticker.as_str());
+        if listing.is_none() {
             self.count(|tally| tally.unknown_markets += 1);
-            return if taken.maybe_sent {
-                done(OrderStatus::Unknown, RejectReason::UnknownMarket)
-            } else {
-                done(OrderStatus::Rejected, RejectReason::UnknownMarket)
-            };
-        };
-        if let Some(dry) = &self.dry {
-            let (status, reason) = self.show(dry, taken, side, &listing, id);
+            if !taken.maybe_sent {
+                return done(OrderStatus::Rejected, RejectReason::UnknownMarket);
+            }
+        }
+        if let (Some(dry), Some(listing)) = (&self.dry, &listing) {
+            let (status, reason) = self.show(dry, taken, side, listing, id);
             return done(status, reason);
         }
         let mut placement = if taken.maybe_sent {
-            Placement::resumed(order.expires_mono_ns)
+            // Without its market it cannot be sent again; whether it was is found among the orders of all.
+            Placement::resumed(ticker.map_or(0, |_| order.expires_mono_ns))
         } else {
             Placement::new(order.expires_mono_ns)
         };
@@ -172,18 +173,19 @@ impl Placing {
             step = match step {
                 Step::Post { after } => {
                     pause(after).await;
-                    match placement.may_post(self.posting_time()) {
-                        Ok(()) => {
-                            let answer = self.post(taken, side, &listing, id, &mut trace);
+                    match (placement.may_post(self.posting_time()), &listing) {
+                        (Ok(()), Some(listing)) => {
+                            let answer = self.post(taken, side, listing, id, &mut trace);
                             placement.on_answer(answer.await)
                         }
-                        Err(other) => other,
+                        (Ok(()), None) => placement.on_answer(Answer::NotSent),
+                        (Err(other), _) => other,
                     }
                 }
                 Step::LookUp { after } => {
                     pause(after).await;
                     self.count(|tally| tally.look_ups += 1);
-                    let found = self.rest.order_by_client_id(&listing.ticker, id).await;
+                    let found = self.rest.order_by_client_id(ticker, id).await;
                     placement.on_found(found_of(found, &mut trace.order_id), ipc::clock::mono_ns())
                 }
                 Step::Collect { filled_centi } => {

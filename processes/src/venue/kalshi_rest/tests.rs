@@ -329,7 +329,7 @@ async fn accounts_read() {
         (3_000_000, Some(0), None)
     );
     let order = rest
-        .order_by_client_id("A-B", "c-0")
+        .order_by_client_id(Some("A-B"), "c-0")
         .await
         .expect("reads")
         .expect("known");
@@ -372,10 +372,13 @@ async fn an_unreadable_record_hides_no_other_unless_it_is_ours() {
     assert!(rest.settlements(0).await.is_err());
     let some = rest.settlements_since(Some(5)).await.expect("reads");
     assert_eq!((some.items.len(), some.unreadable), (1, 1));
-    let ours = rest.order_by_client_id("A-B", "c-0").await.expect("reads");
+    let ours = rest
+        .order_by_client_id(Some("A-B"), "c-0")
+        .await
+        .expect("reads");
     assert_eq!(ours.map(|order| order.filled_centi), Some(50));
     assert!(
-        rest.order_by_client_id("A-B", "c-9").await.is_err(),
+        rest.order_by_client_id(Some("A-B"), "c-9").await.is_err(),
         "it may be the one that cannot be read"
     );
 }
