@@ -54,6 +54,7 @@ impl Ours {
                 market,
                 game: 7,
                 team: 0,
+                sport: layouts::Sport::Nfl,
                 fee_rate_e4: 700,
                 sport: layouts::Sport::Nfl,
                 tick_e4: 100,

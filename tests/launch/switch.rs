@@ -77,22 +77,50 @@ fn shown(mut us: Vec<i64>) -> String {
     format!("median {} us, worst {} us of {us:?}", at(50), at(100))
 }
 
-#[test]
-fn the_last_order_goes_within_moments_of_the_switch() {
-    let _alone = alone();
+/// Orders as fast as a demo makes them, none of which the venue or the way to it holds up: what they need there
+/// is no part of what a switch takes.
+fn ordering() -> Scratch {
     let mut scratch = super::restarts::busy();
     if let Some(simulator) = &mut scratch.pipeline.simulator {
-        // What an order needs to the venue is no part of what the switch takes.
         simulator.delay_ms = [0.0, 0.0];
-        // Nor is what its limit of orders a second holds up.
         simulator.tier = Tier::Prime;
     }
     scratch.pipeline.limits.repeat_ms = 50;
     scratch.pipeline.model.min_edge_e4 = 50;
-    let launched = scratch.launch(&[]);
-    scratch.await_trading();
+    scratch
+}
+
+/// Throws a switch and takes it back. Microseconds from the throw to the word, and to the last order at the
+/// venue; none where the first was on its way when the switch was thrown.
+fn throw(scratch: &Scratch, switch: &str, by: impl FnOnce()) -> (i64, Option<i64>) {
     let board = BoardReader::<Control>::open(&scratch.pipeline.control_path()).unwrap();
     let ring = Observer::open(&scratch.pipeline.ring_path("orders")).unwrap();
+    await_an_order(&ring);
+    let (thrown, thrown_unix_us) = (clock::mono_ns(), clock::unix_ns() / 1_000);
+    by();
+    await_word(scratch, Mode::Safe, cause::OPERATOR);
+    let word = board.read(ROW).unwrap().unwrap().written_ns;
+    nothing_is_ordered(scratch);
+    let last = last_order_unix_us(scratch);
+    if switch == "redis" {
+        ask(scratch, "mode", "trade");
+    } else {
+        let resumed = scratch.tell(&["resume"]);
+        assert_eq!(resumed.status.code(), Some(0), "{}", resumed.errors);
+    }
+    await_word(scratch, Mode::Trade, 0);
+    (
+        (word.cast_signed() - thrown.cast_signed()) / 1_000,
+        last.map(|last| last.cast_signed() - thrown_unix_us.cast_signed()),
+    )
+}
+
+#[test]
+fn the_last_order_goes_within_moments_of_the_switch() {
+    let _alone = alone();
+    let scratch = ordering();
+    let launched = scratch.launch(&[]);
+    scratch.await_trading();
     let file = scratch.pipeline.safe_file();
     // Connected, so that what is timed is the write.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -100,43 +128,26 @@ fn the_last_order_goes_within_moments_of_the_switch() {
         .build()
         .unwrap();
     let cold = cold(&scratch);
-    runtime
-        .block_on(cold.hash_put("config", "mode", "trade", None))
-        .unwrap();
+    let mode = |mode| {
+        let written = cold.hash_put("config", "mode", mode, None);
+        runtime.block_on(written).unwrap();
+    };
+    mode("trade");
     for switch in ["signal", "file", "redis"] {
-        let (mut words, mut orders) = (Vec::new(), Vec::new());
-        for _ in 0..THROWS {
-            await_an_order(&ring);
-            let (thrown, thrown_unix_us) = (clock::mono_ns(), clock::unix_ns() / 1_000);
-            match switch {
+        let throws = (0..THROWS).map(|_| {
+            throw(&scratch, switch, || match switch {
                 "signal" => signal(launched.pid(), Signal::SIGUSR1),
                 "file" => fs::write(&file, "a test\n").unwrap(),
-                _ => runtime
-                    .block_on(cold.hash_put("config", "mode", "safe", None))
-                    .unwrap(),
-            }
-            await_word(&scratch, Mode::Safe, cause::OPERATOR);
-            let word = board.read(ROW).unwrap().unwrap().written_ns;
-            nothing_is_ordered(&scratch);
-            words.push((word.cast_signed() - thrown.cast_signed()) / 1_000);
-            // None yet, where the first was on its way when the switch was thrown.
-            if let Some(last) = last_order_unix_us(&scratch) {
-                orders.push(last.cast_signed() - thrown_unix_us.cast_signed());
-            }
-            if switch == "redis" {
-                ask(&scratch, "mode", "trade");
-            } else {
-                let resumed = scratch.tell(&["resume"]);
-                assert_eq!(resumed.status.code(), Some(0), "{}", resumed.errors);
-            }
-            await_word(&scratch, Mode::Trade, 0);
-        }
-        let latest = Duration::from_micros(
-            orders
-                .iter()
-                .max()
-                .map_or(0, |us| us.max(&0).unsigned_abs()),
-        );
+                _ => mode("safe"),
+            })
+        });
+        let (words, orders): (Vec<i64>, Vec<Option<i64>>) = throws.unzip();
+        let orders: Vec<i64> = orders.into_iter().flatten().collect();
+        let latest = orders
+            .iter()
+            .max()
+            .map_or(0, |us| us.max(&0).unsigned_abs());
+        let latest = Duration::from_micros(latest);
         assert!(latest < LATEST, "{switch}: {latest:?}");
         println!("{switch}, to the word: {}", shown(words));
         println!(
