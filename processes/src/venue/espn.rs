@@ -11,6 +11,8 @@ use layouts::game::NO_PROBABILITY;
 use layouts::units::parse_decimal;
 use layouts::{GameState, Half, Phase, Sport};
 use serde_json::Value;
+use stages::win_probability::parameters::Parameters;
+use stages::win_probability::to_e4;
 
 /// One game of a scoreboard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +101,9 @@ fn parse_event(sport: Sport, event: &Value, arrival: Arrival) -> Result<ParsedGa
         phase: phase as u8,
         home_score: needed("the home team's score", number(home, "/score"))?,
         away_score: needed("the away team's score", number(away, "/score"))?,
-        pregame_home_win_e4: pregame_probability(competition).unwrap_or(NO_PROBABILITY),
+        pregame_home_win_e4: pregame_probability(competition)
+            .or_else(|| line_probability(competition, sport))
+            .unwrap_or(NO_PROBABILITY),
         feed_home_win_e4: NO_PROBABILITY,
         ..bytemuck::Zeroable::zeroed()
     };
@@ -252,6 +256,16 @@ fn pregame_probability(competition: &Value) -> Option<u16> {
     };
     let (home, away) = (implied_e4("home")?, implied_e4("away")?);
     u16::try_from((home * 10_000).checked_div(home + away)?).ok()
+}
+
+/// The same from the line, where no bet on the winner is on offer: in lopsided games there is none. On
+/// the wire it is the home team's handicap, so a favourite's is below zero.
+fn line_probability(competition: &Value, sport: Sport) -> Option<u16> {
+    let handicap = competition.pointer("/odds/0/spread")?.as_f64()?;
+    Parameters::shipped()
+        .of(sport)
+        .from_line(-handicap)
+        .map(to_e4)
 }
 
 /// `2025-12-07T18:00Z` on the wire: without seconds, which RFC 3339 wants.

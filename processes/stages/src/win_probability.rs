@@ -13,16 +13,21 @@
 //! | ice hockey | Poisson goals of each side, next goal wins on a tie | `hockey` |
 //! | baseball | distribution of runs of each half inning left | `baseball` |
 //!
+//! Where the numbers are from says each file of `models/`: see [`parameters`]. How well they do on
+//! recorded games says `scripts/calibrate`.
+//!
 //! Probabilities are the only floating point of the stages; money never is: see [`to_e4`].
 
 mod baseball;
 mod diffusion;
 mod hockey;
 pub mod normal;
+pub mod parameters;
 
 use layouts::game::NO_PROBABILITY;
 use layouts::{E4_PER_DOLLAR, GameState, Phase, Sport};
 use normal::{phi, phi_inverse};
+use parameters::{FILES, Parameters};
 
 /// What a neutral model says of a running game.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,29 +41,41 @@ struct Neutral {
 /// The models of all sports with their precomputed tables.
 #[derive(Debug, Clone)]
 pub struct WinProbability {
+    home_win: [f64; 6],
+    diffusion: diffusion::Diffusion,
+    hockey: hockey::Hockey,
     baseball: baseball::Baseball,
 }
 
 impl Default for WinProbability {
     fn default() -> Self {
-        Self {
-            baseball: baseball::Baseball::new(),
-        }
+        Self::of(Parameters::shipped())
     }
 }
 
 impl WinProbability {
-    /// Builds the tables.
+    /// The models with the shipped parameters.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The models with these parameters.
+    #[must_use]
+    pub fn of(parameters: &Parameters) -> Self {
+        Self {
+            home_win: FILES.map(|(sport, ..)| parameters.of(sport).strength.home_win.value),
+            diffusion: diffusion::Diffusion::of(parameters),
+            hockey: hockey::Hockey::of(parameters),
+            baseball: baseball::Baseball::of(parameters),
+        }
     }
 
     /// P(home wins), a tie counting half; `None` where the state does not allow a judgement.
     #[must_use]
     pub fn home_win(&self, state: &GameState) -> Option<f64> {
         let sport = state.sport()?;
-        let pregame = pregame(state, sport);
+        let pregame = pregame(state, self.home_win[sport as usize]);
         match state.phase()? {
             Phase::Off => None,
             Phase::Scheduled => Some(pregame),
@@ -66,9 +83,9 @@ impl WinProbability {
             Phase::Live => {
                 let neutral = match sport {
                     Sport::Nfl | Sport::Ncaaf | Sport::Nba | Sport::Ncaam => {
-                        diffusion::neutral(state, sport)?
+                        self.diffusion.neutral(state, sport)?
                     }
-                    Sport::Nhl => hockey::neutral(state)?,
+                    Sport::Nhl => self.hockey.neutral(state)?,
                     Sport::Mlb => self.baseball.neutral(state)?,
                 };
                 Some(with_strength(neutral, pregame))
@@ -87,24 +104,11 @@ pub fn to_e4(probability: f64) -> u16 {
     price
 }
 
-/// Share of games that the home team wins, for want of a pregame estimate: the long-run rates of
-/// the leagues (Stefani, "Measurement and interpretation of home advantage", 2008, table 1, brought
-/// down by the decline since: NFL .55, college football .60, NBA .56, college .65, NHL .54, MLB .535).
-fn home_advantage(sport: Sport) -> f64 {
-    match sport {
-        Sport::Nfl => 0.55,
-        Sport::Ncaaf => 0.60,
-        Sport::Nba => 0.56,
-        Sport::Ncaam => 0.65,
-        Sport::Nhl => 0.54,
-        Sport::Mlb => 0.535,
-    }
-}
-
-fn pregame(state: &GameState, sport: Sport) -> f64 {
+/// The home team's usual share stands in for want of a pregame estimate.
+fn pregame(state: &GameState, home_win: f64) -> f64 {
     let told = state.pregame_home_win_e4;
     if told == NO_PROBABILITY || told > E4_PER_DOLLAR {
-        return home_advantage(sport);
+        return home_win;
     }
     // Nobody is certain of a game that has not begun.
     (f64::from(told) / f64::from(E4_PER_DOLLAR)).clamp(0.01, 0.99)

@@ -358,3 +358,54 @@ fn a_ball_without_its_yard_line_is_nobodys() {
         assert_eq!(ball(&event), (NOBODY, 0, 0, 0));
     }
 }
+
+/// The home team's handicap: 13.86 points are one standard deviation of a professional football game.
+#[test]
+fn a_line_stands_in_where_nobody_bets_on_the_winner() {
+    let pregame = |odds: Value| {
+        let mut event = scored(json!({ "type": { "state": "pre" } }));
+        event["competitions"][0]["odds"] = json!([odds]);
+        one(event).games[0].state.pregame_home_win_e4
+    };
+    let closed = |home: &str, away: &str| json!({ "home": { "close": { "odds": home } }, "away": { "close": { "odds": away } } });
+    let off = closed("OFF", "OFF");
+    assert_eq!(
+        pregame(json!({ "spread": -13.86, "moneyline": off })),
+        8_413
+    );
+    assert_eq!(pregame(json!({ "spread": 13.86 })), 1_587);
+    assert_eq!(pregame(json!({ "spread": 0 })), 5_000);
+    // The bet on the winner says more.
+    let both = json!({ "spread": 13.86, "moneyline": closed("+100", "-100") });
+    assert_eq!(pregame(both), 5_000);
+    assert_eq!(pregame(json!({ "spread": "soon" })), NO_PROBABILITY);
+    // Baseball's line is always a run and a half.
+    let mut event = scored(json!({ "type": { "state": "pre" } }));
+    event["competitions"][0]["odds"] = json!([{ "spread": 1.5 }]);
+    let document = json!({ "events": [event] }).to_string();
+    let league = League::at("baseball/mlb").expect("a league");
+    let scoreboard = parse_scoreboard(league, document.as_bytes(), Arrival::default());
+    let states = scoreboard.expect("a scoreboard").games;
+    assert_eq!(states[0].state.pregame_home_win_e4, NO_PROBABILITY);
+}
+
+/// The recorded sign: Denver, away, gives 8.5 points, and the field is 8.5.
+#[test]
+fn the_recorded_line_is_the_home_teams_handicap() {
+    let Some(document) = recorded::bytes("espn_scoreboard/nfl_2025-12-07T185945Z_8live.json")
+    else {
+        return;
+    };
+    let document: Value = serde_json::from_slice(&document).expect("a document");
+    let events = document["events"].as_array().expect("events");
+    let game = events
+        .iter()
+        .find(|event| event["shortName"] == "DEN @ LV")
+        .expect("a scheduled game");
+    let line = line_probability(&game["competitions"][0], Sport::Nfl).expect("a line");
+    let winner = pregame_probability(&game["competitions"][0]).expect("a bet on the winner");
+    assert!(
+        line < 5_000 && line.abs_diff(winner) < 700,
+        "{line} {winner}"
+    );
+}

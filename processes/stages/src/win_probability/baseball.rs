@@ -1,13 +1,13 @@
 //! Baseball: the runs of the half innings that are left, each from its own distribution.
 //!
 //! Runs from a base-out situation: with probability `q` at least one scores, and given that, the
-//! number is geometric with the mean that makes the expectation right. Both tables are the MLB's of
-//! 2010-2015 as published by Tom Tango (tangotiger.net/re24.html): run expectancy and the
+//! number is geometric with the mean that makes the expectation right: run expectancy and the
 //! probability of at least one run, by runners and outs. Full half innings convolve; since 2020 a
 //! half inning after the ninth starts with a runner on second. A tie after what is left is even.
 
+use super::parameters::{BaseOut, Parameters};
 use super::{Neutral, lead};
-use layouts::{GameState, Half};
+use layouts::{GameState, Half, Sport};
 
 /// Runs of one side that are told apart; the last slot holds all above.
 const RUNS: usize = 32;
@@ -17,37 +17,23 @@ const REGULATION: u8 = 9;
 /// Outs of both teams in nine innings.
 const REGULATION_OUTS: f64 = 54.0;
 
-/// Expected runs in the rest of the half inning: `[runners as bits 1, 2, 3][outs]`.
-const EXPECTED_RUNS: [[f64; 3]; 8] = [
-    [0.481, 0.254, 0.098],
-    [0.859, 0.509, 0.224],
-    [1.100, 0.664, 0.319],
-    [1.437, 0.884, 0.429],
-    [1.350, 0.950, 0.353],
-    [1.784, 1.130, 0.478],
-    [1.964, 1.376, 0.580],
-    [2.292, 1.541, 0.752],
-];
-/// Probability of at least one run in the rest of the half inning, in the same order.
-const ANY_RUN: [[f64; 3]; 8] = [
-    [0.268, 0.155, 0.067],
-    [0.416, 0.265, 0.127],
-    [0.614, 0.397, 0.216],
-    [0.610, 0.406, 0.222],
-    [0.843, 0.660, 0.257],
-    [0.860, 0.634, 0.270],
-    [0.852, 0.676, 0.260],
-    [0.861, 0.657, 0.316],
-];
 const RUNNER_ON_SECOND: usize = 0b010;
 
 /// The distributions that do not depend on the state.
 #[derive(Debug, Clone)]
 pub(super) struct Baseball {
+    situations: Situations,
     /// Runs in `n` full half innings of regulation.
     innings: [Distribution; REGULATION as usize + 1],
     /// Runs in one half inning after regulation.
     extra: Distribution,
+}
+
+/// What the rest of a half inning brings.
+#[derive(Debug, Clone)]
+struct Situations {
+    expected: BaseOut,
+    any: BaseOut,
 }
 
 /// Half innings that a side still has from their start.
@@ -57,8 +43,13 @@ enum Innings {
 }
 
 impl Baseball {
-    pub(super) fn new() -> Self {
-        let one = half_inning(0, 0);
+    pub(super) fn of(parameters: &Parameters) -> Self {
+        let runs = parameters.of(Sport::Mlb).runs.as_ref();
+        let situations = Situations {
+            expected: runs.map_or([[0.0; 3]; 8], |runs| runs.expected.value),
+            any: runs.map_or([[0.0; 3]; 8], |runs| runs.any.value),
+        };
+        let one = situations.half_inning(0, 0);
         let mut innings = [[0.0; RUNS]; REGULATION as usize + 1];
         let mut runs = certain_zero();
         for slot in &mut innings {
@@ -67,7 +58,8 @@ impl Baseball {
         }
         Self {
             innings,
-            extra: half_inning(RUNNER_ON_SECOND, 0),
+            extra: situations.half_inning(RUNNER_ON_SECOND, 0),
+            situations,
         }
     }
 
@@ -82,7 +74,9 @@ impl Baseball {
             (Half::Bottom, true) => Half::End,
             (half, _) => half,
         };
-        let batting = half_inning(usize::from(state.bases & 0b111), state.outs);
+        let batting = self
+            .situations
+            .half_inning(usize::from(state.bases & 0b111), state.outs);
         let later = REGULATION.saturating_sub(inning);
         let later_runs = self.full(&Innings::Regulation(later));
         let this_inning = if inning > REGULATION {
@@ -143,28 +137,30 @@ fn more_runs(home: &Distribution, away: &Distribution, lead: i32) -> f64 {
     total.clamp(0.0, 1.0)
 }
 
-/// Runs in the rest of a half inning. Out-of-range outs give no runs.
-fn half_inning(bases: usize, outs: u8) -> Distribution {
-    let outs = usize::from(outs);
-    let (Some(expected), Some(any)) = (
-        EXPECTED_RUNS.get(bases).and_then(|row| row.get(outs)),
-        ANY_RUN.get(bases).and_then(|row| row.get(outs)),
-    ) else {
-        return certain_zero();
-    };
-    // Geometric from one on with mean m: P(k) = (1 - r) r^(k - 1) with r = 1 - 1/m.
-    let ratio = 1.0 - any / expected;
-    let mut runs = [0.0; RUNS];
-    let mut chance = any * (1.0 - ratio);
-    let mut rest = *any;
-    runs[0] = 1.0 - any;
-    for slot in &mut runs[1..RUNS - 1] {
-        *slot = chance;
-        rest -= chance;
-        chance *= ratio;
+impl Situations {
+    /// Runs in the rest of a half inning. Out-of-range outs give no runs.
+    fn half_inning(&self, bases: usize, outs: u8) -> Distribution {
+        let outs = usize::from(outs);
+        let (Some(expected), Some(any)) = (
+            self.expected.get(bases).and_then(|row| row.get(outs)),
+            self.any.get(bases).and_then(|row| row.get(outs)),
+        ) else {
+            return certain_zero();
+        };
+        // Geometric from one on with mean m: P(k) = (1 - r) r^(k - 1) with r = 1 - 1/m.
+        let ratio = 1.0 - any / expected;
+        let mut runs = [0.0; RUNS];
+        let mut chance = any * (1.0 - ratio);
+        let mut rest = *any;
+        runs[0] = 1.0 - any;
+        for slot in &mut runs[1..RUNS - 1] {
+            *slot = chance;
+            rest -= chance;
+            chance *= ratio;
+        }
+        runs[RUNS - 1] = rest.max(0.0);
+        runs
     }
-    runs[RUNS - 1] = rest.max(0.0);
-    runs
 }
 
 fn certain_zero() -> Distribution {
@@ -190,9 +186,10 @@ mod tests {
 
     #[test]
     fn every_distribution_sums_to_one_and_keeps_its_expectation() {
-        for (bases, row) in EXPECTED_RUNS.iter().enumerate() {
+        let game = Baseball::of(Parameters::shipped());
+        for (bases, row) in game.situations.expected.iter().enumerate() {
             for (outs, expected) in (0_u8..).zip(row) {
-                let runs = half_inning(bases, outs);
+                let runs = game.situations.half_inning(bases, outs);
                 let sum: f64 = runs.iter().sum();
                 let mean: f64 = (0_i32..)
                     .zip(&runs)
@@ -205,7 +202,6 @@ mod tests {
                 );
             }
         }
-        let game = Baseball::new();
         let mean: f64 = (0_i32..)
             .zip(&game.innings[9])
             .map(|(n, p)| f64::from(n) * p)
