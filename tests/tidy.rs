@@ -82,6 +82,7 @@ fn every_library_but_ipc_forbids_it() {
         "layouts",
         "processes/stages",
         "processes",
+        "processes/calibration",
         "benches",
         "tests",
     ] {

@@ -359,7 +359,7 @@ fn a_ball_without_its_yard_line_is_nobodys() {
     }
 }
 
-/// The home team's handicap: 13.86 points are one standard deviation of a professional football game.
+/// The home team's handicap: 13.2 points are one standard deviation about the line in professional basketball.
 #[test]
 fn a_line_stands_in_where_nobody_bets_on_the_winner() {
     let pregame = |odds: Value| {
@@ -370,13 +370,13 @@ fn a_line_stands_in_where_nobody_bets_on_the_winner() {
     let closed = |home: &str, away: &str| json!({ "home": { "close": { "odds": home } }, "away": { "close": { "odds": away } } });
     let off = closed("OFF", "OFF");
     assert_eq!(
-        pregame(json!({ "spread": -13.86, "moneyline": off })),
+        pregame(json!({ "spread": -13.2, "moneyline": off })),
         8_413
     );
-    assert_eq!(pregame(json!({ "spread": 13.86 })), 1_587);
+    assert_eq!(pregame(json!({ "spread": 13.2 })), 1_587);
     assert_eq!(pregame(json!({ "spread": 0 })), 5_000);
     // The bet on the winner says more.
-    let both = json!({ "spread": 13.86, "moneyline": closed("+100", "-100") });
+    let both = json!({ "spread": 13.2, "moneyline": closed("+100", "-100") });
     assert_eq!(pregame(both), 5_000);
     assert_eq!(pregame(json!({ "spread": "soon" })), NO_PROBABILITY);
     // Baseball's line is always a run and a half.
