@@ -198,6 +198,12 @@ mod tests {
         for day in 0..50 {
             for home in 0..10 {
                 let away = 10 + (home + usize::try_from(day).unwrap()) % 10;
+                // At home in turn, lest the home teams' strength pass for home advantage.
+                let (home, away) = if day % 2 == 0 {
+                    (home, away)
+                } else {
+                    (away, home)
+                };
                 let margin = strength[home] - strength[away] + 3.0 + noise(12.0);
                 all.push(played(day, home, away, margin));
             }

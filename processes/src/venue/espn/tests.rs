@@ -369,10 +369,7 @@ fn a_line_stands_in_where_nobody_bets_on_the_winner() {
     };
     let closed = |home: &str, away: &str| json!({ "home": { "close": { "odds": home } }, "away": { "close": { "odds": away } } });
     let off = closed("OFF", "OFF");
-    assert_eq!(
-        pregame(json!({ "spread": -13.2, "moneyline": off })),
-        8_413
-    );
+    assert_eq!(pregame(json!({ "spread": -13.2, "moneyline": off })), 8_413);
     assert_eq!(pregame(json!({ "spread": 13.2 })), 1_587);
     assert_eq!(pregame(json!({ "spread": 0 })), 5_000);
     // The bet on the winner says more.

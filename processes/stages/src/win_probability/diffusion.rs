@@ -6,8 +6,8 @@
 //! win equally often.
 //!
 //! `sigma` is the standard deviation of the final margin about its expectation, as the game in its
-//! course shows it. Leads shrink (who leads rests its best, who trails fouls), so what fits the states
-//! of a game is wider than results about the closing line, which `strength.line_deviation` is.
+//! course shows it: what fits the states of NBA games is wider than results about the closing line, which
+//! `strength.line_deviation` is.
 
 use super::normal::phi;
 use super::parameters::{FILES, Parameters};

@@ -16,7 +16,7 @@ pub struct Sourced<T> {
     pub value: T,
     /// What it counts.
     pub unit: String,
-    /// Literature, or what else it rests on.
+    /// Literature, or what else it rests on; of a fitted number, where the value before it was from.
     pub source: String,
     /// The games that it was fitted to, where it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
