@@ -8,7 +8,7 @@ use std::{collections::HashMap, path::Path};
 pub(super) const FILE: &str = "pbp_wp/nfl_post_2009-2016_nflscrapR_pbp_wp.csv.gz";
 
 /// Teams of the all-star games that were recorded among them.
-const ALL_STARS: [&str; 4] = ["CRT", "IRV", "RIC", "SAN"];
+const ALL_STARS: [&str; 6] = ["AFC", "CRT", "IRV", "NFC", "RIC", "SAN"];
 
 pub(super) fn read(directory: &Path) -> Result<Option<DataSet>, Unreadable> {
     Rows::open(directory, FILE)?.map(games).transpose()

@@ -327,9 +327,9 @@ mod tests {
         };
         for (said, from, to) in [
             (
-                "unknown field `sigmas`",
-                "[diffusion.sigma]",
-                "[diffusion.sigmas]",
+                "unknown field `lines`",
+                "[strength.line_deviation]",
+                "[strength.lines]",
             ),
             (
                 "section `goals` is there",
