@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn the_better_of_two_has_the_lesser_loss() {
-        let truth = |n: usize| n % 4 != 0;
+        let truth = |n: usize| !n.is_multiple_of(4);
         let good: Vec<_> = (0..60).map(|n| game(&[0.75, 0.75], truth(n))).collect();
         let bad: Vec<_> = (0..60).map(|n| game(&[0.25, 0.25], truth(n))).collect();
         let told = difference(&good, &bad).unwrap();
