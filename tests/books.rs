@@ -56,7 +56,6 @@ impl Ours {
                 team: 0,
                 sport: layouts::Sport::Nfl,
                 fee_rate_e4: 700,
-                sport: layouts::Sport::Nfl,
                 tick_e4: 100,
             };
             let told = books.apply(&Event::Market(facts), 1, &mut |_| Ok::<(), Infallible>(()));

@@ -72,7 +72,6 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let dry = dry_orders(context)?;
     let mut hall = Hall::attach(context)?;
     let halted = hall.halted.subscribe();
-    let gate = Gate::open(&context.pipeline.control_path())?;
     let (orders_to_io, io_inbox) = to_io::<Taken>(WINDOW);
     let (notes, mut inbox) = to_hot::<Note>(WINDOW + 1);
     let office = Office {
@@ -89,7 +88,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         tally: Arc::clone(&tally),
         halted,
         dry,
-        gate,
+        gate: Gate::open(&context.pipeline.control_path())?,
     };
     let thread = io_thread("venue", move || office.run(io_inbox, notes))?;
     context.settle()?;

@@ -299,6 +299,13 @@ async fn a_market_that_is_never_discovered_ends_the_order_unsent() {
 
 /// VENUE 8.9: nothing stopped a late order.
 #[tokio::test]
+async fn limit_expiry_at_send_lets_pass() {
+    let (done, script, _) = place(Script::default(), 60_000, true).await;
+    assert_ne!(done.ack.status(), Some(OrderStatus::Expired));
+    assert_eq!(posts(&script).len(), 1, "alive when it was written");
+}
+
+#[tokio::test]
 async fn limit_expiry_at_send_trips() {
     let (done, script, _) = place(Script::default(), 0, true).await;
     assert_eq!(done.ack.status(), Some(OrderStatus::Expired));
