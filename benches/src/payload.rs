@@ -3,7 +3,7 @@
 
 use bytemuck::Zeroable as _;
 use ipc::Message;
-use layouts::{MarketStatus, PriceUpdate};
+use layouts::{MarketStatus, PriceUpdate, Sport};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// What every transport can carry: a fixed layout that also has a form in JSON.
@@ -72,6 +72,7 @@ pub fn price(number: u64, ingress_mono_ns: u64) -> PriceUpdate {
         ask_price_e4: 5_400,
         fee_rate_e4: 700,
         tick_e4: 100,
+        sport: Sport::Nba as u8,
         status: MarketStatus::Active as u8,
         ..PriceUpdate::zeroed()
     }
