@@ -5,7 +5,7 @@ use nix::sys::signal::Signal;
 use pipeline::Pipeline;
 use processes::venue::{VenueError, kalshi_rest::KalshiRest, signing::Signer, tls::Trust};
 use std::path::Path;
-use tests::scratch::Scratch;
+use tests::scratch::{Scratch, await_some};
 
 #[test]
 fn the_demo_trades_encrypted_and_whoever_trusts_others_is_not_served() {
@@ -34,7 +34,11 @@ fn the_demo_trades_encrypted_and_whoever_trusts_others_is_not_served() {
         let rest = KalshiRest::new(&venue.rest, signer, &trust).unwrap();
         runtime.block_on(rest.orders(None))
     };
-    assert!(!ask(&resolved.ca_file).unwrap().is_empty());
+    // The venue's reads lag behind its writes.
+    await_some("orders at the venue", || {
+        let listed = ask(&resolved.ca_file).unwrap();
+        (!listed.is_empty()).then_some(())
+    });
     // Another authority, of the same name.
     let other = scratch.path().join("other.pem");
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
