@@ -103,9 +103,11 @@ fn rich_and_undaunted() -> Scratch {
 /// Launches, kills, lets the last orders end, asks all sources, and stops.
 fn one_launch(kills: u32, scratch: &Scratch, random: &mut ChaCha8Rng) -> (Found, Deaths) {
     let launched = scratch.launch(&[]);
+    // Those of the launch before are gone with it; what else it left does not tell them apart.
     await_some("the rings", || {
-        let ready = scratch.pipeline.run_dir.join("kalshi_monitor.ready");
-        ready.exists().then_some(())
+        let mut rings = ["orders", "acks", "fills"].iter();
+        let there = |ring: &&str| Observer::open(&scratch.pipeline.ring_path(ring)).is_ok();
+        rings.all(|ring| there(&ring)).then_some(())
     });
     let followed = Followed::of(scratch);
     scratch.await_trading();

@@ -177,15 +177,19 @@ fn real_money_is_traded_only_when_said_and_confirmed_and_only_on_books_that_agre
     shown_and_not_sent(&world, &scratch);
     traded(&world, &scratch);
     let after_the_first = world.orders_at_the_venue();
-    // The books go on where they stopped.
+    let database = scratch.pipeline.run_dir.join("positions.db");
+    // The books go on where they stopped, and what a killed run did not book is booked.
+    forget_a_fill(&database);
     let outcome = scratch
         .launch(&["--live", "--confirm", "demo", "--for", "3s"])
         .finish();
     assert_eq!(outcome.status.code(), Some(0), "{}", outcome.errors);
     assert_eq!(scratch.report()["reconciled"], true);
     assert!(world.orders_at_the_venue() >= after_the_first);
+    let told = &outcome.errors;
+    assert!(told.contains("1 fills of ours booked only now"), "{told}");
+    killed_and_launched_again(&scratch);
 
-    let database = scratch.pipeline.run_dir.join("positions.db");
     let tickers = tickers_with_a_fill(&database);
     let rested = |ticker: String| Some((world.rest_an_order(&ticker)?, ticker));
     let (order, ticker) = tickers
@@ -196,11 +200,8 @@ fn real_money_is_traded_only_when_said_and_confirmed_and_only_on_books_that_agre
         &scratch.launch(&LIVE).finish(),
         &[&order, &ticker, "rests at the venue"],
     );
-    let forgotten = forget_a_fill(&database);
-    refused(
-        &scratch.launch(&LIVE).finish(),
-        &[&forgotten, "we have none"],
-    );
+    let trade = falsify_a_fill(&database);
+    refused(&scratch.launch(&LIVE).finish(), &[&trade, "the venue's ("]);
     // Books that begin anew do not hide what is held.
     fs::rename(&database, database.with_extension("away")).unwrap();
     refused(&scratch.launch(&LIVE).finish(), &["we have no books of it"]);
@@ -320,10 +321,37 @@ fn tickers_with_a_fill(database: &Path) -> Vec<String> {
     rows.collect::<Result<_, _>>().unwrap()
 }
 
-/// Takes a fill out of the books, and returns its trade id.
-fn forget_a_fill(database: &Path) -> String {
+/// The launcher and all of its processes die with orders on their way; what they did is booked at the next start.
+fn killed_and_launched_again(scratch: &Scratch) {
+    let launched = scratch.launch(&LIVE);
+    scratch.await_trading();
+    signal(launched.pid(), Signal::SIGKILL);
+    let _ = launched.finish();
+    scratch.await_nobody();
+    let again = ["--live", "--confirm", "demo", "--for", "3s"];
+    let outcome = scratch.launch(&again).finish();
+    let report = scratch.report();
+    assert_eq!(
+        outcome.status.code(),
+        Some(0),
+        "{}\n{report:#}",
+        outcome.errors
+    );
+    assert_eq!(report["reconciled"], true);
+}
+
+/// Takes a fill out of the books.
+fn forget_a_fill(database: &Path) {
     let connection = rusqlite::Connection::open(database).unwrap();
-    let query = "DELETE FROM fills WHERE trade = (SELECT max(trade) FROM fills) RETURNING trade";
+    let statement = "DELETE FROM fills WHERE trade = (SELECT max(trade) FROM fills)";
+    assert_eq!(connection.execute(statement, []), Ok(1));
+}
+
+/// Changes a fill in the books, and returns its trade id.
+fn falsify_a_fill(database: &Path) -> String {
+    let connection = rusqlite::Connection::open(database).unwrap();
+    let query = "UPDATE fills SET count_centi = count_centi + 100
+                 WHERE trade = (SELECT max(trade) FROM fills) RETURNING trade";
     let trade: [u8; 16] = connection.query_row(query, [], |row| row.get(0)).unwrap();
     uuid::Uuid::from_bytes(trade).to_string()
 }

@@ -10,11 +10,12 @@ use layouts::{E4_PER_DOLLAR, Fill};
 use pipeline::Pipeline;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 use stages::positions::PositionBook;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Schema changes in order; `user_version` counts those that are applied. Only ever append.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE markets (
         market INTEGER PRIMARY KEY,
@@ -55,6 +56,9 @@ const MIGRATIONS: [&str; 3] = [
 ",
     "
     ALTER TABLE settlements ADD COLUMN settled_unix_s INTEGER;
+",
+    "
+    CREATE TABLE launches (run_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 ",
 ];
 /// The version from which on settlements have a time.
@@ -277,6 +281,30 @@ impl Database {
             params![opening.unix_s, opening.cash_micros],
         )?;
         Ok(())
+    }
+
+    /// Remembers a launch, whose orders at the venue are ours from now on.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn begin_launch(&mut self, run_id: &str) -> Result<(), DatabaseError> {
+        self.connection.execute(
+            "INSERT INTO launches VALUES (?1) ON CONFLICT DO NOTHING",
+            [run_id],
+        )?;
+        Ok(())
+    }
+
+    /// The run ids of all launches that traded on a real account.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn launches(&self) -> Result<HashSet<String>, DatabaseError> {
+        let mut select = self.connection.prepare("SELECT run_id FROM launches")?;
+        let rows = select.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Remembers the venue's name of a market number.

@@ -114,6 +114,13 @@ fn summary(pipeline: &Pipeline, account: &Account) -> String {
             ),
         ),
         (
+            "books",
+            match account.adopted {
+                0 => "agree with the venue's".to_owned(),
+                fills => format!("agree, {fills} fills of ours booked only now"),
+            },
+        ),
+        (
             "limits",
             format!(
                 "{} contracts an order, {} a market, ${} a game, {} open orders",
@@ -210,6 +217,7 @@ mod tests {
             },
             is_new: true,
             positions: 2,
+            adopted: 3,
             differences: Vec::new(),
         };
         let said = |name: &str| MoneyArguments {
@@ -229,6 +237,7 @@ mod tests {
             "$1234.560000",
             "launch safe",
             "$2000",
+            "3 fills of ours",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }

@@ -5,6 +5,7 @@
 //! | an order that rests | ours never do: nothing is started |
 //! | no books yet, and a position | somebody else's: nothing is started |
 //! | no books yet | they begin here: the moment and the balance are written down, what lies before is none of ours |
+//! | a fill of an order of ours that the books lack | whoever was to book it was killed: it is booked now |
 //! | books that differ from the venue's in any line | nothing is started, the lines are told |
 //! | a balance that differs and nothing else | likewise, unless it is said that money was paid in or out |
 
@@ -15,10 +16,23 @@ use crate::{
         reconcile::ReconcileError,
     },
     runtime::Failure,
-    venue::error::VenueError,
+    venue::{
+        error::VenueError,
+        kalshi_wire::{FillRecord, OrderState},
+    },
 };
-use layouts::units::format_decimal;
+use layouts::{Fill, units::format_decimal};
 use pipeline::Pipeline;
+use stages::execution::of_client_order_id;
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+    time::Duration,
+};
+
+/// An order of a run that was killed just now may still be on its way, and the venue's reads lag behind its writes by
+/// some 0.4 s. Nothing tells when both are over, so they are given five times that.
+const SETTLE: Duration = Duration::from_secs(2);
 
 /// The account, looked at.
 #[derive(Debug)]
@@ -31,21 +45,31 @@ pub(super) struct Account {
     pub(super) is_new: bool,
     /// Markets in which something is held.
     pub(super) positions: usize,
+    /// Fills of ours that were booked only now.
+    pub(super) adopted: usize,
     /// What does not agree, in words.
     pub(super) differences: Vec<String>,
 }
 
 impl Account {
-    /// Looks at the account and at our books. Nothing is written.
+    /// Looks at the account and at our books. Nothing is written but fills of ours that the books lack.
     ///
     /// # Errors
     ///
-    /// When one of them cannot be read.
+    /// When one of them cannot be read, or a fill cannot be booked.
     pub(super) fn examine(
         pipeline: &Pipeline,
         auditor: &Auditor,
         accept_balance: bool,
     ) -> Result<Self, Failure> {
+        let path = database::path(pipeline);
+        let known = if path.exists() {
+            let database = Database::open(&path).map_err(Failure::other)?;
+            std::thread::sleep(SETTLE);
+            database.opening().map_err(Failure::other)?
+        } else {
+            None
+        };
         let resting = auditor.ask(|rest| async move { rest.resting_orders().await })?;
         let mut differences: Vec<String> = resting
             .iter()
@@ -57,21 +81,16 @@ impl Account {
             })
             .collect();
         let balance = auditor.ask(|rest| async move { rest.balance().await })?;
-        let path = database::path(pipeline);
-        let known = if path.exists() {
-            let database = Database::open(&path).map_err(Failure::other)?;
-            database.opening().map_err(Failure::other)?
-        } else {
-            None
-        };
         let mut account = Self {
             balance_micros: balance.balance_micros,
             opening: auditor.opening(),
             is_new: known.is_none(),
             positions: 0,
+            adopted: 0,
             differences: Vec::new(),
         };
         if known.is_some() {
+            account.adopted = adopt(&path, auditor)?;
             let outcome = auditor.reconcile(&path).map_err(failure)?;
             let held = outcome.positions.iter();
             account.positions = held
@@ -105,19 +124,76 @@ impl Account {
         Ok(account)
     }
 
-    /// Writes down where our books begin, if that is new.
+    /// Writes down that this launch begins, and where our books begin if that is new.
     ///
     /// # Errors
     ///
     /// When the database cannot be written.
     pub(super) fn write_down(&self, pipeline: &Pipeline) -> Result<(), Failure> {
-        if !self.is_new {
-            return Ok(());
-        }
-        Database::open(&database::path(pipeline))
-            .and_then(|mut database| database.open_account(self.opening))
-            .map_err(Failure::other)
+        let write = || {
+            let mut database = Database::open(&database::path(pipeline))?;
+            if self.is_new {
+                database.open_account(self.opening)?;
+            }
+            database.begin_launch(&pipeline.run_id)
+        };
+        write().map_err(Failure::other)
     }
+}
+
+/// Books what the venue says was traded by orders of earlier launches and was not booked; how many fills that were.
+fn adopt(path: &Path, auditor: &Auditor) -> Result<usize, Failure> {
+    let since = auditor.opening().unix_s;
+    let theirs = auditor.ask(|rest| async move { rest.fills_since(since).await })?;
+    let mut database = Database::open(path).map_err(Failure::other)?;
+    let ours = database.fills().map_err(Failure::other)?;
+    let booked: HashSet<[u8; 16]> = ours.iter().map(|fill| fill.trade).collect();
+    let lacking = |fill: &&FillRecord| !booked.contains(&fill.trade_id);
+    let lacking: Vec<&FillRecord> = theirs.iter().filter(lacking).collect();
+    if lacking.is_empty() {
+        return Ok(0);
+    }
+    let orders = auditor.ask(|rest| async move { rest.orders(None).await })?;
+    let fills = (|| {
+        let (launches, markets) = (database.launches()?, database.markets()?);
+        let fills = of_ours(&lacking, &orders, &launches, &markets);
+        database.book(&fills)
+    })();
+    fills.map_err(Failure::other)
+}
+
+/// The fills whose orders were made by one of these launches, in markets that the books know.
+fn of_ours(
+    fills: &[&FillRecord],
+    orders: &[OrderState],
+    launches: &HashSet<String>,
+    markets: &[(u32, String)],
+) -> Vec<Fill> {
+    let numbers: HashMap<&str, u32> = markets
+        .iter()
+        .map(|(number, ticker)| (ticker.as_str(), *number))
+        .collect();
+    let orders: HashMap<&str, &str> = orders
+        .iter()
+        .map(|order| (order.order_id.as_str(), order.client_order_id.as_str()))
+        .collect();
+    let fill = |record: &&FillRecord| {
+        let id = orders.get(record.order_id.as_str())?;
+        let (run_id, order) = of_client_order_id(id)?;
+        launches.contains(run_id).then_some(())?;
+        Some(Fill {
+            ingress_mono_ns: 0,
+            order,
+            trade: record.trade_id,
+            market: *numbers.get(record.ticker.as_str())?,
+            count_centi: record.count_centi,
+            fee_micros: u32::try_from(record.fee_micros).ok()?,
+            price_e4: record.price_e4,
+            side: record.side as u8,
+            is_taker: u8::from(record.is_taker),
+        })
+    };
+    fills.iter().filter_map(fill).collect()
 }
 
 fn failure(error: ReconcileError) -> Failure {
@@ -126,5 +202,69 @@ fn failure(error: ReconcileError) -> Failure {
             format!("{error}\n  fix: check venue.key_id, venue.key_file and this host's clock"),
         ),
         other => Failure::other(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use layouts::Side;
+    use stages::execution::client_order_id;
+
+    fn record(trade: u8, order: &str, ticker: &str) -> FillRecord {
+        FillRecord {
+            trade_id: [trade; 16],
+            order_id: order.into(),
+            ticker: ticker.into(),
+            count_centi: 250,
+            price_e4: 4_100,
+            fee_micros: 1_700,
+            side: Side::Ask,
+            is_taker: true,
+            created_time: String::new(),
+        }
+    }
+
+    fn order(id: &str, client_order_id: String) -> OrderState {
+        OrderState {
+            order_id: id.into(),
+            client_order_id,
+            ticker: "A".into(),
+            side: Side::Ask,
+            status: "executed".into(),
+            filled_centi: 250,
+            remaining_centi: 0,
+        }
+    }
+
+    #[test]
+    fn only_fills_of_our_launches_in_markets_of_the_books_are_ours() {
+        let orders = [
+            order("mine", client_order_id("aa", 77)),
+            order("another-launch", client_order_id("bb", 77)),
+            order("by-hand", "2b8394e0".into()),
+        ];
+        let fills = [
+            record(1, "mine", "A"),
+            record(2, "another-launch", "A"),
+            record(3, "by-hand", "A"),
+            record(4, "unlisted", "A"),
+            record(5, "mine", "B"),
+        ];
+        let fills: Vec<&FillRecord> = fills.iter().collect();
+        let launches = HashSet::from(["aa".to_owned()]);
+        let found = of_ours(&fills, &orders, &launches, &[(7, "A".into())]);
+        let mine = Fill {
+            ingress_mono_ns: 0,
+            order: 77,
+            trade: [1; 16],
+            market: 7,
+            count_centi: 250,
+            fee_micros: 1_700,
+            price_e4: 4_100,
+            side: Side::Ask as u8,
+            is_taker: 1,
+        };
+        assert_eq!(found, [mine]);
     }
 }

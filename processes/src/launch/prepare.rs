@@ -76,13 +76,13 @@ pub(super) fn prepare(
     };
     let fit = plan::fit(&mut pipeline, &Topology::of_host());
     let directory = RunDirectory::take(&pipeline)?;
-    if let Some(account) = account {
-        account.write_down(&pipeline)?;
-    }
     // Whoever waits for the pipeline reads the file again once he sees the rings: an old one must be gone by then.
     directory.retract_pipeline()?;
     let segments = Segments::lay_out(&pipeline)?;
     identity::assume(&mut pipeline)?;
+    if let Some(account) = account {
+        account.write_down(&pipeline)?;
+    }
     if let Err(failure) = registry::withdraw(&pipeline).and_then(|()| registry::publish(&pipeline))
     {
         eprintln!("warning: the registry is not in Redis: {failure}");

@@ -204,13 +204,13 @@ impl Session {
         programs: &Path,
     ) -> Result<Self, Failure> {
         let directory = RunDirectory::take(&pipeline)?;
-        if let Some(account) = account {
-            account.write_down(&pipeline)?;
-        }
         voice::log_to(&directory.logs())
             .map_err(|error| Failure::io("open `launcher.log`", error))?;
         let mut events = Events::watch(&pipeline.run_dir)?;
         identity::assume(&mut pipeline)?;
+        if let Some(account) = account {
+            account.write_down(&pipeline)?;
+        }
         let segments = Segments::lay_out(&pipeline)?;
         if segments.leftovers > 0 {
             say(&format!(

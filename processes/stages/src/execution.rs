@@ -382,5 +382,13 @@ pub fn client_order_id(run_id: &str, order: u64) -> String {
     format!("arb-{run_id}-{order:016x}")
 }
 
+/// The run id and the order that a client order id of ours was derived from; `None` for one of somebody else.
+#[must_use]
+pub fn of_client_order_id(id: &str) -> Option<(&str, u64)> {
+    let (run_id, order) = id.strip_prefix("arb-")?.rsplit_once('-')?;
+    let order = u64::from_str_radix(order, 16).ok()?;
+    (id == client_order_id(run_id, order)).then_some((run_id, order))
+}
+
 #[cfg(test)]
 mod tests;

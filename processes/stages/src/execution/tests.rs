@@ -346,3 +346,20 @@ fn the_client_order_id_derives_from_run_and_order() {
         "arb-0011223344556677-00000000000000ff"
     );
 }
+
+#[test]
+fn a_client_order_id_tells_what_it_was_derived_from() {
+    let id = client_order_id("00ff", u64::MAX - 1);
+    assert_eq!(of_client_order_id(&id), Some(("00ff", u64::MAX - 1)));
+    for other in [
+        "",
+        "arb-00ff",
+        "arb-00ff-1",
+        "arb-00ff-000000000000000G",
+        "arb-00ff-+00000000000000a",
+        "arb-00ff-000000000000000A",
+        "2b8394e0-0000-0000-0000-000000000000",
+    ] {
+        assert_eq!(of_client_order_id(other), None, "{other}");
+    }
+}
