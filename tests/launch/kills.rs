@@ -105,9 +105,9 @@ fn one_launch(kills: u32, scratch: &Scratch, random: &mut ChaCha8Rng) -> (Found,
     let launched = scratch.launch(&[]);
     // Those of the launch before are gone with it; what else it left does not tell them apart.
     await_some("the rings", || {
-        let mut rings = ["orders", "acks", "fills"].iter();
-        let there = |ring: &&str| Observer::open(&scratch.pipeline.ring_path(ring)).is_ok();
-        rings.all(|ring| there(&ring)).then_some(())
+        let mut rings = ["orders", "acks", "fills"].into_iter();
+        let there = |ring: &str| Observer::open(&scratch.pipeline.ring_path(ring)).is_ok();
+        rings.all(there).then_some(())
     });
     let followed = Followed::of(scratch);
     scratch.await_trading();
