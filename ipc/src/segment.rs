@@ -34,8 +34,18 @@ pub(crate) struct Segment {
     pub(crate) file: File,
     /// What the mapping obtained; nothing before [`Segment::map`].
     pub(crate) residency: Residency,
-    /// The process that holds a role in it by this value.
-    holder: Option<u32>,
+    /// The role that is held by this value.
+    holding: Option<Holding>,
+}
+
+/// A role's lock, and the process that took it.
+///
+/// A lock stays as long as its open file description, and a mapping keeps its description open. The
+/// mappings of a process that dies stay while anybody reads its command line, as `ps` does. So nothing is
+/// mapped by the lock's description: it goes with the descriptors, which nobody else can keep.
+struct Holding {
+    lock: File,
+    process: u32,
 }
 
 /// How a file is opened.
@@ -64,39 +74,7 @@ impl Segment {
     /// Opens and checks a segment; with `Access::Write` its file may be mapped for writing and its
     /// roles may be taken.
     pub(crate) fn open(path: &Path, access: Access) -> Result<Self, Error> {
-        let mode = if access == Access::Write {
-            OFlag::O_RDWR
-        } else {
-            OFlag::O_RDONLY
-        };
-        let file = match open(
-            path,
-            mode | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK,
-            Mode::empty(),
-        ) {
-            Ok(file) => File::from(file),
-            Err(Errno::ENOENT) => {
-                return Err(Error::NotFound {
-                    path: path.to_owned(),
-                });
-            }
-            Err(Errno::EACCES | Errno::EPERM) => {
-                return Err(denied(
-                    path,
-                    match access {
-                        Access::Read => "look into",
-                        Access::Write => "take a role in",
-                    },
-                ));
-            }
-            Err(Errno::ELOOP) => {
-                return Err(Error::Invalid {
-                    path: path.to_owned(),
-                    reason: "a symbolic link, which is never followed".into(),
-                });
-            }
-            Err(error) => return Err(Error::io("open", path, error)),
-        };
+        let file = open_file(path, access)?;
         let status = fstat(&file).map_err(|error| Error::io("examine", path, error))?;
         check_file(&status).map_err(|reason| Error::Invalid {
             path: path.to_owned(),
@@ -127,7 +105,7 @@ impl Segment {
             info,
             file,
             residency: Residency::default(),
-            holder: None,
+            holding: None,
         })
     }
 
@@ -162,11 +140,17 @@ impl Segment {
 
     /// Takes a role for the life of this value.
     pub(crate) fn take(&mut self, role: Role) -> Result<(), Error> {
-        role::take(&self.file, role, &self.info.path)?;
-        self.holder = Some(std::process::id());
+        let path = &self.info.path;
+        let lock = open_file(path, Access::Write)?;
+        role::take(&lock, role, path)?;
         // The file may have been removed, and another created in its place, since it was opened: a
         // role in a ring that nobody else can find would swallow every message.
-        if is_at(&self.file, &self.info.path) {
+        let is_ours = is_at(&self.file, path) && is_same(&self.file, &lock);
+        self.holding = Some(Holding {
+            lock,
+            process: std::process::id(),
+        });
+        if is_ours {
             Ok(())
         } else {
             Err(Error::NotFound {
@@ -178,7 +162,12 @@ impl Segment {
     /// Whether this process has taken a role by this value. A child that was forked has a copy of it, and
     /// may not give back what its parent holds.
     pub(crate) fn is_held_here(&self) -> bool {
-        self.holder == Some(std::process::id())
+        self.held_lock().is_some()
+    }
+
+    fn held_lock(&self) -> Option<&File> {
+        let holding = self.holding.as_ref()?;
+        (holding.process == std::process::id()).then_some(&holding.lock)
     }
 
     /// Maps the producer's page, the consumer's region and the slots, each writable by its writer only,
@@ -219,10 +208,32 @@ impl Segment {
 
 impl Drop for Segment {
     fn drop(&mut self) {
-        if self.is_held_here() {
-            role::release(&self.file);
+        if let Some(lock) = self.held_lock() {
+            role::release(lock);
         }
     }
+}
+
+/// Opens the file of a segment, and nothing that a link leads to.
+fn open_file(path: &Path, access: Access) -> Result<File, Error> {
+    let (mode, action) = match access {
+        Access::Read => (OFlag::O_RDONLY, "look into"),
+        Access::Write => (OFlag::O_RDWR, "take a role in"),
+    };
+    let flags = mode | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    open(path, flags, Mode::empty())
+        .map(File::from)
+        .map_err(|error| match error {
+            Errno::ENOENT => Error::NotFound {
+                path: path.to_owned(),
+            },
+            Errno::EACCES | Errno::EPERM => denied(path, action),
+            Errno::ELOOP => Error::Invalid {
+                path: path.to_owned(),
+                reason: "a symbolic link, which is never followed".into(),
+            },
+            error => Error::io("open", path, error),
+        })
 }
 
 /// Says who we are and whose the file is.
@@ -268,10 +279,18 @@ fn read_header(path: &Path, file: &File, length: u64) -> Result<Vec<u8>, Error> 
 
 /// Whether the name still leads to this very file.
 pub(crate) fn is_at(file: &File, path: &Path) -> bool {
+    is_one(fstat(file), lstat(path))
+}
+
+/// Whether two descriptors are of one file.
+fn is_same(one: &File, other: &File) -> bool {
+    is_one(fstat(one), fstat(other))
+}
+
+fn is_one(one: Result<FileStat, Errno>, other: Result<FileStat, Errno>) -> bool {
     let identity = |status: FileStat| (status.st_dev, status.st_ino);
-    fstat(file)
-        .map(identity)
-        .is_ok_and(|ours| lstat(path).map(identity).is_ok_and(|theirs| ours == theirs))
+    one.map(identity)
+        .is_ok_and(|one| other.map(identity).is_ok_and(|other| one == other))
 }
 
 /// Refuses what no segment of ours can be, before anything in it is looked at.

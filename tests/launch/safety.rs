@@ -5,7 +5,7 @@ use super::{
     restarts::{left_by, venue_of},
     signal,
 };
-use ipc::{BoardReader, Observer};
+use ipc::{BoardReader, Observer, Row};
 use layouts::{
     Control, Mode, Order,
     control::{ROW, cause},
@@ -34,11 +34,12 @@ fn signals(scratch: &Scratch) -> u64 {
 }
 
 /// Waits until the launcher's word is of this mode and these causes.
-pub(super) fn await_word(scratch: &Scratch, mode: Mode, causes: u32) -> Control {
+pub(super) fn await_word(scratch: &Scratch, mode: Mode, causes: u32) -> Row<Control> {
     let board = BoardReader::<Control>::open(&scratch.pipeline.control_path()).unwrap();
     await_some(&format!("{mode:?} because of {causes}"), || {
-        let word = board.read(ROW).unwrap().unwrap().value;
-        (word.mode() == mode && word.causes == causes).then_some(word)
+        // A word that is being written just now is read at the next look.
+        let word = board.read(ROW).ok().flatten()?;
+        (word.value.mode() == mode && word.value.causes == causes).then_some(word)
     })
 }
 
@@ -284,8 +285,8 @@ fn limits_change_while_trading_and_wrong_ones_are_refused() {
     scratch.await_trading();
     ask(&scratch, "max_order_contracts", "2");
     let board = BoardReader::<Control>::open(&scratch.pipeline.control_path()).unwrap();
-    let contracts = || board.read(ROW).unwrap().unwrap().value.max_order_contracts;
-    await_some("the new limit", || (contracts() == 2).then_some(()));
+    let contracts = || Some(board.read(ROW).ok().flatten()?.value.max_order_contracts);
+    await_some("the new limit", || (contracts() == Some(2)).then_some(()));
     orders_flow(&scratch);
     // Who takes over finds the limits that are in force, not those of the file.
     signal(scratch.await_ready("signal_processor"), Signal::SIGKILL);
@@ -310,7 +311,7 @@ fn limits_change_while_trading_and_wrong_ones_are_refused() {
     assert_eq!(in_force["max_order_contracts"], 2, "{limits}");
     // Refused as a whole: half of a change may be worse than none.
     assert_eq!(in_force["max_game_dollars"], 400, "{limits}");
-    assert_eq!(contracts(), 2);
+    assert_eq!(await_some("the limit on the board", contracts), 2);
     signal(launched.pid(), Signal::SIGINT);
     let outcome = launched.finish();
     assert_eq!(

@@ -6,11 +6,8 @@ use super::{
     safety::{ask, await_word, block_on, cold, nothing_is_ordered, orders_flow, published},
     signal,
 };
-use ipc::{BoardReader, Observer, clock};
-use layouts::{
-    Control, Mode,
-    control::{ROW, cause},
-};
+use ipc::{Observer, clock};
+use layouts::{Mode, control::cause};
 use nix::sys::signal::Signal;
 use pipeline::Tier;
 use processes::venue::tls::Trust;
@@ -93,13 +90,11 @@ fn ordering() -> Scratch {
 /// Throws a switch and takes it back. Microseconds from the throw to the word, and to the last order at the
 /// venue; none where the first was on its way when the switch was thrown.
 fn throw(scratch: &Scratch, switch: &str, by: impl FnOnce()) -> (i64, Option<i64>) {
-    let board = BoardReader::<Control>::open(&scratch.pipeline.control_path()).unwrap();
     let ring = Observer::open(&scratch.pipeline.ring_path("orders")).unwrap();
     await_an_order(&ring);
     let (thrown, thrown_unix_us) = (clock::mono_ns(), clock::unix_ns() / 1_000);
     by();
-    await_word(scratch, Mode::Safe, cause::OPERATOR);
-    let word = board.read(ROW).unwrap().unwrap().written_ns;
+    let word = await_word(scratch, Mode::Safe, cause::OPERATOR).written_ns;
     nothing_is_ordered(scratch);
     let last = last_order_unix_us(scratch);
     if switch == "redis" {

@@ -157,12 +157,13 @@ mod tests {
         let path = pipeline.presence_path(&process.name);
         create_board::<ProcessState>(&path, BoardOptions::default()).unwrap();
         let board = BoardReader::<ProcessState>::open(&path).unwrap();
-        let now = || board.read(ROW).unwrap().map(|row| row.value);
-        let wait_for = |phase| {
-            while now().and_then(|state| state.phase()) != Some(phase) {
-                thread::yield_now();
+        // A row that is being written just now is told by the next look.
+        let now = || board.read(ROW).ok().flatten().map(|row| row.value);
+        let wait_for = |phase| loop {
+            if let Some(state) = now().filter(|state| state.phase() == Some(phase)) {
+                break state;
             }
-            now().unwrap()
+            thread::yield_now();
         };
         for starts in 1..=2 {
             let stop = Arc::new(AtomicBool::new(false));
