@@ -14,6 +14,8 @@ use std::{
 };
 use tests::scratch::Scratch;
 
+#[path = "launch/audit.rs"]
+mod audit;
 #[path = "launch/chaos.rs"]
 mod chaos;
 #[path = "launch/day.rs"]
@@ -71,6 +73,9 @@ fn the_demo_trades_loses_nothing_and_reconciles() {
         assert!(number(&report, field) > 0, "{field} in {report:#}");
     }
     assert_eq!(report["reconciled"], true);
+    // After ten seconds the account was compared for the first time.
+    assert!(number(&report["audits"], "looks") > 0, "{report:#}");
+    assert!(!outcome.errors.contains("the account is not"), "{report:#}");
     the_way_to_the_order_is_told_by_stage(&report);
     for ring in report["rings"].as_array().unwrap() {
         assert_eq!(ring["lost"], 0, "{ring}");

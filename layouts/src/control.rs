@@ -30,7 +30,7 @@ ipc::message! {
         /// Shortest time between two orders in one market for one side.
         repeat_ms: u32 = "ms",
         /// Why not to trade, a sum of the numbers in [`crate::control::cause`]; 0 while trading.
-        causes: u32 = "1 operator, 2 crash loop, 4 prices lost, 8 games lost, 16 clock skew",
+        causes: u32 = "1 operator, 2 crash loop, 4 prices lost, 8 games lost, 16 clock skew, 64 books differ",
         /// A [`Mode`].
         mode: u8 = "0 safe, 1 trade",
         /// The share of the Kelly stake that is taken.
@@ -57,6 +57,8 @@ pub mod cause {
     pub const GAMES_LOST: u32 = 8;
     /// The venue's clock and ours are further apart than the bound, or its prices come that late.
     pub const CLOCK_SKEW: u32 = 16;
+    /// The account at the venue does not stand as our books say.
+    pub const BOOKS_DIFFER: u32 = 64;
 }
 
 /// Whether orders may be made. What is not known to be `Trade` is `Safe`.

@@ -371,6 +371,7 @@ impl Pipeline {
             self.safety.max_game_silence_ms,
         );
         positive("safety.max_clock_skew_ms", self.safety.max_clock_skew_ms);
+        positive("safety.audit_every_s", self.safety.audit_every_s);
         let kelly = self.limits.kelly_percent;
         if !(1..=100).contains(&kelly) {
             faults.push(format!(

@@ -278,7 +278,7 @@ pub struct Redis {
     pub heartbeat_ms: u64,
 }
 
-/// From when on a feed counts as lost, which halts trading.
+/// From when on trading is halted: a feed counts as lost, clocks as apart, books as wrong.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Safety {
@@ -288,6 +288,8 @@ pub struct Safety {
     pub max_game_silence_ms: u64,
     /// How far the venue's clock and ours may be apart, the way of its prices included, milliseconds.
     pub max_clock_skew_ms: u64,
+    /// Time between two comparisons of the account with our books, seconds.
+    pub audit_every_s: u64,
 }
 
 impl Default for Safety {
@@ -296,6 +298,7 @@ impl Default for Safety {
             max_price_silence_ms: 10_000,
             max_game_silence_ms: 20_000,
             max_clock_skew_ms: 2_000,
+            audit_every_s: 60,
         }
     }
 }

@@ -7,3 +7,4 @@ pub mod discovery;
 pub mod outbox;
 pub mod reconcile;
 pub mod redis;
+pub mod standing;

@@ -394,7 +394,7 @@ fn words(ticker: &str, side: &str, count_centi: u32, price_e4: u16, fee_micros: 
     )
 }
 
-fn dollars(micros: i64) -> String {
+pub(super) fn dollars(micros: i64) -> String {
     format!("${}", format_decimal(micros, 6))
 }
 

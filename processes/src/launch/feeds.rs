@@ -67,6 +67,7 @@ impl Feeds {
             max_price_silence_ms,
             max_game_silence_ms,
             max_clock_skew_ms,
+            ..
         } = pipeline.safety;
         Ok(Self {
             board: BoardReader::open(&pipeline.board_path(&board.name))?,

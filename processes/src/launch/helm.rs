@@ -2,6 +2,7 @@
 //! word on the board, in the status line, on standard error, in Redis and in the report.
 
 use super::{
+    audit::{Audit, Audits},
     clerk::Clerk,
     config,
     events::Events,
@@ -10,7 +11,7 @@ use super::{
     voice::say,
     word::{Word, unix_us},
 };
-use crate::runtime::Failure;
+use crate::{cold::database::Opening, runtime::Failure};
 use ipc::{
     BoardWriter,
     clock::{mono_ns, unix_ns},
@@ -37,6 +38,8 @@ pub(super) struct Helm {
     safety: Safety,
     feeds: Feeds,
     clerk: Clerk,
+    /// None where no order goes to the venue.
+    audit: Option<Audit>,
     /// What was last refused of the config.
     refused: Vec<String>,
     began: Instant,
@@ -45,22 +48,28 @@ pub(super) struct Helm {
 }
 
 impl Helm {
-    /// Takes the helm of a pipeline that is laid out and whose addresses are known. Whatever is asked by
-    /// Redis rings the bell.
+    /// Takes the helm of a pipeline that is laid out and whose addresses are known, and whose books begin with
+    /// `opening`. Whatever is asked by Redis rings the bell.
     ///
     /// # Errors
     ///
     /// When a segment is unusable.
-    pub(super) fn take(pipeline: &Pipeline, bell: UnixStream) -> Result<Self, Failure> {
+    pub(super) fn take(
+        pipeline: &Pipeline,
+        opening: Opening,
+        bell: UnixStream,
+    ) -> Result<Self, Failure> {
         let board = BoardWriter::attach(&pipeline.control_path())?;
         board.introduce(NAME);
         let word = Word::of(pipeline);
+        let audit = (!pipeline.dry_orders).then(|| Audit::start(pipeline, opening));
         let mut helm = Self {
             board,
             word,
             safety: Safety::default(),
             feeds: Feeds::open(pipeline, mono_ns())?,
             clerk: Clerk::start(pipeline, bell)?,
+            audit: audit.transpose()?,
             refused: Vec::new(),
             began: Instant::now(),
             due: Instant::now(),
@@ -94,6 +103,9 @@ impl Helm {
         for process in crash_loops {
             self.safety.crash_loop(process);
         }
+        if let Some(differences) = self.audit.as_ref().and_then(Audit::verdict) {
+            self.safety.books_differ(differences);
+        }
         self.safety.file(self.pipeline.safe_file().exists());
         let now = Instant::now();
         if now >= self.due || resume {
@@ -117,6 +129,11 @@ impl Helm {
             last.seconds = self.began.elapsed().as_secs_f64() - last.from_s;
         }
         times
+    }
+
+    /// Compares the account with our books no more; how often that was done.
+    pub(super) fn end_audit(&mut self) -> Option<Audits> {
+        self.audit.take().map(|audit| audit.audits())
     }
 
     /// Takes over what operators ask for; whether anything is to be said anew.

@@ -4,6 +4,7 @@
 //! `supervisor`) -> `report`.
 
 mod arguments;
+mod audit;
 mod books;
 mod breakdown;
 mod children;

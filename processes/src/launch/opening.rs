@@ -14,6 +14,7 @@ use crate::{
     cold::{
         database::{self, Database, Opening},
         reconcile::ReconcileError,
+        standing::resting_orders,
     },
     runtime::Failure,
     venue::{
@@ -71,15 +72,8 @@ impl Account {
             None
         };
         let resting = auditor.ask(|rest| async move { rest.resting_orders().await })?;
-        let mut differences: Vec<String> = resting
-            .iter()
-            .map(|order| {
-                format!(
-                    "order {} of {} rests at the venue; ours never do\n    fix: cancel it there",
-                    order.order_id, order.ticker
-                )
-            })
-            .collect();
+        let resting = resting_orders(&resting).into_iter();
+        let mut differences: Vec<String> = resting.map(|order| order.words).collect();
         let balance = auditor.ask(|rest| async move { rest.balance().await })?;
         let mut account = Self {
             balance_micros: balance.balance_micros,

@@ -150,6 +150,7 @@ pub(super) fn reconcile(arguments: &ReconcileArguments) -> Result<Exit, Failure>
         seconds: started.elapsed().as_secs_f64(),
         stopped_because: "it was asked to".into(),
         safe: Vec::new(),
+        audits: None,
         placement: "processes started elsewhere".into(),
         processes: Vec::new(),
         rings: rings.as_ref().map(Rings::report).unwrap_or_default(),

@@ -1,6 +1,8 @@
 //! How a run went: for people, and as JSON.
 
-use super::{breakdown::Breakdown, profit::Profit, rings::RingReport, safety::SafeTime};
+use super::{
+    audit::Audits, breakdown::Breakdown, profit::Profit, rings::RingReport, safety::SafeTime,
+};
 use layouts::units::format_decimal;
 use pipeline::LinkKind;
 use serde::Serialize;
@@ -19,6 +21,8 @@ pub struct Report {
     pub placement: String,
     /// When no orders were made, and why.
     pub safe: Vec<SafeTime>,
+    /// How often the account was compared with our books meanwhile; `None` where no orders are sent.
+    pub audits: Option<Audits>,
     /// Every process, in data-flow order.
     pub processes: Vec<ProcessReport>,
     /// Every ring, in the order of the pipeline file.
@@ -300,6 +304,17 @@ impl Report {
             self.pnl.clone().unwrap_or_else(unknown),
             self.positions.len()
         );
+        if let Some(audits) = self.audits {
+            let Audits {
+                looks,
+                in_doubt,
+                failed,
+            } = audits;
+            let _ = writeln!(
+                text,
+                "audits while trading  {looks}, {in_doubt} with something on its way, {failed} not possible"
+            );
+        }
         let verdict = if self.reconciled {
             "yes: positions, fills, fees and cash equal the venue's"
         } else {

@@ -7,6 +7,7 @@
 //! | operator | `mode` of `arbees:<pipeline>:config` says `safe` | it says `trade`; silence changes nothing |
 //! | crash loop | a process died too often in a row | SIGUSR2, as by `launch resume` |
 //! | prices, games | the feed has been silent for longer than its bound | it has been heard again for as long |
+//! | books differ | the account is not as our books say, through ten looks | SIGUSR2, as by `launch resume`; begins anew if it still is not |
 //! | clock skew | the venue's time stamps are further from our clock than the bound | they are within it |
 //!
 //! A feed comes back by itself every night; what a person has halted, or what keeps dying for a reason that
@@ -28,6 +29,8 @@ pub(super) struct Safety {
     asked: bool,
     /// Who cannot be kept alive.
     crash_loops: BTreeSet<String>,
+    /// What the venue says otherwise than our books.
+    differences: Vec<String>,
     lost: Lost,
     /// As the clocks were when they were found apart: the figure moves all the time, the words stay.
     skew_ms: Option<i64>,
@@ -54,6 +57,7 @@ impl Safety {
     pub(super) fn resume(&mut self) {
         self.signalled = false;
         self.crash_loops.clear();
+        self.differences.clear();
     }
 
     /// Whether the file `safe` is there.
@@ -73,6 +77,11 @@ impl Safety {
         }
     }
 
+    /// The account does not stand as our books say.
+    pub(super) fn books_differ(&mut self, differences: Vec<String>) {
+        self.differences = differences;
+    }
+
     /// Which feeds are lost.
     pub(super) fn feeds(&mut self, lost: Lost) {
         self.lost = lost;
@@ -88,6 +97,7 @@ impl Safety {
             (self.lost.prices, cause::PRICES_LOST),
             (self.lost.games, cause::GAMES_LOST),
             (self.lost.skew_ms.is_some(), cause::CLOCK_SKEW),
+            (!self.differences.is_empty(), cause::BOOKS_DIFFER),
         ]
         .into_iter()
         .filter_map(|(holds, cause)| holds.then_some(cause))
@@ -109,6 +119,11 @@ impl Safety {
         for process in &self.crash_loops {
             reasons.push(format!(
                 "`{process}` cannot be kept alive (ends with `launch resume`)"
+            ));
+        }
+        for difference in &self.differences {
+            reasons.push(format!(
+                "the account is not as our books say: {difference} (ends with `launch resume`)"
             ));
         }
         if self.lost.prices {

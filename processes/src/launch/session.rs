@@ -2,6 +2,7 @@
 
 use super::{
     arguments::{Exit, MoneyArguments, RunArguments},
+    audit::Audits,
     books::{Auditor, Books},
     breakdown::Breakdown,
     events::Events,
@@ -242,7 +243,10 @@ impl Session {
         // What a killed run said there of its rings is not of these. Redis may be away: it is told below.
         let _ = registry::withdraw(&session.pipeline);
         session.start_processes()?;
-        session.helm = Some(Helm::take(&session.pipeline, session.events.bell()?)?);
+        let bell = session.events.bell()?;
+        if let Some(auditor) = &session.auditor {
+            session.helm = Some(Helm::take(&session.pipeline, auditor.opening(), bell)?);
+        }
         Ok(session)
     }
 
@@ -297,6 +301,7 @@ impl Session {
             "{}: stopping, because {reason}",
             self.pipeline.name
         ));
+        let audits = self.helm.as_mut().and_then(Helm::end_audit);
         let patience = if failed {
             FAILED_PATIENCE
         } else {
@@ -315,7 +320,8 @@ impl Session {
         if let Some(redis) = &mut self.redis {
             redis.stop(patience, &mut self.events);
         }
-        self.report(rings.ok().as_ref(), reason, seconds, books, safe)
+        let rings = rings.ok();
+        self.report(rings.as_ref(), reason, seconds, books, (safe, audits))
     }
 
     /// Returns why the pipeline is to be stopped, and whether that is a failure.
@@ -386,7 +392,7 @@ impl Session {
         reason: String,
         seconds: f64,
         books: Books,
-        safe: Vec<SafeTime>,
+        (safe, audits): (Vec<SafeTime>, Option<Audits>),
     ) -> Report {
         let totals = rings.map(Rings::totals).unwrap_or_default();
         let figures = self
@@ -414,6 +420,7 @@ impl Session {
             stopped_because: reason,
             placement: self.placement.clone(),
             safe,
+            audits,
             processes,
             rings,
             ticks: totals.ticks,
