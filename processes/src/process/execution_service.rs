@@ -5,8 +5,8 @@
 //! exactly one acknowledgement, after its fills. The ring is committed up to the first order that
 //! is not done: a successor takes up the tail again, and because client order ids derive from the
 //! order, the venue recognises what it already has. What a predecessor may have sent (`legacy`) is
-//! looked up at the venue first, even when it has expired; its fills and its acknowledgement may
-//! then be published for the second time, which their readers recognise.
+//! looked up at the venue first, even when it has expired; its fills may then be published for the second time,
+//! which their reader recognises. What it has acknowledged is done.
 //!
 //! When the launcher calls for the safe state on the board `control`, nothing new goes to the venue:
 //! an order not yet sent, and be it the last moment before its first byte, is answered as expired, one that may have been sent is looked up and never sent
@@ -17,6 +17,7 @@ mod desk;
 mod dry_orders;
 mod legacy;
 mod listings;
+mod look_up;
 mod placing;
 
 use crate::cold::announcer::heart;
@@ -34,9 +35,11 @@ use hdrhistogram::Histogram;
 use layouts::{Fill, Order, OrderAck, OrderStatus, RejectReason};
 use legacy::Legacy;
 use listings::Listings;
+use look_up::LookUps;
 use placing::{Done, Placing, Taken, Tally};
 use serde_json::{Value, json};
 use stages::execution::{InFlight, ack};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -83,6 +86,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         },
         cold: Cold::connect(&context.pipeline.redis.url, &context.pipeline.name),
         run_id: context.pipeline.run_id.clone(),
+        run_dir: context.pipeline.run_dir.clone(),
         process: context.name.clone(),
         heartbeat_ms: context.pipeline.redis.heartbeat_ms,
         tally: Arc::clone(&tally),
@@ -154,6 +158,8 @@ struct Hall {
     in_flight: InFlight,
     taken: u64,
     resumed: u64,
+    /// Orders that a predecessor had acknowledged.
+    done_before: u64,
     /// Orders answered as expired because trading was halted.
     held_back: u64,
     filled: u64,
@@ -164,18 +170,20 @@ struct Hall {
 impl Hall {
     fn attach(context: &Context) -> Result<Self, Failure> {
         let orders = context.input()?;
+        let acks = context.output()?;
         let mut control = Control::open(context)?;
         control.news();
         Ok(Self {
             halted: watch::Sender::new(control.is_safe()),
             control,
-            legacy: Legacy::of(context, &orders)?,
+            legacy: Legacy::of(context, &orders, &acks)?,
             orders,
-            acks: context.output()?,
+            acks,
             fills: context.output()?,
             in_flight: InFlight::default(),
             taken: 0,
             resumed: 0,
+            done_before: 0,
             held_back: 0,
             filled: 0,
             by_status: [0; 6],
@@ -207,6 +215,11 @@ impl Hall {
         self.taken += 1;
         self.in_flight.take(sequence);
         let maybe_sent = self.legacy.may_have_sent(sequence, &order);
+        if maybe_sent && self.legacy.is_acknowledged(&order) {
+            self.done_before += 1;
+            self.finish(sequence);
+            return Ok(true);
+        }
         self.resumed += u64::from(maybe_sent);
         let now = ipc::clock::mono_ns();
         let refusal = if order.side().is_none() {
@@ -258,10 +271,14 @@ impl Hall {
         };
         count(&mut self.by_status, done.ack.status);
         count(&mut self.by_reason, done.ack.reason);
-        if let Some(position) = self.in_flight.finish(done.sequence) {
+        self.finish(done.sequence);
+        Ok(())
+    }
+
+    fn finish(&mut self, sequence: u64) {
+        if let Some(position) = self.in_flight.finish(sequence) {
             self.orders.commit_to(position);
         }
-        Ok(())
     }
 
     fn figures(&self, tally: &Tally) -> Value {
@@ -279,6 +296,7 @@ impl Hall {
         json!({
             "orders": self.taken,
             "resumed": self.resumed,
+            "done_before": self.done_before,
             "held_back": self.held_back,
             "cleared": tally.cleared,
             "fills": self.filled,
@@ -328,6 +346,7 @@ struct Office {
     endpoint: Endpoint,
     cold: Cold,
     run_id: String,
+    run_dir: PathBuf,
     process: String,
     heartbeat_ms: u64,
     tally: Arc<Mutex<Tally>>,
@@ -343,7 +362,8 @@ impl Office {
         let desk = Arc::new(Desk::default());
         let placing = Arc::new(Placing {
             rest: self.rest.clone(),
-            listings: Listings::follow(self.cold.clone()),
+            look_ups: LookUps::new(self.rest.clone()),
+            listings: Listings::follow(self.cold.clone(), &self.run_dir),
             desk: Arc::clone(&desk),
             run_id: self.run_id.clone(),
             tally: Arc::clone(&self.tally),

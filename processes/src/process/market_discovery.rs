@@ -9,14 +9,14 @@
 //! looked for once by this run, and again when it changes shard or phase; a market is announced
 //! unless the stream says the same of it already.
 //!
-//! The numbers of markets outlive Redis in a file (`numbers`): by them the position database knows what
+//! The numbers of markets outlive Redis in a file (`market_numbers`): by them the position database knows what
 //! is held, and the rings what is priced.
 
 pub mod catalogue;
-mod numbers;
 
 use crate::cold::announcer::{Announcer, heart};
 use crate::cold::discovery::{Discovery, Game, Market};
+use crate::cold::market_numbers::Numbers;
 use crate::cold::redis::Cold;
 use crate::process::complaints::Complaints;
 use crate::process::discoveries::followed;
@@ -31,7 +31,6 @@ use crate::venue::tls::Trust;
 use catalogue::Catalogue;
 use ipc::Message as _;
 use layouts::{PriceUpdate, TeamSide};
-use numbers::Numbers;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -138,7 +138,7 @@ impl KalshiRest {
     }
 
     /// Places an order, if `look` still lets it when its connection is there. `Err` with
-    /// [`VenueError::is_ambiguous`] may have reached the venue: ask with [`Self::order_by_client_id`], or send the
+    /// [`VenueError::is_ambiguous`] may have reached the venue: look for it with [`Self::readable_orders`], or send the
     /// same `client_order_id` again. [`VenueError::NotSent`] cannot have.
     pub async fn create_order(
         &self,
@@ -187,24 +187,9 @@ impl KalshiRest {
             .map(drop)
     }
 
-    /// The order that carries our id, if the venue has it; without its market among those of all.
-    pub async fn order_by_client_id(
-        &self,
-        ticker: Option<&str>,
-        client_order_id: &str,
-    ) -> Result<Option<OrderState>, VenueError> {
-        let mut orders = self.order_listing(ticker).await?;
-        let ours = |order: &OrderState| order.client_order_id == client_order_id;
-        match orders.items.iter().position(ours) {
-            Some(place) => Ok(Some(orders.items.swap_remove(place))),
-            // It may be among those that cannot be read.
-            None => orders.whole(ORDERS_PATH).map(|_| None),
-        }
-    }
-
     /// Our orders, of one market or all.
     pub async fn orders(&self, ticker: Option<&str>) -> Result<Vec<OrderState>, VenueError> {
-        self.order_listing(ticker).await?.whole(ORDERS_PATH)
+        self.readable_orders(ticker).await?.whole(ORDERS_PATH)
     }
 
     /// Our orders that rest, in all markets.
@@ -214,7 +199,11 @@ impl KalshiRest {
         orders.whole(ORDERS_PATH)
     }
 
-    async fn order_listing(&self, ticker: Option<&str>) -> Result<Listing<OrderState>, VenueError> {
+    /// Our orders, of one market or all, as far as they can be read.
+    pub async fn readable_orders(
+        &self,
+        ticker: Option<&str>,
+    ) -> Result<Listing<OrderState>, VenueError> {
         let mut query = vec![("limit", "1000")];
         query.extend(ticker.map(|ticker| ("ticker", ticker)));
         self.pages(ORDERS_PATH, "orders", &query).await

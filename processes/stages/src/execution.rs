@@ -35,6 +35,8 @@ const MOST_POSTS: u32 = 20;
 const LOOK_UP_EVERY: Duration = Duration::from_millis(250);
 /// Look-ups that must miss before the order is held not to be at the venue: 2 s, five times the lag.
 const MISSES_TO_BELIEVE: u32 = 8;
+/// One suffices so long after the expiry: no request of it can still be on its way, nor a read lag behind it.
+const LONG_EXPIRED_NS: u64 = 30_000_000_000;
 /// Time of looking up before the order's fate is declared unknown.
 const LOOK_UP_FOR_NS: u64 = 15_000_000_000;
 /// And the number of look-ups, should the clock stand still.
@@ -218,7 +220,9 @@ impl Placement {
             Found::Working => self.surely_there = true,
             Found::Missing => {}
         }
-        if self.misses >= MISSES_TO_BELIEVE && !self.surely_there {
+        let long_expired = now_mono_ns.saturating_sub(self.expires_mono_ns) >= LONG_EXPIRED_NS;
+        let enough = if long_expired { 1 } else { MISSES_TO_BELIEVE };
+        if self.misses >= enough && !self.surely_there {
             self.maybe_there = false;
             self.misses = 0;
             let final_refusal = self

@@ -2,8 +2,10 @@
 
 use super::super::discoveries::follow;
 use crate::cold::discovery::Discovery;
+use crate::cold::market_numbers::Numbers;
 use crate::cold::redis::Cold;
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -20,11 +22,13 @@ pub(super) struct Listing {
 #[derive(Debug, Clone)]
 pub(super) struct Listings {
     table: watch::Receiver<HashMap<u32, Arc<Listing>>>,
+    /// Holds the numbers that markets were ever given.
+    run_dir: PathBuf,
 }
 
 impl Listings {
     /// Follows the discovery stream on a task of the current runtime.
-    pub(super) fn follow(cold: Cold) -> Self {
+    pub(super) fn follow(cold: Cold, run_dir: &Path) -> Self {
         let (sender, table) = watch::channel(HashMap::new());
         tokio::spawn(follow(cold, async move |discovery| {
             if let Discovery::Market(market) = discovery {
@@ -37,7 +41,21 @@ impl Listings {
                 });
             }
         }));
-        Self { table }
+        let run_dir = run_dir.to_owned();
+        Self { table, run_dir }
+    }
+
+    /// The market as far as it is known now.
+    pub(super) fn known(&self, market: u32) -> Option<Arc<Listing>> {
+        self.table.borrow().get(&market).cloned()
+    }
+
+    /// The ticker of a market that may not be announced any more: its game is over and Redis forgot it, or
+    /// nobody has read Redis yet.
+    pub(super) fn ticker_of_old(&self, market: u32) -> Option<String> {
+        let numbers = Numbers::within(&self.run_dir).load();
+        let found = numbers.into_iter().find(|(_, number)| *number == market);
+        found.map(|(ticker, _)| ticker)
     }
 
     /// The market; waits for it to be discovered, but no longer than `patience`.
@@ -57,7 +75,8 @@ impl Listings {
             exchange_index,
         };
         let (_, table) = watch::channel(HashMap::from([(market, Arc::new(listing))]));
-        Self { table }
+        let run_dir = PathBuf::from("/nowhere");
+        Self { table, run_dir }
     }
 }
 
@@ -68,7 +87,9 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_market_is_waited_for_and_no_longer_than_told() {
         let (sender, table) = watch::channel(HashMap::new());
-        let mut listings = Listings { table };
+        let directory = tempfile::tempdir().expect("a directory");
+        let run_dir = directory.path().to_owned();
+        let mut listings = Listings { table, run_dir };
         assert_eq!(listings.of(3, Duration::from_millis(1)).await, None);
         let listing = Arc::new(Listing {
             ticker: "A-B".into(),
@@ -77,6 +98,14 @@ mod tests {
         let (found, ()) = tokio::join!(listings.of(3, Duration::from_secs(600)), async {
             sender.send_modify(|table| drop(table.insert(3, Arc::clone(&listing))));
         });
-        assert_eq!(found, Some(listing));
+        assert_eq!(found, Some(Arc::clone(&listing)));
+        assert_eq!(
+            (listings.known(3), listings.known(4)),
+            (Some(listing), None)
+        );
+        assert_eq!(listings.ticker_of_old(4), None);
+        let numbers = HashMap::from([("A-B".to_owned(), 3), ("C-D".to_owned(), 4)]);
+        Numbers::within(directory.path()).keep(&numbers);
+        assert_eq!(listings.ticker_of_old(4), Some("C-D".into()));
     }
 }

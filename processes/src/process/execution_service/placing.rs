@@ -3,6 +3,7 @@
 use super::desk::Desk;
 use super::dry_orders::DryOrders;
 use super::listings::{Listing, Listings};
+use super::look_up::{LookUps, Unreadable};
 use crate::runtime::{Gate, Passages};
 use crate::venue::error::VenueError;
 use crate::venue::kalshi_rest::{KalshiRest, NewOrder};
@@ -20,8 +21,6 @@ const CHANNEL_PATIENCE: Duration = Duration::from_millis(300);
 const READ_EVERY: Duration = Duration::from_millis(250);
 /// Time of reading before the fills are declared unknown.
 const READ_FOR: Duration = Duration::from_secs(15);
-/// Longest wait for the market of an order that may be at the venue already.
-const RESUME_PATIENCE: Duration = Duration::from_secs(15);
 /// Latencies are recorded up to this; a minute is beyond any expiry.
 const SLOWEST_NS: u64 = 60_000_000_000;
 
@@ -106,6 +105,7 @@ impl Tally {
 #[derive(Debug)]
 pub(super) struct Placing {
     pub(super) rest: KalshiRest,
+    pub(super) look_ups: LookUps,
     pub(super) listings: Listings,
     pub(super) desk: Arc<Desk>,
     pub(super) run_id: String,
@@ -147,20 +147,23 @@ impl Placing {
             return done(OrderStatus::Rejected, RejectReason::Other);
         };
         let listing = self.listing(taken).await;
-        let ticker = listing.as_ref().map(|listing| listing.ticker.as_str());
         if listing.is_none() {
             self.count(|tally| tally.unknown_markets += 1);
             if !taken.maybe_sent {
                 return done(OrderStatus::Rejected, RejectReason::UnknownMarket);
             }
         }
+        let ticker = match &listing {
+            Some(listing) => Some(listing.ticker.clone()),
+            None => self.listings.ticker_of_old(order.market),
+        };
+        let ticker = ticker.as_deref();
         if let (Some(dry), Some(listing)) = (&self.dry, &listing) {
             let (status, reason) = self.show(dry, taken, side, listing, id);
             return done(status, reason);
         }
         let mut placement = if taken.maybe_sent {
-            // Without its market it cannot be sent again; whether it was is found among the orders of all.
-            Placement::resumed(ticker.map_or(0, |_| order.expires_mono_ns))
+            Placement::resumed(order.expires_mono_ns)
         } else {
             Placement::new(order.expires_mono_ns)
         };
@@ -178,14 +181,17 @@ impl Placing {
                             let answer = self.post(taken, side, listing, id, &mut trace);
                             placement.on_answer(answer.await)
                         }
-                        (Ok(()), None) => placement.on_answer(Answer::NotSent),
+                        // It was not sent before, and without its market it cannot be sent now.
+                        (Ok(()), None) => {
+                            return done(OrderStatus::Rejected, RejectReason::UnknownMarket);
+                        }
                         (Err(other), _) => other,
                     }
                 }
                 Step::LookUp { after } => {
                     pause(after).await;
                     self.count(|tally| tally.look_ups += 1);
-                    let found = self.rest.order_by_client_id(ticker, id).await;
+                    let found = self.look_ups.order(ticker, id).await;
                     placement.on_found(found_of(found, &mut trace.order_id), ipc::clock::mono_ns())
                 }
                 Step::Collect { filled_centi } => {
@@ -210,14 +216,14 @@ impl Placing {
         }
     }
 
-    /// The order's market, as soon as it is discovered: a new process reads of it again.
+    /// The order's market, as soon as it is discovered: a new process reads of it again. What may have been sent is
+    /// looked up at once instead.
     async fn listing(&self, taken: &Taken) -> Option<Arc<Listing>> {
+        if taken.maybe_sent {
+            return self.listings.known(taken.order.market);
+        }
         let expires = taken.order.expires_mono_ns;
-        let patience = if taken.maybe_sent {
-            RESUME_PATIENCE
-        } else {
-            Duration::from_nanos(expires.saturating_sub(ipc::clock::mono_ns()))
-        };
+        let patience = Duration::from_nanos(expires.saturating_sub(ipc::clock::mono_ns()));
         self.listings.clone().of(taken.order.market, patience).await
     }
 
@@ -407,7 +413,7 @@ fn answer_of(result: Result<OrderResult, VenueError>, order_id: &mut Option<Stri
 }
 
 fn found_of(
-    result: Result<Option<OrderState>, VenueError>,
+    result: Result<Option<OrderState>, Unreadable>,
     order_id: &mut Option<String>,
 ) -> Found {
     match result {
@@ -422,7 +428,7 @@ fn found_of(
             }
         }
         Ok(None) => Found::Absent,
-        Err(_) => Found::Missing,
+        Err(Unreadable) => Found::Missing,
     }
 }
 

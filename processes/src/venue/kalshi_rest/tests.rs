@@ -328,13 +328,14 @@ async fn accounts_read() {
         ),
         (3_000_000, Some(0), None)
     );
-    let order = rest
-        .order_by_client_id(Some("A-B"), "c-0")
-        .await
-        .expect("reads")
-        .expect("known");
+    let orders = rest.orders(Some("A-B")).await.expect("reads");
+    assert_eq!(orders[0].client_order_id, "c-0");
     assert_eq!(
-        (order.filled_centi, order.remaining_centi, order.side),
+        (
+            orders[0].filled_centi,
+            orders[0].remaining_centi,
+            orders[0].side
+        ),
         (50, 0, Side::Bid)
     );
 }
@@ -372,15 +373,9 @@ async fn an_unreadable_record_hides_no_other_unless_it_is_ours() {
     assert!(rest.settlements(0).await.is_err());
     let some = rest.settlements_since(Some(5)).await.expect("reads");
     assert_eq!((some.items.len(), some.unreadable), (1, 1));
-    let ours = rest
-        .order_by_client_id(Some("A-B"), "c-0")
-        .await
-        .expect("reads");
-    assert_eq!(ours.map(|order| order.filled_centi), Some(50));
-    assert!(
-        rest.order_by_client_id(Some("A-B"), "c-9").await.is_err(),
-        "it may be the one that cannot be read"
-    );
+    let ours = rest.readable_orders(Some("A-B")).await.expect("reads");
+    assert_eq!((ours.items[0].filled_centi, ours.unreadable), (50, 1));
+    assert!(rest.orders(Some("A-B")).await.is_err());
 }
 
 #[tokio::test]

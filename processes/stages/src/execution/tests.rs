@@ -121,6 +121,12 @@ fn an_order_that_a_dead_predecessor_may_have_sent_is_looked_up_before_anything_e
         reason: RejectReason::None,
     };
     assert_eq!(absent(late), expired);
+    let long_ago = EXPIRES + LONG_EXPIRED_NS;
+    let again = Step::LookUp {
+        after: LOOK_UP_EVERY,
+    };
+    assert_eq!(resumed().on_found(Found::Absent, long_ago - 1), again);
+    assert_eq!(resumed().on_found(Found::Absent, long_ago), expired);
 }
 
 #[test]

@@ -166,8 +166,10 @@ async fn place_again(
     );
     tokio::spawn(async move { axum::serve(listener, router).await });
     let tally = Arc::new(Mutex::new(Tally::new().expect("a histogram")));
+    let rest = KalshiRest::new(&base, test_signer(), &Trust::none()).expect("an address");
     let placing = Placing {
-        rest: KalshiRest::new(&base, test_signer(), &Trust::none()).expect("an address"),
+        look_ups: LookUps::new(rest.clone()),
+        rest,
         listings: if known {
             Listings::of_one(3, "A-B", 2)
         } else {
@@ -335,6 +337,22 @@ async fn what_a_dead_predecessor_never_sent_is_sent_only_if_alive() {
     assert!(posts(&unsent).is_empty());
     assert_eq!(alive.ack.status(), Some(OrderStatus::Unfilled));
     assert_eq!(posts(&sent).len(), 1);
+}
+
+/// Redis has forgotten the market, or has not been read yet: that holds up nobody.
+#[tokio::test]
+async fn what_a_dead_predecessor_sent_is_found_without_its_market() {
+    let script = Script {
+        placed: true,
+        trades: [552, 48],
+        ..Script::default()
+    };
+    let found = place_again(script, 60_000, false, true);
+    let absent = place_again(Script::default(), 60_000, false, true);
+    let ((found, _, _), (absent, unsent, _)) = tokio::join!(found, absent);
+    assert_eq!(found.ack.status(), Some(OrderStatus::Filled));
+    assert_eq!(absent.ack.status(), Some(OrderStatus::Rejected));
+    assert!(posts(&unsent).is_empty());
 }
 
 fn refused(status: u16, code: &str) -> VenueError {

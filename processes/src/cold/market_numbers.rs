@@ -1,18 +1,18 @@
 //! The numbers of markets, in a file of the run directory: Redis may forget them, and a number that is given
-//! to another market is money booked to the wrong one.
+//! to another market is money booked to the wrong one. Written by `market_discovery` alone.
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Its file, and what it holds.
-pub(super) struct Numbers {
+pub(crate) struct Numbers {
     path: PathBuf,
     kept: HashMap<String, u32>,
 }
 
 impl Numbers {
-    pub(super) fn within(run_dir: &Path) -> Self {
+    pub(crate) fn within(run_dir: &Path) -> Self {
         Self {
             path: run_dir.join("market_numbers.json"),
             kept: HashMap::new(),
@@ -20,7 +20,7 @@ impl Numbers {
     }
 
     /// What a predecessor has kept; nothing where there is no file that can be read.
-    pub(super) fn load(&mut self) -> HashMap<String, u32> {
+    pub(crate) fn load(&mut self) -> HashMap<String, u32> {
         if let Ok(text) = fs::read_to_string(&self.path) {
             match serde_json::from_str(&text) {
                 Ok(kept) => self.kept = kept,
@@ -34,7 +34,7 @@ impl Numbers {
     }
 
     /// Keeps the numbers, before any of them is announced.
-    pub(super) fn keep(&mut self, numbers: &HashMap<String, u32>) {
+    pub(crate) fn keep(&mut self, numbers: &HashMap<String, u32>) {
         if self.kept == *numbers {
             return;
         }
