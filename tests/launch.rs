@@ -69,7 +69,7 @@ fn the_demo_trades_loses_nothing_and_reconciles() {
         outcome.errors,
         outcome.output
     );
-    for field in ["ticks", "signals", "orders", "fills"] {
+    for field in ["games", "ticks", "signals", "orders", "fills"] {
         assert!(number(&report, field) > 0, "{field} in {report:#}");
     }
     assert_eq!(report["reconciled"], true);

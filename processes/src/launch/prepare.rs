@@ -154,6 +154,7 @@ pub(super) fn reconcile(arguments: &ReconcileArguments) -> Result<Exit, Failure>
         placement: "processes started elsewhere".into(),
         processes: Vec::new(),
         rings: rings.as_ref().map(Rings::report).unwrap_or_default(),
+        games: None,
         ticks: totals.ticks,
         signals: totals.signals,
         orders: totals.orders,

@@ -27,6 +27,9 @@ pub struct Report {
     pub processes: Vec<ProcessReport>,
     /// Every ring, in the order of the pipeline file.
     pub rings: Vec<RingReport>,
+    /// Games that the feed has shown, as far as the last incarnation of the orchestrator knows; `None` when it left no
+    /// figures.
+    pub games: Option<u64>,
     /// Price updates published.
     pub ticks: u64,
     /// Signals raised.
@@ -265,9 +268,10 @@ impl Report {
 
     fn write_money(&self, text: &mut String) {
         let rejected = self.rejected.map_or("?".into(), |count| count.to_string());
+        let games = self.games.map_or("?".into(), |count| count.to_string());
         let _ = writeln!(
             text,
-            "\nticks {}  signals {}  orders {}  fills {}  rejected {rejected}",
+            "\ngames {games}  ticks {}  signals {}  orders {}  fills {}  rejected {rejected}",
             self.ticks, self.signals, self.orders, self.fills
         );
         if let Some(count) = self.dry_orders {

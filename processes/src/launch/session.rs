@@ -386,6 +386,14 @@ impl Session {
         Breakdown::of(&shards, &left("signal_processor"), execution)
     }
 
+    /// How many games the feed has shown.
+    fn games(&self) -> Option<u64> {
+        let mut processes = self.pipeline.processes.iter();
+        let orchestrator = processes.find(|process| process.program() == "orchestrator")?;
+        let left = self.directory.read(&orchestrator.name, "report.json")?;
+        left.pointer("/feed/games")?.as_u64()
+    }
+
     fn report(
         &mut self,
         rings: Option<&Rings>,
@@ -423,6 +431,7 @@ impl Session {
             audits,
             processes,
             rings,
+            games: self.games(),
             ticks: totals.ticks,
             signals: totals.signals,
             orders: totals.orders,

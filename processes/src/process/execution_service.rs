@@ -74,7 +74,6 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let tally = Arc::new(Mutex::new(tally));
     let dry = dry_orders(context)?;
     let mut hall = Hall::attach(context)?;
-    let halted = hall.halted.subscribe();
     let (orders_to_io, io_inbox) = to_io::<Taken>(WINDOW);
     let (notes, mut inbox) = to_hot::<Note>(WINDOW + 1);
     let office = Office {
@@ -90,7 +89,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         process: context.name.clone(),
         heartbeat_ms: context.pipeline.redis.heartbeat_ms,
         tally: Arc::clone(&tally),
-        halted,
+        halted: hall.halted.subscribe(),
         dry,
         gate: Gate::open(&context.pipeline.control_path())?,
     };

@@ -158,10 +158,8 @@ pub(super) struct Found {
     pub(super) duplicates: usize,
     /// Orders without a final fate, or with two; and what the venue has and we do not know.
     pub(super) lost: usize,
-    /// Fills and acknowledgements that came again, as they may after a death.
-    pub(super) repeated: usize,
-    /// Of those, acknowledgements that said otherwise why nothing traded.
-    pub(super) reworded: usize,
+    /// Fills that came again, as they may after a death.
+    pub(super) fills_again: usize,
     /// Orders by fate: filled, partly filled, unfilled, rejected, expired, unknown.
     pub(super) fates: [usize; 6],
 }
@@ -173,8 +171,7 @@ impl Found {
         self.fills += other.fills;
         self.duplicates += other.duplicates;
         self.lost += other.lost;
-        self.repeated += other.repeated;
-        self.reworded += other.reworded;
+        self.fills_again += other.fills_again;
         for (sum, count) in self.fates.iter_mut().zip(other.fates) {
             *sum += count;
         }
@@ -199,12 +196,6 @@ pub(super) fn judge(
     let booked = open(&resolved(scratch)).fills().unwrap();
     judge.trades(&followed.fills.finish(), &booked, scratch);
     (judge.found, judge.complaints)
-}
-
-/// Refused or expired: the venue has nothing of it.
-fn never_traded(ack: &OrderAck) -> bool {
-    let status = ack.status();
-    matches!(status, Some(OrderStatus::Rejected | OrderStatus::Expired)) && ack.filled_centi == 0
 }
 
 struct Judge<'a> {
@@ -250,8 +241,7 @@ impl Judge<'_> {
         filled
     }
 
-    /// The final word on each order, which is the first. It may be said again, and of what never traded in other
-    /// words: whose market was not known in time was refused, and has expired when a successor asks.
+    /// The final word on each order, which is said once.
     fn fates(
         &mut self,
         orders: &BTreeMap<String, Order>,
@@ -263,19 +253,11 @@ impl Judge<'_> {
             if !orders.contains_key(&id) {
                 self.lost(format!("{id} was acknowledged and is not in the ring"));
             }
-            let Some(before) = fates.get(&id) else {
+            if let Some(before) = fates.get(&id) {
+                self.lost(format!("{id} has two fates: {before:?} and {ack:?}"));
+            } else {
                 self.found.fates[usize::from(ack.status.min(5))] += 1;
                 fates.insert(id, ack);
-                continue;
-            };
-            let word = |ack: &OrderAck| (ack.status, ack.filled_centi, ack.cost_micros);
-            self.found.repeated += 1;
-            if word(before) == word(&ack) {
-                continue;
-            }
-            self.found.reworded += 1;
-            if !never_traded(before) || !never_traded(&ack) {
-                self.lost(format!("{id} has two fates: {before:?} and {ack:?}"));
             }
         }
         for id in orders.keys().filter(|id| !fates.contains_key(*id)) {
@@ -327,7 +309,7 @@ impl Judge<'_> {
     /// Trades and money: of the ring of fills, of the database and of the venue.
     fn trades(&mut self, carried: &[Fill], booked: &[Fill], scratch: &Scratch) {
         let carried_ids: HashSet<[u8; 16]> = carried.iter().map(|fill| fill.trade).collect();
-        self.found.repeated += carried.len() - carried_ids.len();
+        self.found.fills_again += carried.len() - carried_ids.len();
         let key = |fill: &Fill| {
             (
                 fill.market,
