@@ -15,6 +15,9 @@ use std::{
 };
 use tempfile::TempDir;
 
+/// Far beyond anything that a loaded machine needs.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// How a run of the inspector ended.
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -139,6 +142,22 @@ impl Scene {
             all: values[0].clone(),
         }
     }
+
+    /// Judges until these are in trouble and nobody else is: whoever takes a while off the core meanwhile is judged for that.
+    #[track_caller]
+    pub(crate) fn comes_to(&self, expected: &[&str]) -> Verdicts {
+        let due = Instant::now() + PATIENCE;
+        loop {
+            let found = self.verdicts(&[]);
+            let as_expected = found.trouble.iter().map(String::as_str);
+            if as_expected.collect::<BTreeSet<_>>() == expected.iter().copied().collect()
+                || Instant::now() >= due
+            {
+                found.only(expected);
+                return found;
+            }
+        }
+    }
 }
 
 pub(crate) struct Verdicts {
@@ -213,7 +232,7 @@ pub(crate) fn await_depth(ring: &str, depth: u64) {
 
 /// Waits until something holds.
 pub(crate) fn await_that(what: &str, mut holds: impl FnMut() -> bool) {
-    let due = Instant::now() + Duration::from_secs(30);
+    let due = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < due, "waited half a minute for {what}");
         thread::sleep(Duration::from_millis(2));

@@ -159,8 +159,7 @@ fn a_latest_wins_ring_that_loses_is_slow() {
     let _feed = Actor::start("feed", &["out", &ring, "every", "2"]);
     let _shard = Actor::start("shard", &["in", &ring, "every", "100"]);
     await_depth(&ring, 16);
-    let found = scene.verdicts(&[]);
-    found.only(&["ring prices: slow", "process shard: slow"]);
+    let found = scene.comes_to(&["ring prices: slow", "process shard: slow"]);
     assert!(found.evidence("prices").starts_with("loses "));
 }
 
@@ -170,8 +169,7 @@ fn a_ring_without_room_is_full() {
     for ring in ["signals.ring", "prices.ring"] {
         await_depth(line.scene.path(ring).to_str().unwrap(), 16);
     }
-    let found = line.scene.verdicts(&[]);
-    found.only(&[
+    line.scene.comes_to(&[
         "ring signals: full",
         "process risk: full",
         "ring prices: blocked",
