@@ -1,7 +1,7 @@
 //! A rating made of final margins: the strength of each team as a random walk, known by its games.
 //!
-//! Margin = strength of the home team - strength of the away team + home advantage + noise. A Kalman
-//! filter (Glickman and Stern, "A state-space model for National Football League scores", JASA 1998)
+//! Margin = strength of the home team - strength of the away team + home advantage + noise, and a side that
+//! has played the day before is weaker by `tired`. A Kalman filter (Glickman and Stern, "A state-space model for National Football League scores", JASA 1998)
 //! tells before each game what the days before it say, and how surely. Between seasons strengths move a
 //! quarter of the way back to the mean (as in FiveThirtyEight's NBA ratings) and are as unsure as at first.
 
@@ -35,7 +35,7 @@ pub struct Played {
 #[derive(Debug, Clone)]
 pub struct Results(Vec<Played>);
 
-/// The numbers of the filter: variances in points squared, the home advantage in points.
+/// The numbers of the filter: variances in points squared, the others in points.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Filter {
     /// Of a team's strength before its first game of a season.
@@ -46,6 +46,8 @@ pub struct Filter {
     pub noise: f64,
     /// Home advantage.
     pub home: f64,
+    /// What a side lacks that has played the day before.
+    pub tired: f64,
 }
 
 const START: Filter = Filter {
@@ -53,7 +55,31 @@ const START: Filter = Filter {
     step: 0.3,
     noise: 170.0,
     home: 2.5,
+    tired: 2.0,
 };
+
+/// What is known of a team.
+#[derive(Clone, Copy)]
+struct Team {
+    strength: f64,
+    variance: f64,
+    last: Option<Date>,
+}
+
+impl Team {
+    fn new(filter: Filter) -> Self {
+        Self {
+            strength: 0.0,
+            variance: filter.first,
+            last: None,
+        }
+    }
+
+    fn is_tired(&self, today: Date) -> f64 {
+        let yesterday = self.last.is_some_and(|last| days(last, today) == 1);
+        f64::from(u8::from(yesterday))
+    }
+}
 
 impl Results {
     /// Puts them in order.
@@ -77,12 +103,14 @@ impl Results {
             START.step.ln(),
             START.noise.ln(),
             START.home,
+            START.tired,
         ];
         let filter = |x: &[f64]| Filter {
             first: x[0].exp(),
             step: x[1].exp(),
             noise: x[2].exp(),
             home: x[3],
+            tired: x[4],
         };
         let surprise = |x: &[f64]| {
             let filter = filter(x);
@@ -102,7 +130,8 @@ impl Results {
         filter(&nelder_mead(&start, 0.3, 1e-2, 400, surprise))
     }
 
-    /// By id of the game: strength of the home team less that of the away team before it, points.
+    /// By id of the game: strength of the home team less that of the away team before it, as rested as they
+    /// are, points.
     #[must_use]
     pub fn differences(&self, filter: Filter) -> HashMap<&str, f64> {
         let told = self.expectations(filter);
@@ -113,7 +142,7 @@ impl Results {
 
     /// For each game what its teams' earlier games say: difference of strengths, variance of the margin.
     fn expectations(&self, filter: Filter) -> Vec<(f64, f64)> {
-        let mut teams: HashMap<&str, (f64, f64)> = HashMap::new();
+        let mut teams: HashMap<&str, Team> = HashMap::new();
         let mut last: Option<Date> = None;
         let mut told = Vec::with_capacity(self.0.len());
         for played in &self.0 {
@@ -121,27 +150,32 @@ impl Results {
             last = Some(played.date);
             if pause {
                 for team in teams.values_mut() {
-                    *team = (team.0 * KEPT, filter.first);
+                    team.strength *= KEPT;
+                    team.variance = filter.first;
                 }
             }
-            let of = |team: &str| teams.get(team).copied().unwrap_or((0.0, filter.first));
-            let (home, home_variance) = of(&played.home);
-            let (away, away_variance) = of(&played.away);
-            let (home_variance, away_variance) =
-                (home_variance + filter.step, away_variance + filter.step);
-            let variance = home_variance + away_variance + filter.noise;
-            let difference = home - away;
+            let of = |team: &str| {
+                let known = teams.get(team).copied();
+                let mut team = known.unwrap_or_else(|| Team::new(filter));
+                team.variance += filter.step;
+                team
+            };
+            let (mut home, mut away) = (of(&played.home), of(&played.away));
+            let variance = home.variance + away.variance + filter.noise;
+            let tired = away.is_tired(played.date) - home.is_tired(played.date);
+            let difference = home.strength - away.strength + filter.tired * tired;
             told.push((difference, variance));
             let error = (played.margin - filter.home - difference).clamp(-SURPRISE, SURPRISE);
-            let (home_gain, away_gain) = (home_variance / variance, away_variance / variance);
-            teams.insert(
-                &played.home,
-                (home + home_gain * error, home_variance * (1.0 - home_gain)),
-            );
-            teams.insert(
-                &played.away,
-                (away - away_gain * error, away_variance * (1.0 - away_gain)),
-            );
+            for (team, name, error) in [
+                (&mut home, &played.home, error),
+                (&mut away, &played.away, -error),
+            ] {
+                let gain = team.variance / variance;
+                team.strength += gain * error;
+                team.variance *= 1.0 - gain;
+                team.last = Some(played.date);
+                teams.insert(name, *team);
+            }
         }
         told
     }
@@ -184,6 +218,20 @@ mod tests {
             (told - 0.75 * 2.0 * 7.5 * 25.3 / 220.6).abs() < 1e-9,
             "{told}"
         );
+    }
+
+    /// Teams 2 and 3 have played yesterday, as was expected of them; team 1 has not.
+    #[test]
+    fn a_side_that_has_played_yesterday_is_weaker() {
+        let told = |home, away, day| {
+            let first = played(1, 2, 3, START.home);
+            let results = Results::new(vec![first, played(day, home, away, 0.0)]);
+            results.differences(START)[format!("{day}-{home}-{away}").as_str()]
+        };
+        assert_eq!(told(1, 2, 2), START.tired);
+        assert_eq!(told(2, 1, 2), -START.tired);
+        assert_eq!(told(2, 3, 2), 0.0, "both are");
+        assert_eq!(told(1, 2, 3), 0.0, "a day of rest");
     }
 
     #[test]
