@@ -32,8 +32,9 @@ Examples:
   launch                                    the demo, until Ctrl-C
   launch --for 30s --json out.json          the demo for half a minute, report to a file
   launch --dry-run                          what would be started, where, and why
-  launch --pipeline live.toml --dry-orders  against the real venue, its orders shown and not sent
-  launch --pipeline live.toml --live        real money; asks once more
+  launch --pipeline mine.toml --dry-orders  against the real venue, its orders shown and not sent;
+                                            mine.toml: a copy of processes/pipelines/live.toml
+  launch --pipeline mine.toml --live        real money; asks once more
   launch replay --from games.csv.gz --games 20 --speed 600
   launch prepare --redis redis+unix:///run/redis.sock     lays the demo out for processes in containers
   launch reconcile --pipeline /tmp/arbees/demo/pipeline.toml
