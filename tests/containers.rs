@@ -1,9 +1,8 @@
 //! A pipeline across containers, without an image: each process has its own PID, IPC and mount namespace, made by the test, and
 //! shares with the others only what is mounted for it. `scripts/test containers` does the same with a real engine.
 
-#![forbid(unsafe_code)]
-
 use ipc::Observer;
+use pipeline::Pipeline;
 use std::{
     collections::BTreeSet,
     fs,
@@ -255,4 +254,37 @@ fn prepare_refuses_what_nobody_would_serve() {
     let said = String::from_utf8_lossy(&tried.stderr).into_owned();
     assert!(said.contains("redis.url is empty"), "{said}");
     assert!(!scratch.pipeline.run_dir.exists() && !scratch.pipeline.rings.exists());
+}
+
+/// The command that puts the cores into the demo's file, and the sets of the same compose file.
+#[test]
+fn the_cores_of_the_demo_are_in_the_sets_of_their_containers() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let compose = fs::read_to_string(root.join("compose.cores.yaml")).unwrap();
+    let lines = compose.lines().map(str::trim);
+    let command = lines.clone().find(|line| line.starts_with("awk "));
+    let (command, _) = command.expect("the command").split_once(" > ").unwrap();
+    let demo = root.join("processes/pipelines/demo.toml");
+    let command = command.replace(
+        "/opt/arbees/processes/pipelines/demo.toml",
+        demo.to_str().unwrap(),
+    );
+    let output = Command::new("sh").args(["-c", &command]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let placed: Pipeline = toml::from_str(&String::from_utf8(output.stdout).unwrap()).unwrap();
+    let set = |name: &str| -> Vec<usize> {
+        let mut sets = lines.clone();
+        let set = sets.find_map(|line| line.strip_prefix(&format!("{name}: {{cpuset: \"")));
+        let set = set.unwrap_or_else(|| panic!("no set for {name}"));
+        let (set, _) = set.split_once('"').unwrap();
+        set.split(',').map(|cpu| cpu.parse().unwrap()).collect()
+    };
+    let mut given = Vec::new();
+    for process in &placed.processes {
+        let expected: Vec<usize> = [0, 1].into_iter().chain(process.cpu()).collect();
+        assert_eq!(set(&process.name), expected, "{}", process.name);
+        assert_eq!(process.hot, process.cpu().is_some(), "{}", process.name);
+        given.extend(process.cpu());
+    }
+    assert_eq!(given, [2, 3, 4, 5, 6]);
 }
