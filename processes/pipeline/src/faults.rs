@@ -3,6 +3,7 @@
 use super::{CONTROL, Core, HotPath, LinkKind, Pipeline, Source};
 use std::collections::HashSet;
 
+mod bounds;
 mod real_time;
 
 /// The programs that a process can run.
@@ -47,6 +48,7 @@ impl Pipeline {
         self.supervision.faults(&mut faults);
         self.outside_faults(&mut faults);
         self.value_faults(&mut faults);
+        self.bound_faults(&mut faults);
         if self.replay {
             let why = "stages in a replay trust prices whoever is silent, and let no signal expire on its way";
             faults.push(format!("replay = true: {why}; leave the line out"));

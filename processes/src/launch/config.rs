@@ -89,6 +89,9 @@ pub(super) fn limits(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytemuck::Zeroable as _;
+    use layouts::{OrderAck, OrderStatus, Side, Signal, SignalKind, Sport, signal::signal_id};
+    use stages::risk::Risk;
     use std::path::Path;
 
     fn demo() -> Pipeline {
@@ -144,6 +147,59 @@ mod tests {
         assert_eq!(faults.len(), 5, "{told}");
         let large = config(&[("max_game_dollars", "5000000000")]);
         assert!(limits(&large, &pipeline, pipeline.limits).is_err());
+    }
+
+    /// In a build that checks every sum: an order as large as can be asked for, at the greatest edge and fee that
+    /// a message holds, of which half is traded and the rest never told.
+    #[test]
+    fn the_highest_limits_overflow_no_sum() {
+        let pipeline = demo();
+        let asked = |contracts: &'static str| {
+            let fields = [
+                ("max_order_contracts", contracts),
+                ("max_market_contracts", "100000000"),
+                ("max_game_dollars", "100000000"),
+                ("max_sport_dollars", "100000000"),
+                ("max_exposure_dollars", "100000000"),
+                ("max_day_loss_dollars", "100000000"),
+                ("kelly_percent", "100"),
+            ];
+            limits(&config(&fields), &pipeline, pipeline.limits)
+        };
+        let refused = asked("100001").unwrap_err().join("\n");
+        assert!(refused.contains("at most 100000"), "{refused}");
+        let mut risk = Risk::new(asked("100000").unwrap());
+        let signal = Signal {
+            expires_mono_ns: 10,
+            signal: signal_id(0, false, 1, SignalKind::ModelEdge, 0),
+            count_centi: u32::MAX,
+            price_e4: 5_000,
+            edge_e4: i16::MAX,
+            fee_rate_e4: u16::MAX,
+            side: Side::Bid as u8,
+            kind: SignalKind::ModelEdge as u8,
+            sport: Sport::Nba as u8,
+            ..Signal::zeroed()
+        };
+        let [Some(order), None] = risk.on_signal(&signal, 1) else {
+            panic!("one order");
+        };
+        assert_eq!(order.count_centi, 10_000_000);
+        risk.on_ack(&OrderAck {
+            order: order.order,
+            filled_centi: order.count_centi / 2,
+            cost_micros: i64::from(order.price_e4) * i64::from(order.count_centi / 2),
+            fee_micros: u32::MAX,
+            status: OrderStatus::Unknown as u8,
+            side: order.side,
+            ..OrderAck::zeroed()
+        });
+        // Half of it at the price paid, with what the acknowledgement can say of a fee, and the other half at its worst.
+        assert!(
+            risk.at_stake_micros() > 2 * 25_000_000_000,
+            "{}",
+            risk.at_stake_micros()
+        );
     }
 
     #[test]

@@ -21,6 +21,11 @@ pub(crate) mod units {
     use super::*;
     use std::borrow::Cow;
 
+    /// Beyond a billion dollars nothing is an amount: what is summed and multiplied needs no checks then.
+    const MOST_MICROS: u64 = 1_000_000_000_000_000;
+    /// The contracts that pay as much.
+    const MOST_CENTI: u64 = MOST_MICROS / layouts::E4_PER_DOLLAR as u64;
+
     fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Cow<'de, str>, D::Error> {
         #[derive(Deserialize)]
         struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -42,7 +47,8 @@ pub(crate) mod units {
 
     pub(crate) fn signed_centi<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
         let text = text(from)?;
-        parse_centi(&text).ok_or_else(|| wrong("count", &text))
+        let count = parse_centi(&text).filter(|count| count.unsigned_abs() <= MOST_CENTI);
+        count.ok_or_else(|| wrong("count", &text))
     }
 
     pub(crate) fn centi<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
@@ -54,7 +60,8 @@ pub(crate) mod units {
 
     pub(crate) fn micros<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
         let text = text(from)?;
-        parse_decimal(&text, 6).ok_or_else(|| wrong("amount", &text))
+        let micros = parse_decimal(&text, 6).filter(|micros| micros.unsigned_abs() <= MOST_MICROS);
+        micros.ok_or_else(|| wrong("amount", &text))
     }
 
     /// Whole cents, one of the few amounts that the venue still writes as a number.
@@ -62,6 +69,7 @@ pub(crate) mod units {
         let cents = i64::deserialize(from)?;
         cents
             .checked_mul(10_000)
+            .filter(|micros| micros.unsigned_abs() <= MOST_MICROS)
             .ok_or_else(|| wrong("amount", &cents.to_string()))
     }
 
@@ -404,4 +412,38 @@ pub fn parse_error(body: &str) -> (String, String) {
             .find(|text| !text.is_empty())
             .unwrap_or_default(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_end_at_a_billion_dollars() {
+        let position = |position: &str, fees: &str| {
+            serde_json::from_str::<PositionRecord>(&format!(
+                r#"{{"ticker":"A-B","position_fp":"{position}","fees_paid_dollars":"{fees}"}}"#
+            ))
+        };
+        for sign in ["", "-"] {
+            let at_the_end = position(
+                &format!("{sign}1000000000.00"),
+                &format!("{sign}1000000000.000000"),
+            );
+            assert!(at_the_end.is_ok(), "{at_the_end:?}");
+            let count = position(&format!("{sign}1000000000.01"), "0").unwrap_err();
+            assert!(count.to_string().contains("is no count"), "{count}");
+            let fee = position("1.00", &format!("{sign}1000000000.000001")).unwrap_err();
+            assert!(fee.to_string().contains("is no amount"), "{fee}");
+        }
+        let revenue = |cents: i64| {
+            serde_json::from_str::<SettlementRecord>(&format!(
+                r#"{{"ticker":"A-B","yes_count_fp":"1.00","no_count_fp":"0.00","revenue":{cents}}}"#
+            ))
+        };
+        assert!(revenue(100_000_000_000).is_ok());
+        for beyond in [100_000_000_001, i64::MAX, i64::MIN] {
+            assert!(revenue(beyond).is_err(), "{beyond}");
+        }
+    }
 }
