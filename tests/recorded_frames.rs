@@ -1,17 +1,15 @@
 //! A recorded session of the venue, served verbatim over a real socket to the real `kalshi_monitor`:
 //! after the last frame every book equals the one that an independent script computes.
 
-#![forbid(unsafe_code)]
-
 use ipc::{BoardOptions, BoardReader, Kind, RingOptions, create_board, create_ring};
 use layouts::PriceUpdate;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use processes::cold::{
+use processes::{
+    cold::redis::Cold,
     discovery::{Discovery, Market},
-    redis::Cold,
 };
 use serde_json::Value;
 use std::{

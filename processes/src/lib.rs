@@ -1,8 +1,7 @@
 //! Who runs: the stages, the venue and feed clients, the simulator, the cold path and the launcher.
 
-#![forbid(unsafe_code)]
-
 pub mod cold;
+pub mod discovery;
 pub mod launch;
 pub mod process;
 pub mod runtime;

@@ -1,9 +1,9 @@
 //! Says things on the cold path for a process that must not wait for it: announcements until they are
 //! taken, heartbeats as they fall due.
 
-use super::discovery::Discovery;
 use super::outbox::{Outbox, outbox};
 use super::redis::Cold;
+use crate::discovery::Discovery;
 use crate::venue::backoff::Backoff;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

@@ -3,7 +3,6 @@
 pub mod announcer;
 pub mod attendance;
 pub mod database;
-pub mod discovery;
 pub(crate) mod market_numbers;
 pub mod outbox;
 pub mod reconcile;

@@ -3,7 +3,7 @@
 //! Nothing here is on the path of a tick. A call while the server is away fails within
 //! two seconds; the next one connects anew. Callers log the failure and go on.
 
-use super::discovery::Discovery;
+use crate::discovery::Discovery;
 use redis::aio::MultiplexedConnection;
 use redis::streams::{StreamReadOptions, StreamReadReply};
 use redis::{AsyncCommands as _, AsyncConnectionConfig, Client, FromRedisValue, Pipeline};

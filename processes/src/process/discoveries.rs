@@ -1,8 +1,8 @@
 //! Follows the discovery stream from its beginning, for as long as the process lives.
 
 use super::complaints::Complaints;
-use crate::cold::discovery::Discovery;
 use crate::cold::redis::{Cold, Cursor};
+use crate::discovery::Discovery;
 use crate::venue::backoff::Backoff;
 use std::time::Duration;
 use tokio::sync::mpsc;

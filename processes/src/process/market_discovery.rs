@@ -15,9 +15,9 @@
 pub mod catalogue;
 
 use crate::cold::announcer::{Announcer, heart};
-use crate::cold::discovery::{Discovery, Game, Market};
 use crate::cold::market_numbers::Numbers;
 use crate::cold::redis::Cold;
+use crate::discovery::{Discovery, Game, Market};
 use crate::process::complaints::Complaints;
 use crate::process::discoveries::followed;
 use crate::runtime::{Context, Failure, io_thread};

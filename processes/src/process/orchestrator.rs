@@ -7,8 +7,8 @@
 pub mod desk;
 
 use crate::cold::announcer::{Announcer, heart};
-use crate::cold::discovery::{Discovery, Game};
 use crate::cold::redis::Cold;
+use crate::discovery::{Discovery, Game};
 use crate::process::complaints::Complaints;
 use crate::runtime::{Context, Failure, Output, handoff, io_thread};
 use crate::venue::VenueError;

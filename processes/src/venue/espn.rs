@@ -6,7 +6,7 @@
 //! one without score, period or clock. No time left and a score of nought would make a model certain.
 
 use super::league::League;
-use crate::cold::discovery::Team;
+use crate::discovery::Team;
 use layouts::game::NO_PROBABILITY;
 use layouts::units::parse_decimal;
 use layouts::{GameState, Half, Phase, Sport};

@@ -12,7 +12,7 @@
 
 use super::kalshi_wire::{EventRecord, MarketRecord};
 use super::league::League;
-use crate::cold::discovery::{Game, Team};
+use crate::discovery::{Game, Team};
 use jiff::civil::{Date, DateTime, Time};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use layouts::Sport;

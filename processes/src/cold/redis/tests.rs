@@ -1,8 +1,8 @@
 //! The cold path against a real server on a socket of its own.
 
 use super::*;
-use crate::cold::discovery::{Game, Market, Team};
 use crate::cold::redis::private_server::{Server, answers};
+use crate::discovery::{Game, Market, Team};
 
 fn game(number: u32) -> Discovery {
     let team = |code: &str| Team {

@@ -1,9 +1,9 @@
 //! What an order needs to know of its market at the venue, by market number.
 
 use super::super::discoveries::follow;
-use crate::cold::discovery::Discovery;
 use crate::cold::market_numbers::Numbers;
 use crate::cold::redis::Cold;
+use crate::discovery::Discovery;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -3,8 +3,8 @@
 mod subscription;
 
 use crate::cold::announcer::heart;
-use crate::cold::discovery::Discovery;
 use crate::cold::redis::Cold;
+use crate::discovery::Discovery;
 use crate::process::complaints::Complaints;
 use crate::process::discoveries::followed;
 use crate::runtime::handoff::{IoInbox, ToHot};

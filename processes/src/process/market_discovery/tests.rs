@@ -1,9 +1,9 @@
 //! Discovery between a real Redis and a venue on loopback.
 
 use super::*;
-use crate::cold::discovery::Team;
 use crate::cold::redis::Cursor;
 use crate::cold::redis::private_server::Server;
+use crate::discovery::Team;
 use crate::venue::signing::test_signer;
 use crate::venue::tls::Trust;
 use axum::http::Uri;

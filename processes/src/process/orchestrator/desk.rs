@@ -1,6 +1,6 @@
 //! What the orchestrator knows of every game, and what follows from a new look at a scoreboard.
 
-use crate::cold::discovery::Game;
+use crate::discovery::Game;
 use crate::venue::espn::{Arrival, ParsedGame};
 use crate::venue::league::League;
 use layouts::game::NO_PROBABILITY;
@@ -172,7 +172,7 @@ fn phase_name(phase: Option<Phase>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cold::discovery::Team;
+    use crate::discovery::Team;
     use crate::venue::league::LEAGUES;
     use bytemuck::Zeroable as _;
 

@@ -3,10 +3,10 @@
 use super::super::complaints::Complaints;
 use super::super::discoveries::followed;
 use crate::cold::announcer::heart;
-use crate::cold::discovery::{Discovery, Market};
 use crate::cold::outbox::{Outbox, outbox};
 use crate::cold::reconcile::{settled_unix_s, settlement_value};
 use crate::cold::redis::Cold;
+use crate::discovery::{Discovery, Market};
 use crate::runtime::handoff::{IoInbox, ToHot};
 use crate::venue::backoff::Backoff;
 use crate::venue::kalshi_rest::KalshiRest;

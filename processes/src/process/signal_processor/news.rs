@@ -8,8 +8,8 @@
 use super::day::TradingDay;
 use super::recovery::Unlisted;
 use crate::cold::database::{self, Database, DatabaseError};
-use crate::cold::discovery::{Discovery, Game, Market};
 use crate::cold::redis::Cold;
+use crate::discovery::{Discovery, Game, Market};
 use crate::process::complaints::Complaints;
 use crate::process::discoveries::followed;
 use crate::runtime::{Context, Failure, handoff, io_thread};
@@ -163,7 +163,7 @@ fn settled(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cold::discovery::Team;
+    use crate::discovery::Team;
     use layouts::Sport;
 
     fn game(phase: &str, final_score: Option<[u16; 2]>) -> Game {

@@ -1,8 +1,8 @@
 //! The monitor's I/O side between a real Redis, a real WebSocket, and the books.
 
 use super::*;
-use crate::cold::discovery::Market;
 use crate::cold::redis::private_server::Server;
+use crate::discovery::Market;
 use crate::runtime::handoff::{self, Inbox, ToIo};
 use crate::runtime::io_thread;
 use crate::venue::kalshi_ws::stand_in::{Venue, listen};
