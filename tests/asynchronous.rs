@@ -1,7 +1,5 @@
 //! Tasks of a tokio runtime await rings whose other ends are in other processes.
 
-#![forbid(unsafe_code)]
-
 #[path = "asynchronous/sleepers.rs"]
 mod sleepers;
 

@@ -7,8 +7,6 @@
 //! `ARBEES_FRAMES` is the number of random frames, 60,000 by default; `scripts/test books` takes a million.
 //! `ARBEES_TEST_SEED` repeats them.
 
-#![forbid(unsafe_code)]
-
 use flate2::Crc;
 use layouts::PriceUpdate;
 use processes::venue::kalshi_frames::{Body, parse};

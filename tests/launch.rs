@@ -1,8 +1,6 @@
 //! The whole pipeline, started by the real launcher against the real redis-server and the simulator:
 //! a clean run, and everything that can go wrong around one.
 
-#![forbid(unsafe_code)]
-
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,

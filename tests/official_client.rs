@@ -1,8 +1,6 @@
 //! The venue's official client, which nobody here wrote, trades at the simulator: what passes there would pass at the
 //! venue. It is installed once for each target directory; where that cannot be done the test is skipped.
 
-#![forbid(unsafe_code)]
-
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,

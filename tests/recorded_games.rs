@@ -1,7 +1,5 @@
 //! The skill of the models on recorded games, where those are at hand.
 
-#![forbid(unsafe_code)]
-
 use bytemuck::Zeroable;
 use layouts::{GameState, Half, Phase, Sport, game::NO_PROBABILITY};
 use stages::win_probability::WinProbability;

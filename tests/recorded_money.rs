@@ -2,8 +2,6 @@
 //! our formulas make of the same fills, to the micro-dollar. What a recording does not hold is said in what is
 //! printed.
 
-#![forbid(unsafe_code)]
-
 use bytemuck::Zeroable as _;
 use layouts::{
     Fill, Side,

@@ -1,7 +1,5 @@
 //! A run of the demo, recorded by `shm-inspect record` and replayed to the real stages.
 
-#![forbid(unsafe_code)]
-
 use bytemuck::{Zeroable as _, bytes_of};
 use layouts::{GameState, MarketStatus, Phase, PriceUpdate, Sport, game::NO_PROBABILITY};
 use nix::{

@@ -18,8 +18,6 @@
 //! | `suite`, `rounds`, `tally` | a run: turns, percentiles, paired ratios |
 //! | `row`, `targets`, `report` | what it came to, and how that is shown |
 
-#![forbid(unsafe_code)]
-
 use std::error::Error;
 
 pub mod carrier;

@@ -5,8 +5,6 @@
 //! latency from tick to order is known at every hop. Money is integer; see [`units`]. Beside the flow, each process
 //! says on a board how it is: [`process`].
 
-#![forbid(unsafe_code)]
-
 pub mod control;
 pub mod fill;
 pub mod game;

@@ -1,7 +1,5 @@
 //! Whoever looks into a ring of ours with nothing compiled in sees every field, and what its codes mean.
 
-#![forbid(unsafe_code)]
-
 use ipc::{Message, Schema, Value, schema};
 use layouts::{Control, Fill, GameState, Order, OrderAck, PriceUpdate, Signal};
 

@@ -1,7 +1,5 @@
 //! Test vocabulary across processes: where the programs are, how a pipeline is started and judged.
 
-#![forbid(unsafe_code)]
-
 pub mod mutants;
 pub mod namespaces;
 pub mod programs;

@@ -1,7 +1,5 @@
 //! `bench`: measurements that hold on a shared machine.
 
-#![forbid(unsafe_code)]
-
 use benches::{
     Failure,
     cores::Cores,

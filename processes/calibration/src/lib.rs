@@ -17,8 +17,6 @@
 //! | `report` | the table, the page, the file |
 //! | `models` | the parameter files |
 
-#![forbid(unsafe_code)]
-
 pub mod evaluate;
 pub mod game;
 pub mod margin_rating;

@@ -1,7 +1,5 @@
 //! `calibrate`: fits the win-probability models to recorded games and reports how well they do.
 
-#![forbid(unsafe_code)]
-
 use calibration::{models, report, run};
 use clap::Parser;
 use std::{error::Error, fs, path::Path, path::PathBuf, process::ExitCode};

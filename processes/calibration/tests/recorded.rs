@@ -1,7 +1,5 @@
 //! The whole run on the recorded games, where those are at hand: never part of this repository.
 
-#![forbid(unsafe_code)]
-
 use calibration::evaluate::{Evaluation, Way};
 use calibration::run::{read, run};
 use std::path::{Path, PathBuf};

@@ -19,8 +19,6 @@
 //! | `interrupt` | Ctrl-C as a flag |
 //! | `table` | columns for a terminal; every verb has the same fields as JSON |
 
-#![forbid(unsafe_code)]
-
 mod arguments;
 mod exit;
 mod exposition;

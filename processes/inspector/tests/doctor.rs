@@ -1,7 +1,5 @@
 //! `shm-inspect doctor` on copies of hosts: `hosts/NAME.host` holds the files, `hosts/NAME.txt` what is said of them.
 
-#![forbid(unsafe_code)]
-
 use pipeline::{Core, Pipeline};
 use serde_json::Value;
 use std::{

@@ -1,7 +1,5 @@
 //! `record` as a program, on rings that are written meanwhile.
 
-#![forbid(unsafe_code)]
-
 use ipc::{Kind, Producer, RingOptions, bytemuck::Zeroable as _};
 use layouts::Order;
 use serde_json::Value;

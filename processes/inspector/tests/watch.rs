@@ -1,7 +1,5 @@
 //! `shm-inspect watch` under a real pseudo-terminal, on a ring between two live handles.
 
-#![forbid(unsafe_code)]
-
 use ipc::{Consumer, Producer, RingOptions, bytemuck::Zeroable as _, create_ring};
 use layouts::Order;
 use nix::{

@@ -1,8 +1,6 @@
 //! The pipeline file: what runs, where, and through which rings. Parsed and validated as a whole,
 //! before anything starts, with every fault reported at once.
 
-#![forbid(unsafe_code)]
-
 pub mod attendance;
 mod duration;
 mod error;

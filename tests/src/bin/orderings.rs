@@ -2,8 +2,6 @@
 //! model then fails. A weakening that no model notices is an unproven claim: it must be explained
 //! here, or the run fails.
 
-#![forbid(unsafe_code)]
-
 use clap::Parser;
 use std::{
     error::Error,

@@ -6,8 +6,6 @@
 //! `stage spin RING COUNT` does both ends itself, by messages and by batches, between the marks `begin` and
 //! `end`.
 
-#![forbid(unsafe_code)]
-
 use ipc::{Consumer, Ladder, Producer, PushError, Waiter};
 use std::{error::Error, fs::OpenOptions, io::Write, path::Path, time::Duration};
 use tests::stage::{Count, TORN};
