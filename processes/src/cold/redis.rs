@@ -107,6 +107,10 @@ impl Cold {
     }
 
     /// Announces a discovery: into the stream, and into the hash of games or markets.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written as JSON, or the server is away, slow, or refuses.
     pub async fn announce(&self, discovery: &Discovery) -> Result<(), ColdError> {
         let event = to_json(discovery)?;
         let hash = discovery.hash();
@@ -134,6 +138,10 @@ impl Cold {
 
     /// What was announced since the cursor; waits for something up to `block`. Entries that cannot
     /// be read are passed over and counted in the cursor.
+    ///
+    /// # Errors
+    ///
+    /// When the server is away, slow, or refuses.
     pub async fn discoveries(
         &self,
         cursor: &mut Cursor,
@@ -171,6 +179,10 @@ impl Cold {
     }
 
     /// Writes a value that vanishes after `ttl`.
+    ///
+    /// # Errors
+    ///
+    /// When the server is away, slow, or refuses.
     pub async fn put(&self, key: &str, json: &str, ttl: Duration) -> Result<(), ColdError> {
         let mut pipe = redis::pipe();
         pipe.pset_ex(
@@ -183,6 +195,10 @@ impl Cold {
     }
 
     /// Writes one field of a hash; with a `ttl` the whole hash vanishes that long after its last write.
+    ///
+    /// # Errors
+    ///
+    /// When the server is away, slow, or refuses.
     pub async fn hash_put(
         &self,
         key: &str,
@@ -200,6 +216,10 @@ impl Cold {
     }
 
     /// Reads a whole hash.
+    ///
+    /// # Errors
+    ///
+    /// When the server is away, slow, or refuses.
     pub async fn hash_get_all(&self, key: &str) -> Result<HashMap<String, String>, ColdError> {
         let mut pipe = redis::pipe();
         pipe.hgetall(self.key(key));
@@ -209,6 +229,10 @@ impl Cold {
     }
 
     /// Fields of a hash.
+    ///
+    /// # Errors
+    ///
+    /// When the server is away, slow, or refuses.
     pub async fn hash_len(&self, key: &str) -> Result<usize, ColdError> {
         let mut pipe = redis::pipe();
         pipe.hlen(self.key(key));
@@ -216,6 +240,10 @@ impl Cold {
     }
 
     /// Says that a process lives, and how it does; holds for three periods.
+    ///
+    /// # Errors
+    ///
+    /// When the server is away, slow, or refuses.
     pub async fn heartbeat(
         &self,
         process: &str,
@@ -231,6 +259,10 @@ impl Cold {
     }
 
     /// The number of a market: the same for ever for the same ticker, never that of another.
+    ///
+    /// # Errors
+    ///
+    /// When the server is away, slow, or refuses.
     pub async fn market_number(&self, ticker: &str) -> Result<u32, ColdError> {
         let mut numbers = self.shared.numbers.lock().await;
         if let Some(number) = numbers.by_ticker.get(ticker) {

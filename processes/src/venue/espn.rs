@@ -46,6 +46,10 @@ pub struct Arrival {
 }
 
 /// Reads a scoreboard.
+///
+/// # Errors
+///
+/// When the document is no scoreboard, in words; a game that cannot be read is told among those left out.
 pub fn parse_scoreboard(
     league: League,
     document: &[u8],

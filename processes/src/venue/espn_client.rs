@@ -32,6 +32,10 @@ pub enum Poll {
 
 impl EspnClient {
     /// A client for a league of the feed at `base`, such as `https://.../apis/site/v2/sports`.
+    ///
+    /// # Errors
+    ///
+    /// When the address is none, or its encryption cannot be had.
     pub fn new(base: &str, league: League, trust: &Trust) -> Result<Self, VenueError> {
         let address = |reason: String| VenueError::Address {
             address: base.to_owned(),
@@ -61,6 +65,10 @@ impl EspnClient {
     }
 
     /// Asks once.
+    ///
+    /// # Errors
+    ///
+    /// When the feed does not answer in time, or not with a document.
     pub async fn poll(&mut self) -> Result<Poll, VenueError> {
         let request = || format!("GET {}", self.league.path);
         let transport = |error: reqwest::Error| VenueError::Transport {

@@ -61,6 +61,10 @@ impl Signature {
 
 impl Signer {
     /// Loads the private key from a PKCS#8 PEM file that only its owner may read.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or by others too, or is no key that the venue takes.
     pub fn load(key_id: &str, path: &Path) -> Result<Self, VenueError> {
         let unreadable = |error: std::io::Error| VenueError::KeyUnreadable {
             path: path.to_owned(),
@@ -81,6 +85,10 @@ impl Signer {
     }
 
     /// Takes the private key from PEM text.
+    ///
+    /// # Errors
+    ///
+    /// When it is no key that the venue takes; the text is in no error.
     pub fn from_pem(key_id: &str, text: &str) -> Result<Self, VenueError> {
         let invalid = |reason: String| VenueError::KeyInvalid { reason };
         // The parser's own error may quote its input, which is the secret.
@@ -119,6 +127,10 @@ impl Signer {
     }
 
     /// Signs `method` on `path` (from the root; a query is cut off) at a moment.
+    ///
+    /// # Errors
+    ///
+    /// When the library cannot sign with this key.
     pub fn sign(&self, method: &str, path: &str, unix_ms: u64) -> Result<Signature, VenueError> {
         let timestamp_ms = unix_ms.to_string();
         let path = path.split('?').next().unwrap_or(path);
@@ -142,6 +154,10 @@ impl Signer {
     }
 
     /// Signs `method` on `path` now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Signer::sign`].
     pub fn sign_now(&self, method: &str, path: &str) -> Result<Signature, VenueError> {
         let unix = jiff::Timestamp::now().as_millisecond();
         self.sign(method, path, u64::try_from(unix).unwrap_or(0))

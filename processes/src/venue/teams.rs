@@ -107,6 +107,10 @@ pub struct Aliases(HashMap<String, HashMap<String, Vec<String>>>);
 
 impl Aliases {
     /// The table that comes with the program.
+    ///
+    /// # Errors
+    ///
+    /// When it is no TOML, which is a fault of this program.
     pub fn built_in() -> Result<Self, toml::de::Error> {
         toml::from_str(ALIASES).map(Self)
     }

@@ -91,12 +91,20 @@ impl Default for Book {
 
 impl Book {
     /// Takes the whole book anew.
+    ///
+    /// # Errors
+    ///
+    /// When a side names a price twice, or less than nothing at one: then the book is not that of the venue any more.
     pub fn replace(&mut self, yes: &[Level], no: &[Level]) -> Result<(), OutOfStep> {
         self.yes.replace(yes)?;
         self.no.replace(no)
     }
 
     /// Changes one level by a signed count. Never allocates in a market of up to 128 levels a side.
+    ///
+    /// # Errors
+    ///
+    /// When it would leave less than nothing at a price: then the book is not that of the venue any more.
     pub fn change(
         &mut self,
         outcome: Outcome,
