@@ -14,6 +14,8 @@ use tests::scratch::Scratch;
 
 #[path = "launch/audit.rs"]
 mod audit;
+#[path = "launch/calls.rs"]
+mod calls;
 #[path = "launch/chaos.rs"]
 mod chaos;
 #[path = "launch/day.rs"]

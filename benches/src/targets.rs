@@ -17,6 +17,7 @@ pub fn judge(rows: &[Row]) -> Vec<Target> {
         streams(rows),
         tails(rows),
         chains(rows),
+        shares(rows),
         ends(rows),
         watched(rows),
     ]
@@ -160,6 +161,25 @@ fn chains(rows: &[Row]) -> Vec<Target> {
     .collect()
 }
 
+/// What the rings are of the way from tick to order where each loop spins on a core of its own: the three hops as `chain`
+/// measures them, spinning on two cores, beside all other stages of the pipeline, whose rings sleep where cores are shared.
+fn shares(rows: &[Row]) -> Vec<Target> {
+    let hops = named(rows, chain::NAME, OURS).and_then(|row| row.over_floor_ns);
+    let stages = rows
+        .iter()
+        .filter(|row| row.experiment == end_to_end::STAGES);
+    let others = stages.filter(|row| !row.name.starts_with(end_to_end::RING));
+    let others: f64 = others.map(|row| row.level_ns).sum();
+    let Some(hops) = hops.filter(|_| others > 0.0) else {
+        return Vec::new();
+    };
+    vec![target(
+        "tick to order: rings, spinning (chain) / the whole with them, percent",
+        Bar::AtMost(2.0),
+        Some(100.0 * hops / (others + hops)),
+    )]
+}
+
 /// The whole pipeline.
 fn ends(rows: &[Row]) -> Vec<Target> {
     let rings = named(rows, end_to_end::NAME, end_to_end::Path::Rings.name());
@@ -233,4 +253,27 @@ pub fn claims(rows: &[Row]) -> Vec<Claim> {
         from: from.into(),
     })
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::invented::row;
+
+    #[test]
+    fn the_rings_share_is_that_of_spinning_hops_beside_all_other_stages() {
+        let stage = |name: &str, mean_ns: f64| row(end_to_end::STAGES, name, mean_ns);
+        let mut rows = vec![
+            stage("frame to message", 20_000.0),
+            stage("ring to game_shard", 30_000.0),
+            stage("request made and written", 29_500.0),
+        ];
+        assert!(shares(&rows).is_empty(), "nothing was seen to spin");
+        let mut hops = row(chain::NAME, OURS, 900.0);
+        hops.over_floor_ns = Some(500.0);
+        rows.push(hops);
+        let told = shares(&rows);
+        assert_eq!(told[0].value, Some(1.0), "500 of 50,000 ns");
+        assert!(told[0].met && shares(&rows[3..]).is_empty());
+    }
 }

@@ -33,6 +33,9 @@ const PAUSES: u32 = 64;
 pub enum Ladder {
     /// Never leave the core. For a loop that has its core to itself.
     Spin,
+    /// Give the core away between any two looks, and never sleep. For loops that share cores, and whose
+    /// wake-ups would cost more than the looks of the others: each look waits for one of every other.
+    Yield,
     /// Spin and yield briefly, then sleep until woken. For loops that share cores.
     Sleep,
 }
@@ -81,6 +84,7 @@ impl Waiter {
         self.rounds = self.rounds.saturating_add(1);
         match (self.ladder, self.rounds) {
             (Ladder::Spin, _) | (Ladder::Sleep, ..=SPINS) => std::hint::spin_loop(),
+            (Ladder::Yield, _) => std::thread::yield_now(),
             (Ladder::Sleep, rounds) if rounds <= SPINS + YIELDS => std::thread::yield_now(),
             (Ladder::Sleep, _) => sleep(sources),
         }

@@ -4,6 +4,10 @@ use ipc::{
     Consumer, Kind, Ladder, Observer, Peer, PopError, Producer, PushError, RingOptions, Waiter,
     WakeSource, create_ring,
 };
+use nix::{
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    unistd::Pid,
+};
 use proptest::prelude::*;
 use std::{
     os::unix::fs::FileExt,
@@ -258,6 +262,26 @@ fn a_consumer_that_claims_what_was_never_published_is_not_believed() {
 
 #[test]
 fn sleepers_are_woken_for_every_message() {
+    every_message_crosses_there_and_back(Ladder::Sleep);
+}
+
+/// On one core too, where the other loop gets on only when this one gives the core away.
+#[test]
+fn loops_that_spin_in_turns_see_every_message() {
+    let mut one = CpuSet::new();
+    let may = sched_getaffinity(Pid::from_raw(0)).unwrap();
+    let first = (0..CpuSet::count()).find(|cpu| may.is_set(*cpu) == Ok(true));
+    one.set(first.unwrap()).unwrap();
+    std::thread::spawn(move || {
+        // Inherited by the threads that it starts.
+        sched_setaffinity(Pid::from_raw(0), &one).unwrap();
+        every_message_crosses_there_and_back(Ladder::Yield);
+    })
+    .join()
+    .unwrap();
+}
+
+fn every_message_crosses_there_and_back(ladder: Ladder) {
     const COUNT: u64 = 2_000;
     let (_directory, path) = ring(Kind::Lossless, 64);
     let (_echo_directory, back) = ring(Kind::Lossless, 64);
@@ -267,7 +291,7 @@ fn sleepers_are_woken_for_every_message() {
         let (path, back) = (path.clone(), back.clone());
         move || {
             let mut producer = Producer::<Echo>::attach(&back).unwrap();
-            let mut waiter = Waiter::new(Ladder::Sleep);
+            let mut waiter = Waiter::new(ladder);
             for number in 0..COUNT {
                 let received = loop {
                     match pings.pop() {
@@ -284,7 +308,7 @@ fn sleepers_are_woken_for_every_message() {
         }
     });
     let mut producer = Producer::<Echo>::attach(&path).unwrap();
-    let mut waiter = Waiter::new(Ladder::Sleep);
+    let mut waiter = Waiter::new(ladder);
     for number in 0..COUNT {
         producer.push(&echo(number)).unwrap();
         loop {

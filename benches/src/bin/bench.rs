@@ -56,6 +56,8 @@ enum Command {
     Chain(Options),
     /// The whole pipeline with a venue 100 ms away: the hot path over Redis, and over rings.
     EndToEnd(Options),
+    /// Where the time from tick to order goes, and the rings' share of it, spinning: `chain` and `end-to-end`.
+    Tick(Options),
     /// Our ring with `shm-inspect watch` looking at it, and without.
     Watched(Options),
     /// The rings alone: round trips, streams, time stamps, waking up.
@@ -135,6 +137,7 @@ fn main() -> ExitCode {
         Command::Fanin(options) => (&["fanin"], false, options),
         Command::Chain(options) => (&["chain"], false, options),
         Command::EndToEnd(options) => (&["end-to-end"], false, options),
+        Command::Tick(options) => (&["chain", "end-to-end"], false, options),
         Command::Watched(options) => (&["watched"], false, options),
         Command::Ring(options) => (&["hop", "stream", "stamps", "wake"], true, options),
     };

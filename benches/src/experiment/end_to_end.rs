@@ -19,6 +19,10 @@ use serde_json::Value;
 pub const NAME: &str = "end-to-end";
 /// Name of the rows that end with the hand-over to the HTTP client.
 pub const TICK_TO_ORDER: &str = "tick to order";
+/// Name of the rows of the way from tick to order, stage by stage.
+pub const STAGES: &str = "tick to order by stage";
+/// How the stages begin that are rings.
+pub const RING: &str = "ring to ";
 /// Name of the rows of single hops in the running pipeline.
 pub const HOPS: &str = "pipeline hop";
 /// The floor.
@@ -91,6 +95,7 @@ pub fn rows(
     let mut alone = times(FLOOR, NAME, &all, |run| &run.order_to_answer)?;
     (alone.floor, alone.floor_ns) = (FLOOR.to_owned(), alone.level_ns);
     rows.push(alone);
+    rows.extend(stages(&rings));
     for (path, runs) in [(Path::Rings, &rings), (Path::Redis, &redis)] {
         rows.push(orders(path, runs, TICK_TO_ORDER, |run| &run.tick_to_order)?);
         rows.extend(hops(path, runs));
@@ -169,6 +174,45 @@ fn times(
         curve: CURVE.map(|share| [share, quantile(share)]).to_vec(),
         ..blank(name, experiment, spun)
     })
+}
+
+/// Rows of the stages from tick to order over rings, as the launcher's reports tell them. Their level is the mean of all
+/// orders, so that they sum to the whole; the percentiles are medians over the runs.
+fn stages(runs: &[Run]) -> Vec<Row> {
+    let told = |run: &Run| run.report["tick_to_order_stages"].clone();
+    let all: Vec<Value> = runs.iter().map(told).filter(Value::is_object).collect();
+    let orders: u64 = all.iter().filter_map(|told| told["orders"].as_u64()).sum();
+    let names = all.first().and_then(|told| told["stages"].as_array());
+    let row = |(place, stage): (usize, &Value)| {
+        let each = |field: &str| -> Vec<f64> {
+            let stages = all.iter().map(|told| &told["stages"][place][field]);
+            stages.filter_map(Value::as_f64).collect()
+        };
+        let greatest = each("max_ns").into_iter().fold(0.0, f64::max);
+        let mut row = Row {
+            windows: all.len(),
+            samples: orders,
+            level_ns: each("total_ns").iter().sum::<f64>() / orders as f64,
+            p50_ns: middle(each("p50_ns")),
+            p99_ns: middle(each("p99_ns")),
+            p999_ns: greatest,
+            p9999_ns: greatest,
+            max_ns: greatest,
+            ..blank(
+                stage["name"].as_str()?,
+                STAGES,
+                runs.iter().all(|run| run.spun),
+            )
+        };
+        mark(&mut row, Path::Rings);
+        Some(row)
+    };
+    names
+        .into_iter()
+        .flatten()
+        .enumerate()
+        .filter_map(row)
+        .collect()
 }
 
 /// Rows of the hops: medians over the runs of what each run's link tells; the greatest of all is the greatest.
@@ -302,6 +346,22 @@ mod tests {
             near(row.p50_ns, 120e6) && near(row.max_ns, 130e6),
             "{row:?}"
         );
+    }
+
+    #[test]
+    fn the_stages_of_all_orders_sum_to_the_whole() {
+        let run = |orders: u64, ring: u64, rest: u64| {
+            let stage = |name: &str, total: u64| json!({"name": name, "total_ns": total, "p50_ns": 1, "p99_ns": 2, "max_ns": 3});
+            let stages = [stage("ring to game_shard", ring), stage("request", rest)];
+            let mut run = took(1, 1);
+            run.report["tick_to_order_stages"] = json!({"orders": orders, "stages": stages});
+            run
+        };
+        let rows = stages(&[run(1, 100, 900), run(3, 100, 2_900)]);
+        let levels: Vec<f64> = rows.iter().map(|row| row.level_ns).collect();
+        assert_eq!(levels, [50.0, 950.0]);
+        assert!(rows[0].name.starts_with(RING) && rows[0].samples == 4);
+        assert!(stages(&[took(1, 1)]).is_empty(), "no order, no way");
     }
 
     #[test]

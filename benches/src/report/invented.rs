@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// A row of 64 B messages between two processes, its tail ten times as long at each nine.
-pub(super) fn row(experiment: &str, name: &str, level_ns: f64) -> Row {
+pub(crate) fn row(experiment: &str, name: &str, level_ns: f64) -> Row {
     let tail = |nines: f64| level_ns * (1.0 + 0.05 * nines * nines * nines);
     Row {
         experiment: experiment.to_owned(),

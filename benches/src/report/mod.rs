@@ -15,7 +15,7 @@ mod columns;
 pub mod file;
 pub mod html;
 #[cfg(test)]
-mod invented;
+pub(crate) mod invented;
 mod number;
 pub mod plot;
 mod section;

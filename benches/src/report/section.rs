@@ -24,7 +24,7 @@ pub(super) struct Question {
     pub(super) level: &'static str,
 }
 
-const QUESTIONS: [(&str, Question); 9] = [
+const QUESTIONS: [(&str, Question); 10] = [
     (
         "hop",
         Question {
@@ -79,6 +79,14 @@ const QUESTIONS: [(&str, Question); 9] = [
             title: "End to end: the whole pipeline",
             about: "From a tick's arrival to the venue's answer to the order that it caused, the venue included.",
             level: "median",
+        },
+    ),
+    (
+        "tick to order by stage",
+        Question {
+            title: "Tick to order, by stage",
+            about: "From the arrival of a tick's frame to the first byte of its order, in the running pipeline over rings. The stages sum to the whole; its rings sleep where hot loops share cores, `chain` has them spinning.",
+            level: "mean",
         },
     ),
     (

@@ -207,8 +207,24 @@ pub enum Wait {
     Auto,
     /// Never leave the core.
     Spin,
+    /// Spin in turns: between two looks the core goes to whoever else wants it.
+    Yield,
     /// Spin briefly, then sleep in the kernel until woken.
     Sleep,
+}
+
+impl std::str::FromStr for Wait {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "spin" => Ok(Self::Spin),
+            "yield" => Ok(Self::Yield),
+            "sleep" => Ok(Self::Sleep),
+            _ => Err("one of auto, spin, yield, sleep is expected".into()),
+        }
+    }
 }
 
 /// What carries messages from process to process.

@@ -1,7 +1,7 @@
 //! The launcher's command line.
 
 use clap::{Args, Parser, Subcommand};
-use pipeline::duration;
+use pipeline::{Wait, duration};
 use std::{path::PathBuf, time::Duration};
 
 /// Exit codes of the launcher.
@@ -31,6 +31,7 @@ const EXAMPLES: &str = "\
 Examples:
   launch                                    the demo, until Ctrl-C
   launch --for 30s --json out.json          the demo for half a minute, report to a file
+  launch --wait yield --for 30s             hot loops spin in turns where they share cores
   launch --dry-run                          what would be started, where, and why
   launch --pipeline mine.toml --dry-orders  against the real venue, its orders shown and not sent;
                                             mine.toml: a copy of processes/pipelines/live.toml
@@ -79,6 +80,9 @@ pub(super) struct RunArguments {
     /// Stop after this time, such as `30s` or `5m`; without it, at Ctrl-C.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub(super) limit: Option<Duration>,
+    /// How hot loops wait, in place of the file's `wait`: auto, spin, yield (spin in turns) or sleep.
+    #[arg(long, value_name = "HOW")]
+    pub(super) wait: Option<Wait>,
     /// Write the report to this file as JSON.
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,

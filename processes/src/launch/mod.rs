@@ -62,7 +62,10 @@ pub fn main() -> ExitCode {
         match arguments.command {
             None => {
                 let loaded = load(arguments.run.pipeline.as_deref());
-                loaded.map(|pipeline| session::run(pipeline, &arguments.run))
+                loaded.map(|mut pipeline| {
+                    pipeline.wait = arguments.run.wait.unwrap_or(pipeline.wait);
+                    session::run(pipeline, &arguments.run)
+                })
             }
             Some(Command::Replay(replay)) => {
                 load_replay(&replay).map(|pipeline| session::run(pipeline, &replay.into()))
@@ -137,6 +140,7 @@ impl From<ReplayArguments> for RunArguments {
         Self {
             pipeline: replay.pipeline,
             limit: replay.limit,
+            wait: None,
             json: replay.json,
             dry_run: replay.dry_run,
             money: MoneyArguments::default(),

@@ -30,18 +30,18 @@ pub(super) fn fit(pipeline: &mut Pipeline, topology: &Topology) -> Fit {
         .count();
     let cores = topology.cores().len();
     let enough = cores > hot;
-    let spin = match pipeline.wait {
-        Wait::Auto => enough,
-        Wait::Spin => true,
-        Wait::Sleep => false,
-    };
-    pipeline.wait = if spin { Wait::Spin } else { Wait::Sleep };
+    if pipeline.wait == Wait::Auto {
+        pipeline.wait = if enough { Wait::Spin } else { Wait::Sleep };
+    }
     let mut summary = format!("{cores} cores for {hot} hot processes: ");
-    summary.push_str(match (spin, enough) {
-        (true, true) => "each spins on a core of its own",
-        (true, false) => "spinning all the same, as the pipeline file says; expect starvation",
-        (false, true) => "sleeping, as the pipeline file says",
-        (false, false) => "they share cores and sleep; latencies include wake-ups",
+    summary.push_str(match (pipeline.wait, enough) {
+        (Wait::Spin, true) => "each spins on a core of its own",
+        (Wait::Spin, false) => {
+            "spinning all the same, as the pipeline file says; expect starvation"
+        }
+        (Wait::Yield, _) => "they spin in turns; latencies include the turns of the others",
+        (_, true) => "sleeping, as the pipeline file says",
+        (_, false) => "they share cores and sleep; latencies include wake-ups",
     });
     let mut reasons = Vec::new();
     let mut unpinned = Vec::new();
@@ -228,6 +228,16 @@ mod tests {
             "{:?}",
             fit.reasons
         );
+    }
+
+    #[test]
+    fn loops_spin_in_turns_only_where_the_file_says_so() {
+        let mut pipeline = demo();
+        pipeline.wait = Wait::Yield;
+        let fit = fit(&mut pipeline, &host(1, 2));
+        assert_eq!(pipeline.wait, Wait::Yield);
+        assert!(fit.summary.contains("in turns"), "{}", fit.summary);
+        assert!(cpus(&pipeline).iter().all(Option::is_none));
     }
 
     #[test]

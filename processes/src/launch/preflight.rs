@@ -51,7 +51,7 @@ pub(super) fn obstacles(pipeline: &Pipeline, programs: &Path) -> Vec<String> {
 /// How long the kernel stops a spinning loop of real-time priority in each period, where it does: so that a host
 /// can be saved from one that went wild.
 pub(super) fn real_time_pause(pipeline: &Pipeline) -> Option<String> {
-    let spinning = pipeline.wait == Wait::Spin
+    let spinning = matches!(pipeline.wait, Wait::Spin | Wait::Yield)
         && pipeline
             .processes
             .iter()

@@ -352,6 +352,7 @@ impl Context {
     fn ladder(&self) -> ipc::Ladder {
         match self.pipeline.wait {
             Wait::Spin => ipc::Ladder::Spin,
+            Wait::Yield => ipc::Ladder::Yield,
             // The launcher resolves Auto; a process started by hand shares its cores.
             Wait::Sleep | Wait::Auto => ipc::Ladder::Sleep,
         }

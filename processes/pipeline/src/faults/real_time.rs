@@ -17,7 +17,7 @@ impl Pipeline {
                 faults.push(format!(
                     "process `{name}`: priority = \"{priority}\" is for the loops of hot processes; leave it out"
                 ));
-            } else if self.wait == Wait::Spin && process.core.is_none() {
+            } else if matches!(self.wait, Wait::Spin | Wait::Yield) && process.core.is_none() {
                 faults.push(format!(
                     "process `{name}`: spinning at priority \"{priority}\" without a core of its own, it would starve whatever shares one with it; give it a `core` that nobody has, or wait = \"sleep\", or leave `priority` out"
                 ));
@@ -71,11 +71,14 @@ mod tests {
 
     #[test]
     fn spinning_in_real_time_where_others_run_is_a_fault() {
-        let nowhere = with_priority(|pipeline| {
-            pipeline.wait = Wait::Spin;
-            pipeline.processes[0].core = None;
-        });
-        assert!(nowhere.contains("without a core of its own"), "{nowhere}");
+        // To give way to its equals is not to give way to what has less.
+        for wait in [Wait::Spin, Wait::Yield] {
+            let nowhere = with_priority(|pipeline| {
+                pipeline.wait = wait;
+                pipeline.processes[0].core = None;
+            });
+            assert!(nowhere.contains("without a core of its own"), "{nowhere}");
+        }
         for wait in [Wait::Spin, Wait::Auto] {
             let beside = with_priority(|pipeline| {
                 pipeline.wait = wait;

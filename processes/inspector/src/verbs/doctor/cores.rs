@@ -41,7 +41,7 @@ pub(super) fn number(host: &Host, needs: &Needs) -> Finding {
     );
     let finding = Finding::ok(CHECK, found, wanted);
     match (usable.len() > hot, needs.wait) {
-        (true, _) | (_, Wait::Sleep) => finding,
+        (true, _) | (_, Wait::Sleep | Wait::Yield) => finding,
         (false, Wait::Spin) => finding.trouble(
             "processes that spin take the cores from those they wait for: messages wait for whole time slices, some 4 ms each",
             "set `wait = \"auto\"` in the pipeline file, or give the host more cores",
@@ -279,7 +279,7 @@ pub(super) fn quota(host: &Host, needs: &Needs) -> Finding {
         format!("echo -1 > {file}")
     };
     let hot = u64::try_from(needs.hot.len()).unwrap_or(u64::MAX);
-    let spins = needs.wait == Wait::Spin
+    let spins = matches!(needs.wait, Wait::Spin | Wait::Yield)
         || needs.wait == Wait::Auto && usable(host).len() > needs.hot.len();
     if hot > 0 && spins && quota < hot.saturating_mul(period) {
         return finding.trouble(
