@@ -86,11 +86,9 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         .map_err(|error| Failure::io(format!("read the key `{}`", key_file.display()), error))?;
     let verifier =
         Verifier::from_private_pem(&pipeline.venue.key_id, &key).map_err(Failure::other)?;
-    let mut exchange = Exchange::new(
-        &pipeline.run_id,
-        i64::from(settings.balance_dollars) * MICROS_PER_DOLLAR,
-    );
+    let mut exchange = Exchange::new(&pipeline.run_id);
     let world = world(settings, &mut exchange)?;
+    exchange.endow(i64::from(settings.balance_dollars) * MICROS_PER_DOLLAR);
     // What was listed before anybody could listen is in the first snapshots.
     exchange.happenings();
     let network = Network::new(settings.delay_ms, settings.seed);

@@ -233,10 +233,10 @@ pub(crate) async fn positions(State(shared): App, Query(query): Params) -> Answe
             markets.push(wire::position(market, holding, resting));
             let sum = events.entry(market.event).or_default();
             sum.traded_micros += holding.traded_micros;
+            sum.traded_centi += holding.traded_centi;
             sum.exposure_micros += holding.exposure_micros;
             sum.realized_micros += holding.realized_micros;
             sum.fees_micros += holding.fees_micros;
-            sum.position_centi += holding.position_centi.abs();
         }
         let events: Vec<Value> = events
             .iter()
@@ -249,10 +249,11 @@ pub(crate) async fn positions(State(shared): App, Query(query): Params) -> Answe
     })
 }
 
+/// What an event's markets have cost so far, closed positions too, and what is at stake in them now.
 fn event_position(exchange: &Exchange, event: usize, sum: &Holding) -> Value {
     json!({
         "event_ticker": exchange.events().get(event).map_or("", |event| &event.ticker),
-        "total_cost_dollars": wire::money(sum.exposure_micros), "total_cost_shares_fp": wire::count(sum.position_centi),
+        "total_cost_dollars": wire::money(sum.traded_micros), "total_cost_shares_fp": wire::count(sum.traded_centi),
         "event_exposure_dollars": wire::money(sum.exposure_micros), "realized_pnl_dollars": wire::money(sum.realized_micros),
         "fees_paid_dollars": wire::money(sum.fees_micros),
     })
@@ -280,7 +281,7 @@ pub(crate) async fn settlements(State(shared): App, Query(query): Params) -> Ans
     })
 }
 
-/// The one balance, under every shard that the breakdown names.
+/// The money of all shards, and what is on each.
 pub(crate) async fn balance(State(shared): App) -> Answer {
     let now = now_us();
     shared.hub.read(|exchange| {
@@ -289,10 +290,14 @@ pub(crate) async fn balance(State(shared): App) -> Answer {
         let value: i64 = client.holdings().map(|(number, holding)| portfolio_micros(exchange, number, holding)).sum();
         // The balance is exact to 1/10,000 dollar: prices, counts of the venue and fees all are, but for
         // hundredths of contracts, whose rest is cut off.
-        let dollars = format_decimal(micros / 100, 4);
+        let dollars = |micros: i64| format_decimal(micros / 100, 4);
+        let shards: Vec<Value> = client
+            .balances()
+            .map(|(shard, micros)| json!({"exchange_index": shard, "balance": dollars(micros)}))
+            .collect();
         Answer::json(200, &json!({
-            "balance": micros / 10_000, "balance_dollars": dollars, "portfolio_value": value / 10_000, "updated_ts": now / SECOND_US,
-            "balance_breakdown": [{"exchange_index": 0, "balance": dollars}, {"exchange_index": 3, "balance": dollars}],
+            "balance": micros / 10_000, "balance_dollars": dollars(micros), "portfolio_value": value / 10_000, "updated_ts": now / SECOND_US,
+            "balance_breakdown": shards,
         }))
     })
 }

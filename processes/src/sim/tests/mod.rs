@@ -2,6 +2,7 @@
 
 mod changes;
 pub(crate) mod laws;
+mod money;
 mod orders;
 mod outside;
 mod recorded_answers;

@@ -1,7 +1,7 @@
 //! Every recorded request of one session at the real venue, made again here in the same order: the same
 //! status, the same words where it was refused, and the same keys of the same JSON types where it was not.
 
-use super::laws::order;
+use super::laws::{START, order};
 use super::outside::{KEY_ID, Outside, recorded};
 use crate::sim::auth::tests::signed_headers;
 use crate::sim::catalogue::NewEvent;
@@ -84,11 +84,13 @@ fn recordings(folder: &Path) -> Vec<Recording> {
 
 /// The markets that the session met: the one it traded, as it stood, one with a tape, settled and closed ones.
 fn prepare(exchange: &mut Exchange) {
+    exchange.endow(START);
     let them = exchange.open_account();
     let list = |exchange: &mut Exchange, ticker: &str, codes: [&str; 2]| {
         let event = NewEvent {
             ticker: ticker.to_string(),
             series: League::Nfl.series(),
+            fees: None,
             start_us: now_us(),
             teams: codes.map(|code| (code.to_string(), code.to_string())),
         };
