@@ -5,7 +5,7 @@
 //! |---|---|
 //! | matching, accounts, identities; no I/O, no clock | `exchange`, `book`, `ledger`, `catalogue`, `records` |
 //! | the venue's objects and errors on the wire | `wire`, `answer`, `body`, `order_form` |
-//! | who may call, and how often | `auth`, `rate_limit` |
+//! | who may call, and how often | `auth`, `charge`, `rate_limit` |
 //! | REST: public, the account, changes of orders, several at once, brakes | `rest`, `portfolio`, `changes`, `batches`, `order_groups` |
 //! | WebSocket: protocol, listeners, sockets | `subscriptions`, `hub`, `websocket` |
 //! | scoreboards | `feed`, `game`, `teams` |
@@ -21,6 +21,7 @@ mod body;
 mod book;
 mod catalogue;
 mod changes;
+mod charge;
 mod exchange;
 mod feed;
 pub mod frames;
