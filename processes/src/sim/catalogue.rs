@@ -75,6 +75,9 @@ pub(crate) struct Event {
     pub(crate) title: String,
     pub(crate) sub_title: String,
     pub(crate) start_us: i64,
+    pub(crate) listed_us: i64,
+    /// Id of the game itself, a UUID.
+    pub(crate) milestone_id: String,
     pub(crate) fees: Fees,
     /// Numbers of its markets: the home team's, the away team's.
     pub(crate) markets: [usize; 2],

@@ -121,6 +121,8 @@ impl Exchange {
             ticker: new.ticker.clone(),
             series: new.series,
             start_us: new.start_us,
+            listed_us: now_us,
+            milestone_id: self.identity("milestone", &new.ticker),
             fees,
             markets: [first, first + 1],
         });

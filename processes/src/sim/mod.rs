@@ -6,7 +6,7 @@
 //! | matching, accounts, identities; no I/O, no clock | `exchange`, `book`, `ledger`, `catalogue`, `records` |
 //! | the venue's objects and errors on the wire | `wire`, `answer`, `body`, `order_form` |
 //! | who may call, and how often | `auth`, `charge`, `rate_limit` |
-//! | REST: public, the account, changes of orders, several at once, brakes | `rest`, `portfolio`, `changes`, `batches`, `order_groups` |
+//! | REST: public, the account, changes of orders, several at once, brakes | `rest`, `reference`, `portfolio`, `changes`, `batches`, `order_groups` |
 //! | WebSocket: protocol, listeners, sockets | `subscriptions`, `hub`, `websocket` |
 //! | scoreboards | `feed`, `game`, `teams` |
 //! | where games and quotes come from | `world`: `generated` (`sports`, `traders`) or `recorded` |
@@ -36,6 +36,7 @@ mod portfolio;
 mod rate_limit;
 mod recorded;
 mod records;
+mod reference;
 mod rest;
 mod server;
 mod sports;

@@ -33,8 +33,20 @@ impl From<pipeline::Tier> for Tier {
 /// Cost of a call that is not listed.
 pub(crate) const DEFAULT_COST: u32 = 10;
 
-/// Calls that cost something else: method, path below the API's root (`:` stands for any segment), tokens.
-pub(crate) const COSTS: [(&str, &str, u32); 9] = [
+/// Calls that cost something else, as the venue lists them, those that are not simulated too: method,
+/// path below the API's root (`:` stands for any segment), tokens.
+pub(crate) const COSTS: [(&str, &str, u32); 16] = [
+    ("POST", "/account/api_usage_level/upgrade", 30),
+    ("GET", "/cfbenchmarks", 150),
+    ("GET", "/cfbenchmarks/*endpoint", 150),
+    ("POST", "/communications/quotes", 2),
+    ("DELETE", "/communications/quotes/:quote_id", 2),
+    ("GET", "/margin/balance", 5),
+    (
+        "PUT",
+        "/multivariate_event_collections/:collection_ticker/lookup",
+        2,
+    ),
     ("DELETE", "/portfolio/events/orders/:order_id", 2),
     ("DELETE", "/portfolio/events/orders/batched", 2),
     ("POST", "/portfolio/orders", 20),

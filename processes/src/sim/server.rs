@@ -11,7 +11,7 @@ use super::network::Network;
 use super::rate_limit::{Buckets, Tier};
 use super::times::now_us;
 use super::world::World;
-use super::{batches, changes, charge, order_groups, portfolio, rest, websocket};
+use super::{batches, changes, charge, order_groups, portfolio, reference, rest, websocket};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{OriginalUri, Request, State};
@@ -117,13 +117,17 @@ impl Shared {
 pub(crate) fn venue(shared: &Arc<Shared>) -> Router {
     let public = Router::new()
         .route("/exchange/status", get(rest::status))
+        .route("/exchange/schedule", get(reference::schedule))
+        .route("/milestones", get(reference::milestones))
         .route("/series", get(rest::series_list))
         .route("/series/fee_changes", get(rest::fee_changes))
         .route("/series/{ticker}", get(rest::series))
         .route("/events", get(rest::events))
+        .route("/events/fee_changes", get(reference::event_fee_changes))
         .route("/events/{ticker}", get(rest::event))
         .route("/markets", get(rest::markets))
         .route("/markets/trades", get(rest::trades))
+        .route("/markets/orderbooks", get(reference::orderbooks))
         .route("/markets/{ticker}", get(rest::market))
         .route("/markets/{ticker}/orderbook", get(rest::orderbook))
         .route("/account/endpoint_costs", get(portfolio::endpoint_costs))

@@ -80,6 +80,17 @@ pub(crate) fn event(exchange: &Exchange, event: &Event, nested: bool) -> Value {
     object
 }
 
+/// When trading in a market ends: two weeks after the game, unless it has ended.
+pub(crate) fn close_us(exchange: &Exchange, market: &Market) -> i64 {
+    let event = exchange.events().get(market.event);
+    match market.life {
+        Life::Active => {
+            event.map_or(market.opened_us, |event| event.start_us) + 14 * 86_400 * SECOND_US
+        }
+        _ => market.updated_us,
+    }
+}
+
 /// A market.
 pub(crate) fn market(exchange: &Exchange, market: &Market) -> Value {
     let event = exchange.events().get(market.event);
@@ -90,10 +101,7 @@ pub(crate) fn market(exchange: &Exchange, market: &Market) -> Value {
         ask.map_or(E4_PER_DOLLAR, |(price, _)| price),
     );
     let end = rfc3339(start_us + 3 * 3_600 * SECOND_US);
-    let close = match market.life {
-        Life::Active => rfc3339(start_us + 14 * 86_400 * SECOND_US),
-        _ => rfc3339(market.updated_us),
-    };
+    let close = rfc3339(close_us(exchange, market));
     let mut object = json!({
         "ticker": market.ticker, "event_ticker": event.map_or("", |event| &event.ticker), "market_type": "binary",
         "title": format!("{} winner?", event.map_or("", |event| &event.title)),
@@ -241,13 +249,18 @@ fn rounded(value: i64, by: i64) -> i64 {
     (2 * value + by) / (2 * by)
 }
 
-/// An order.
+/// An order. Deprecated `action` and `side` tell an ask as a sale of YES, as recorded; those of a fill
+/// tell a purchase of NO.
 pub(crate) fn order(exchange: &Exchange, order: &Order) -> Value {
     let side = outcome(order.new.side);
+    let action = match order.new.side {
+        Side::Bid => "buy",
+        Side::Ask => "sell",
+    };
     let market = exchange.markets().get(order.new.market);
     let mut object = json!({
         "order_id": order.id, "user_id": USER, "client_order_id": order.new.client_order_id.as_deref().unwrap_or(""),
-        "ticker": market.map_or("", |market| &market.ticker), "type": "limit", "action": "buy", "side": side,
+        "ticker": market.map_or("", |market| &market.ticker), "type": "limit", "action": action, "side": "yes",
         "outcome_side": side, "book_side": order.new.side.as_str(),
         "status": match order.state {
             OrderState::Resting => "resting",
