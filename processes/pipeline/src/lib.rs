@@ -332,7 +332,7 @@ pub struct Simulator {
     pub speed: f64,
     /// Recorded games, with `source = "recorded"`.
     pub from: Option<PathBuf>,
-    /// Money at the start, dollars.
+    /// Money at the start, dollars: in equal parts on those of the venue's shards that list a game.
     pub balance_dollars: u32,
     /// One-way network delay, milliseconds: least and greatest.
     pub delay_ms: [f64; 2],

@@ -7,8 +7,8 @@ use layouts::units::E4_PER_DOLLAR;
 pub(crate) struct Series {
     pub(crate) ticker: &'static str,
     pub(crate) title: &'static str,
-    /// Fee multiplier in tenths: the venue states a decimal number.
-    pub(crate) multiplier_tenths: u16,
+    /// What its events charge unless they say otherwise.
+    pub(crate) fees: Fees,
     /// The venue's shard.
     pub(crate) exchange_index: u32,
     /// Key of the team in `custom_strike`.
@@ -18,23 +18,52 @@ pub(crate) struct Series {
 }
 
 /// Taker rate of the venue's fee formula, 1/10,000.
-pub(crate) const TAKER_RATE_E4: u16 = 700;
+const TAKER_RATE_E4: u16 = 700;
 /// Maker rate on series with maker fees, 1/10,000.
-pub(crate) const MAKER_RATE_E4: u16 = 175;
-/// The fee type of every series here.
-pub(crate) const FEE_TYPE: &str = "quadratic_with_maker_fees";
+const MAKER_RATE_E4: u16 = 175;
 /// Price step of `linear_cent`.
 pub(crate) const TICK_E4: u16 = 100;
 
-impl Series {
-    /// The taker's rate with this series' multiplier.
-    pub(crate) const fn taker_rate_e4(&self) -> u16 {
-        TAKER_RATE_E4 * self.multiplier_tenths / 10
+/// What a trade is charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fees {
+    /// Whether makers pay too.
+    pub(crate) of_makers: bool,
+    /// The multiplier in tenths: the venue states a decimal number.
+    pub(crate) multiplier_tenths: u16,
+}
+
+impl Fees {
+    /// The venue's word for its formula.
+    pub(crate) const fn kind(self) -> &'static str {
+        if self.of_makers {
+            "quadratic_with_maker_fees"
+        } else {
+            "quadratic"
+        }
     }
 
-    /// The maker's rate with this series' multiplier. Half a unit is rounded up, as the fee is.
-    pub(crate) const fn maker_rate_e4(&self) -> u16 {
-        (MAKER_RATE_E4 * self.multiplier_tenths).div_ceil(10)
+    /// What a taker pays for one execution.
+    pub(crate) fn taker_micros(self, price_e4: u16, count_centi: u32) -> i64 {
+        self.micros(TAKER_RATE_E4, price_e4, count_centi)
+    }
+
+    /// What a maker pays for one execution.
+    pub(crate) fn maker_micros(self, price_e4: u16, count_centi: u32) -> i64 {
+        let rate_e4 = if self.of_makers { MAKER_RATE_E4 } else { 0 };
+        self.micros(rate_e4, price_e4, count_centi)
+    }
+
+    /// Multiplier x rate x count x price x (1 - price), rounded up to $0.0001 once, at the end.
+    fn micros(self, rate_e4: u16, price_e4: u16, count_centi: u32) -> i64 {
+        let price = u128::from(price_e4.min(E4_PER_DOLLAR));
+        let product = u128::from(self.multiplier_tenths)
+            * u128::from(rate_e4)
+            * u128::from(count_centi)
+            * price
+            * (u128::from(E4_PER_DOLLAR) - price);
+        // Tenths x 1e-4 x 1e-2 x 1e-4 x 1e-4: 1e-15 dollars, of which 1e11 make $0.0001.
+        i64::try_from(product.div_ceil(100_000_000_000) * 100).unwrap_or(i64::MAX)
     }
 }
 
@@ -46,6 +75,10 @@ pub(crate) struct Event {
     pub(crate) title: String,
     pub(crate) sub_title: String,
     pub(crate) start_us: i64,
+    pub(crate) listed_us: i64,
+    /// Id of the game itself, a UUID.
+    pub(crate) milestone_id: String,
+    pub(crate) fees: Fees,
     /// Numbers of its markets: the home team's, the away team's.
     pub(crate) markets: [usize; 2],
 }
@@ -104,6 +137,8 @@ impl Life {
 pub(crate) struct NewEvent {
     pub(crate) ticker: String,
     pub(crate) series: Series,
+    /// Fees of its own, where they are not those of the series.
+    pub(crate) fees: Option<Fees>,
     pub(crate) start_us: i64,
     /// Home, away: the code of the market's suffix and the place that names the team.
     pub(crate) teams: [(String, String); 2],
@@ -117,6 +152,7 @@ pub(crate) struct Market {
     pub(crate) id: String,
     pub(crate) event: usize,
     pub(crate) series: Series,
+    pub(crate) fees: Fees,
     /// Place of the team, both `yes_sub_title` and `no_sub_title`.
     pub(crate) team: String,
     pub(crate) team_id: String,

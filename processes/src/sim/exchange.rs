@@ -12,11 +12,11 @@ pub(crate) use groups::Group;
 
 use super::book::{AccountNumber, Book, OrderNumber};
 use super::catalogue::{Event, Life, Market, NewEvent};
-use super::ledger::{Account, MarketNumber};
+use super::ledger::{Account, MarketNumber, Shard};
 use super::records::{ClientFill, Happening, Order, Reason, Settlement, Trade};
 use layouts::Side;
 use layouts::units::{E4_PER_DOLLAR, cost_micros};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
 /// The one account that is reached from outside. All others are simulated traders without limits.
@@ -52,14 +52,15 @@ pub(crate) struct Exchange {
 const TAPE: usize = 10_000;
 
 impl Exchange {
-    /// An exchange without markets. `run` makes the identities of this run differ from all others'.
-    pub(crate) fn new(run: &str, client_micros: i64) -> Self {
+    /// An exchange without markets, where the client has no money yet. `run` makes the identities of
+    /// this run differ from all others'.
+    pub(crate) fn new(run: &str) -> Self {
         Self {
             run: Uuid::new_v5(&Uuid::NAMESPACE_OID, run.as_bytes()),
             events: Vec::new(),
             markets: Vec::new(),
             by_ticker: HashMap::new(),
-            accounts: vec![Account::with_micros(client_micros)],
+            accounts: vec![Account::default()],
             orders: HashMap::new(),
             versions: HashMap::new(),
             client_orders: Vec::new(),
@@ -83,17 +84,46 @@ impl Exchange {
         AccountNumber::try_from(self.accounts.len() - 1).unwrap_or(AccountNumber::MAX)
     }
 
+    /// Puts money of the client on a shard.
+    pub(crate) fn deposit(&mut self, shard: Shard, micros: i64) {
+        if let Some(client) = self.accounts.first_mut() {
+            client.deposit(shard, micros);
+        }
+    }
+
+    /// Spreads money of the client evenly over the shards that list an event, as one has to before
+    /// trading there. What cannot be shared goes to the first.
+    pub(crate) fn endow(&mut self, micros: i64) {
+        let shards: BTreeSet<Shard> = self
+            .events
+            .iter()
+            .map(|event| event.series.exchange_index)
+            .collect();
+        let first = shards.first().copied().unwrap_or(0);
+        let part = micros / i64::try_from(shards.len().max(1)).unwrap_or(1);
+        let mut left = micros;
+        for shard in shards.into_iter().filter(|shard| *shard != first) {
+            self.deposit(shard, part);
+            left -= part;
+        }
+        self.deposit(first, left);
+    }
+
     /// Lists an event with its two markets and returns their numbers, home and away.
     pub(crate) fn list(&mut self, new: NewEvent, now_us: i64) -> [MarketNumber; 2] {
         let event = self.events.len();
         let first = self.markets.len();
         let [home, away] = &new.teams;
+        let fees = new.fees.unwrap_or(new.series.fees);
         self.events.push(Event {
             title: format!("{} vs {}", away.1, home.1),
             sub_title: format!("{} vs {}", away.0, home.0),
             ticker: new.ticker.clone(),
             series: new.series,
             start_us: new.start_us,
+            listed_us: now_us,
+            milestone_id: self.identity("milestone", &new.ticker),
+            fees,
             markets: [first, first + 1],
         });
         for (offset, (code, place)) in new.teams.iter().enumerate() {
@@ -105,6 +135,7 @@ impl Exchange {
                 ticker,
                 event,
                 series: new.series,
+                fees,
                 team: place.clone(),
                 life: Life::Active,
                 opened_us: now_us,

@@ -1,6 +1,6 @@
 //! A game as both worlds know it: who plays when, and the state of play that the feed shows.
 
-use super::catalogue::Series;
+use super::catalogue::{Fees, Series};
 use super::ledger::MarketNumber;
 use super::teams::Team;
 use layouts::Half;
@@ -96,7 +96,10 @@ impl League {
         Series {
             ticker,
             title,
-            multiplier_tenths: if baseball { 5 } else { 10 },
+            fees: Fees {
+                of_makers: true,
+                multiplier_tenths: if baseball { 5 } else { 10 },
+            },
             exchange_index: if baseball { 3 } else { 0 },
             strike_key,
             game_word,

@@ -4,7 +4,7 @@
 //! without outside orders repeats exactly, whatever the machine's speed.
 
 use super::book::AccountNumber;
-use super::catalogue::NewEvent;
+use super::catalogue::{Fees, NewEvent};
 use super::exchange::Exchange;
 use super::game::{Fixture, Game, League, Stage, State};
 use super::sports::Play;
@@ -335,6 +335,7 @@ impl Seat {
                 series.ticker, self.away.venue_code, self.home.venue_code
             ),
             series,
+            fees: self.fees(),
             start_us,
             teams: [&self.home, &self.away]
                 .map(|team| (team.venue_code.to_string(), venue_name(self.league, team))),
@@ -358,6 +359,23 @@ impl Seat {
             makers,
             ended: None,
             paid: 0,
+        }
+    }
+
+    /// Of every six games one costs half as much as its series says, and in one makers pay nothing:
+    /// who does not read what the venue lists with an event counts wrong.
+    fn fees(&self) -> Option<Fees> {
+        let usual = self.league.series().fees;
+        match self.number % 6 {
+            1 => Some(Fees {
+                multiplier_tenths: usual.multiplier_tenths / 2,
+                ..usual
+            }),
+            4 => Some(Fees {
+                of_makers: false,
+                ..usual
+            }),
+            _ => None,
         }
     }
 

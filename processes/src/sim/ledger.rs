@@ -1,28 +1,34 @@
-//! The accounts: cash, positions and what they are bound by. The law, for every account at all times:
+//! The accounts: cash, positions and what they are bound by. The law, for every account and every shard
+//! of the venue at all times:
 //!
 //! ```text
-//! balance = start + flows - sum over markets of max(0, -position) x $1
+//! balance = deposits + flows - sum over the shard's markets of max(0, -position) x $1
 //! flow of a fill       = -sign(side) x price x count - fee
 //! flow of a settlement = value x position, after which the position is zero
 //! ```
 //!
 //! A short position of one YES locks its dollar: selling at `p` costs `1 - p`, as buying NO does.
-//! There is one balance for all of the venue's shards.
+//! Money of one shard pays for nothing on another: it has to be moved there before.
 
 use layouts::units::{E4_PER_DOLLAR, cost_micros};
 use layouts::{MICROS_PER_DOLLAR, Side};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Number of a market within one exchange.
 pub(crate) type MarketNumber = usize;
+/// Number of one of the venue's shards.
+pub(crate) type Shard = u32;
 
 /// What one account holds of one market, and what it did there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Holding {
+    /// Where the market is.
+    pub(crate) shard: Shard,
     /// Signed, + is long YES.
     pub(crate) position_centi: i64,
-    /// Turnover: price times count of every fill.
+    /// Turnover: what every fill cost at the side that it bought, and how many contracts.
     pub(crate) traded_micros: i64,
+    pub(crate) traded_centi: i64,
     /// What the open position cost, at the side it is on (NO cost for a short).
     pub(crate) exposure_micros: i64,
     pub(crate) realized_micros: i64,
@@ -36,8 +42,10 @@ pub(crate) struct Holding {
 /// One account.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Account {
-    start_micros: i64,
-    flows_micros: i64,
+    /// What was deposited, by shard.
+    deposits: BTreeMap<Shard, i64>,
+    /// All that came in and went out since, by shard.
+    flows: BTreeMap<Shard, i64>,
     holdings: BTreeMap<MarketNumber, Holding>,
 }
 
@@ -45,6 +53,7 @@ pub(crate) struct Account {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Booking {
     pub(crate) market: MarketNumber,
+    pub(crate) shard: Shard,
     pub(crate) side: Side,
     pub(crate) price_e4: u16,
     pub(crate) count_centi: u32,
@@ -53,28 +62,45 @@ pub(crate) struct Booking {
 }
 
 impl Account {
-    /// An account with money in it.
-    pub(crate) fn with_micros(start_micros: i64) -> Self {
-        Self {
-            start_micros,
-            ..Self::default()
-        }
+    /// Puts money on a shard.
+    pub(crate) fn deposit(&mut self, shard: Shard, micros: i64) {
+        *self.deposits.entry(shard).or_default() += micros;
     }
 
-    /// Money that is not locked by a short position.
-    pub(crate) fn balance_micros(&self) -> i64 {
+    /// Money on a shard that is not locked by a short position there.
+    pub(crate) fn shard_micros(&self, shard: Shard) -> i64 {
+        let of = |sums: &BTreeMap<Shard, i64>| sums.get(&shard).copied().unwrap_or(0);
         let locked: i64 = self
             .holdings
             .values()
+            .filter(|holding| holding.shard == shard)
             .map(|holding| collateral_micros(holding.position_centi))
             .sum();
-        self.start_micros + self.flows_micros - locked
+        of(&self.deposits) + of(&self.flows) - locked
+    }
+
+    /// Every shard on which the account has or had money, and what is there.
+    pub(crate) fn balances(&self) -> impl Iterator<Item = (Shard, i64)> {
+        let shards: BTreeSet<Shard> = self
+            .deposits
+            .keys()
+            .chain(self.flows.keys())
+            .copied()
+            .collect();
+        shards
+            .into_iter()
+            .map(|shard| (shard, self.shard_micros(shard)))
+    }
+
+    /// Money on all shards together.
+    pub(crate) fn balance_micros(&self) -> i64 {
+        self.balances().map(|(_, micros)| micros).sum()
     }
 
     /// Sum of all that came in and went out.
     #[cfg(test)]
     pub(crate) fn flows_micros(&self) -> i64 {
-        self.flows_micros
+        self.flows.values().sum()
     }
 
     /// Signed position in a market.
@@ -96,8 +122,9 @@ impl Account {
         let sign = fill.side.sign();
         let cost = cost_micros(fill.price_e4, fill.count_centi);
         let count = i64::from(fill.count_centi);
-        self.flows_micros -= sign * cost + fill.fee_micros;
+        *self.flows.entry(fill.shard).or_default() -= sign * cost + fill.fee_micros;
         let holding = self.holdings.entry(fill.market).or_default();
+        holding.shard = fill.shard;
         // In terms of the side bought: YES at the price, or NO at one dollar less the price.
         let own_cost = if sign > 0 {
             cost
@@ -123,6 +150,7 @@ impl Account {
         holding.exposure_micros += own_cost * (count - opposed) / count;
         holding.position_centi += sign * count;
         holding.traded_micros += own_cost;
+        holding.traded_centi += count;
         holding.fees_micros += fill.fee_micros;
         holding.updated_us = fill.at_us;
     }
@@ -136,7 +164,7 @@ impl Account {
     ) -> Option<Holding> {
         let holding = self.holdings.get_mut(&market)?;
         let before = *holding;
-        self.flows_micros += i64::from(value_e4) * before.position_centi;
+        *self.flows.entry(before.shard).or_default() += i64::from(value_e4) * before.position_centi;
         holding.realized_micros +=
             payout_micros(before.position_centi, value_e4) - before.exposure_micros;
         holding.position_centi = 0;
@@ -191,6 +219,7 @@ mod tests {
     fn fill(side: Side, price_e4: u16, count_centi: u32, fee_micros: i64) -> Booking {
         Booking {
             market: 0,
+            shard: 0,
             side,
             price_e4,
             count_centi,
@@ -199,9 +228,15 @@ mod tests {
         }
     }
 
+    fn with_micros(micros: i64) -> Account {
+        let mut account = Account::default();
+        account.deposit(0, micros);
+        account
+    }
+
     #[test]
     fn a_short_locks_a_dollar_less_the_proceeds() {
-        let mut account = Account::with_micros(100_000_000);
+        let mut account = with_micros(100_000_000);
         account.book(&fill(Side::Ask, 6_300, 1_000, 16_400));
         assert_eq!(account.balance_micros(), 100_000_000 - 3_700_000 - 16_400);
         account.book(&fill(Side::Bid, 5_000, 1_000, 17_500));
@@ -231,12 +266,37 @@ mod tests {
             (Side::Ask, 0, 105_000_000),
             (Side::Ask, 5_000, 100_000_000),
         ] {
-            let mut account = Account::with_micros(100_000_000);
+            let mut account = with_micros(100_000_000);
             account.book(&fill(side, 5_000, 1_000, 0));
             assert!(account.settle(0, value, 2).is_some());
             assert_eq!(account.balance_micros(), expected, "{side:?} at {value}");
             assert_eq!(account.position_centi(0), 0);
         }
+    }
+
+    #[test]
+    fn each_shard_has_money_of_its_own() {
+        let mut account = with_micros(10_000_000);
+        account.deposit(3, 5_000_000);
+        let on = |market, shard, side| Booking {
+            market,
+            shard,
+            ..fill(side, 4_000, 500, 0)
+        };
+        account.book(&on(0, 0, Side::Bid));
+        account.book(&on(1, 3, Side::Ask));
+        let balances: Vec<_> = account.balances().collect();
+        assert_eq!(
+            balances,
+            [(0, 8_000_000), (3, 2_000_000)],
+            "a short locks where it is"
+        );
+        assert_eq!(account.balance_micros(), 10_000_000);
+        assert!(account.settle(1, 0, 2).is_some());
+        assert_eq!(
+            (account.shard_micros(0), account.shard_micros(3)),
+            (8_000_000, 7_000_000)
+        );
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //! |---|---|
 //! | matching, accounts, identities; no I/O, no clock | `exchange`, `book`, `ledger`, `catalogue`, `records` |
 //! | the venue's objects and errors on the wire | `wire`, `answer`, `body`, `order_form` |
-//! | who may call, and how often | `auth`, `rate_limit` |
-//! | REST: public, the account, changes of orders, several at once, brakes | `rest`, `portfolio`, `changes`, `batches`, `order_groups` |
+//! | who may call, and how often | `auth`, `charge`, `rate_limit` |
+//! | REST: public, the account, changes of orders, several at once, brakes | `rest`, `reference`, `portfolio`, `changes`, `batches`, `order_groups` |
 //! | WebSocket: protocol, listeners, sockets | `subscriptions`, `hub`, `websocket` |
 //! | scoreboards | `feed`, `game`, `teams` |
 //! | where games and quotes come from | `world`: `generated` (`sports`, `traders`) or `recorded` |
@@ -21,6 +21,7 @@ mod body;
 mod book;
 mod catalogue;
 mod changes;
+mod charge;
 mod exchange;
 mod feed;
 pub mod frames;
@@ -35,6 +36,7 @@ mod portfolio;
 mod rate_limit;
 mod recorded;
 mod records;
+mod reference;
 mod rest;
 mod server;
 mod sports;
@@ -86,11 +88,9 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         .map_err(|error| Failure::io(format!("read the key `{}`", key_file.display()), error))?;
     let verifier =
         Verifier::from_private_pem(&pipeline.venue.key_id, &key).map_err(Failure::other)?;
-    let mut exchange = Exchange::new(
-        &pipeline.run_id,
-        i64::from(settings.balance_dollars) * MICROS_PER_DOLLAR,
-    );
+    let mut exchange = Exchange::new(&pipeline.run_id);
     let world = world(settings, &mut exchange)?;
+    exchange.endow(i64::from(settings.balance_dollars) * MICROS_PER_DOLLAR);
     // What was listed before anybody could listen is in the first snapshots.
     exchange.happenings();
     let network = Network::new(settings.delay_ms, settings.seed);

@@ -7,7 +7,7 @@ use super::ledger::{Holding, payout_micros};
 use super::order_form::OrderForm;
 use super::rate_limit::{COSTS, DEFAULT_COST};
 use super::records::{Order, OrderState, Reason, Refusal};
-use super::rest::{Params, limit, listed, matches, page};
+use super::rest::{Params, cut, known, limit, listed, matches, page, within};
 use super::server::Shared;
 use super::times::{SECOND_US, now_us};
 use super::wire;
@@ -129,7 +129,9 @@ pub(crate) async fn legacy() -> Answer {
 }
 
 pub(crate) async fn orders(State(shared): App, Query(query): Params) -> Answer {
-    let limit = match limit(&query, "GetOrders", 100, 1_000) {
+    let words = ["resting", "canceled", "executed"];
+    let limit = limit(&query, "GetOrders", 100, 1_000);
+    let limit = match limit.and_then(|limit| known(&query, "GetOrders", &words, limit)) {
         Ok(limit) => limit,
         Err(refusal) => return refusal,
     };
@@ -146,7 +148,7 @@ pub(crate) async fn orders(State(shared): App, Query(query): Params) -> Answer {
                 )
                 && query
                     .get("status")
-                    .is_none_or(|status| state_word(order) == status)
+                    .is_none_or(|status| status.is_empty() || state_word(order) == status)
                 && within(&query, order.created_us)
         });
         page("orders", &query, limit, rows, |order| {
@@ -161,13 +163,6 @@ fn state_word(order: &Order) -> &'static str {
         OrderState::Canceled => "canceled",
         OrderState::Executed => "executed",
     }
-}
-
-/// Whether a time lies between `min_ts` and `max_ts`, Unix seconds.
-fn within(query: &std::collections::HashMap<String, String>, at_us: i64) -> bool {
-    let bound = |name: &str| query.get(name).and_then(|text| text.parse::<i64>().ok());
-    bound("min_ts").is_none_or(|least| at_us / SECOND_US >= least)
-        && bound("max_ts").is_none_or(|most| at_us / SECOND_US <= most)
 }
 
 pub(crate) async fn order(State(shared): App, Path(id): Path<String>) -> Answer {
@@ -203,29 +198,29 @@ pub(crate) async fn fills(State(shared): App, Query(query): Params) -> Answer {
     })
 }
 
+/// Page by page of the markets; with each page the events of its markets.
 pub(crate) async fn positions(State(shared): App, Query(query): Params) -> Answer {
+    let limit = match limit(&query, "GetPositions", 100, 1_000) {
+        Ok(limit) => limit,
+        Err(refusal) => return refusal,
+    };
     shared.hub.read(|exchange| {
+        let Some(client) = exchange.client() else {
+            return Answer::not_found();
+        };
+        let rows = client.holdings().filter_map(|(number, holding)| {
+            let market = exchange.markets().get(number)?;
+            let event = exchange.events().get(market.event)?;
+            // Settled markets leave the list; their story is in the settlements.
+            let wanted = !matches!(market.life, Life::Finalized { .. })
+                && matches(&query, "ticker", &market.ticker)
+                && listed(&query, "event_ticker", &event.ticker);
+            wanted.then_some((market, holding))
+        });
+        let (page, cursor) = cut(&query, limit, rows);
         let mut markets = Vec::new();
         let mut events: BTreeMap<usize, Holding> = BTreeMap::new();
-        for (number, holding) in exchange
-            .client()
-            .into_iter()
-            .flat_map(|client| client.holdings())
-        {
-            let Some(market) = exchange.markets().get(number) else {
-                continue;
-            };
-            let event = exchange
-                .events()
-                .get(market.event)
-                .map_or("", |event| event.ticker.as_str());
-            // Settled markets leave the list; their story is in the settlements.
-            if matches!(market.life, Life::Finalized { .. })
-                || !matches(&query, "ticker", &market.ticker)
-                || !listed(&query, "event_ticker", event)
-            {
-                continue;
-            }
+        for (market, holding) in page {
             let resting = [Side::Bid, Side::Ask]
                 .into_iter()
                 .map(|side| market.book.resting_of(CLIENT, side).count())
@@ -233,10 +228,10 @@ pub(crate) async fn positions(State(shared): App, Query(query): Params) -> Answe
             markets.push(wire::position(market, holding, resting));
             let sum = events.entry(market.event).or_default();
             sum.traded_micros += holding.traded_micros;
+            sum.traded_centi += holding.traded_centi;
             sum.exposure_micros += holding.exposure_micros;
             sum.realized_micros += holding.realized_micros;
             sum.fees_micros += holding.fees_micros;
-            sum.position_centi += holding.position_centi.abs();
         }
         let events: Vec<Value> = events
             .iter()
@@ -244,15 +239,16 @@ pub(crate) async fn positions(State(shared): App, Query(query): Params) -> Answe
             .collect();
         Answer::json(
             200,
-            &json!({"cursor": "", "market_positions": markets, "event_positions": events}),
+            &json!({"cursor": cursor, "market_positions": markets, "event_positions": events}),
         )
     })
 }
 
+/// What an event's markets have cost so far, closed positions too, and what is at stake in them now.
 fn event_position(exchange: &Exchange, event: usize, sum: &Holding) -> Value {
     json!({
         "event_ticker": exchange.events().get(event).map_or("", |event| &event.ticker),
-        "total_cost_dollars": wire::money(sum.exposure_micros), "total_cost_shares_fp": wire::count(sum.position_centi),
+        "total_cost_dollars": wire::money(sum.traded_micros), "total_cost_shares_fp": wire::count(sum.traded_centi),
         "event_exposure_dollars": wire::money(sum.exposure_micros), "realized_pnl_dollars": wire::money(sum.realized_micros),
         "fees_paid_dollars": wire::money(sum.fees_micros),
     })
@@ -280,7 +276,7 @@ pub(crate) async fn settlements(State(shared): App, Query(query): Params) -> Ans
     })
 }
 
-/// The one balance, under every shard that the breakdown names.
+/// The money of all shards, and what is on each.
 pub(crate) async fn balance(State(shared): App) -> Answer {
     let now = now_us();
     shared.hub.read(|exchange| {
@@ -289,10 +285,14 @@ pub(crate) async fn balance(State(shared): App) -> Answer {
         let value: i64 = client.holdings().map(|(number, holding)| portfolio_micros(exchange, number, holding)).sum();
         // The balance is exact to 1/10,000 dollar: prices, counts of the venue and fees all are, but for
         // hundredths of contracts, whose rest is cut off.
-        let dollars = format_decimal(micros / 100, 4);
+        let dollars = |micros: i64| format_decimal(micros / 100, 4);
+        let shards: Vec<Value> = client
+            .balances()
+            .map(|(shard, micros)| json!({"exchange_index": shard, "balance": dollars(micros)}))
+            .collect();
         Answer::json(200, &json!({
-            "balance": micros / 10_000, "balance_dollars": dollars, "portfolio_value": value / 10_000, "updated_ts": now / SECOND_US,
-            "balance_breakdown": [{"exchange_index": 0, "balance": dollars}, {"exchange_index": 3, "balance": dollars}],
+            "balance": micros / 10_000, "balance_dollars": dollars(micros), "portfolio_value": value / 10_000, "updated_ts": now / SECOND_US,
+            "balance_breakdown": shards,
         }))
     })
 }

@@ -1,5 +1,7 @@
 //! Token buckets: what each call costs, and what an account of a tier may spend.
 
+use super::ledger::Shard;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// What an account may spend.
@@ -31,8 +33,20 @@ impl From<pipeline::Tier> for Tier {
 /// Cost of a call that is not listed.
 pub(crate) const DEFAULT_COST: u32 = 10;
 
-/// Calls that cost something else: method, path below the API's root (`:` stands for any segment), tokens.
-pub(crate) const COSTS: [(&str, &str, u32); 9] = [
+/// Calls that cost something else, as the venue lists them, those that are not simulated too: method,
+/// path below the API's root (`:` stands for any segment), tokens.
+pub(crate) const COSTS: [(&str, &str, u32); 16] = [
+    ("POST", "/account/api_usage_level/upgrade", 30),
+    ("GET", "/cfbenchmarks", 150),
+    ("GET", "/cfbenchmarks/*endpoint", 150),
+    ("POST", "/communications/quotes", 2),
+    ("DELETE", "/communications/quotes/:quote_id", 2),
+    ("GET", "/margin/balance", 5),
+    (
+        "PUT",
+        "/multivariate_event_collections/:collection_ticker/lookup",
+        2,
+    ),
     ("DELETE", "/portfolio/events/orders/:order_id", 2),
     ("DELETE", "/portfolio/events/orders/batched", 2),
     ("POST", "/portfolio/orders", 20),
@@ -44,8 +58,14 @@ pub(crate) const COSTS: [(&str, &str, u32); 9] = [
     ("POST", "/portfolio/orders/batched", 20),
 ];
 
+/// A call beside those of one order, by its path no name of an order.
+const QUEUES: &str = "/portfolio/orders/queue_positions";
+
 /// Cost of a call.
 pub(crate) fn cost(method: &str, path: &str) -> u32 {
+    if path == QUEUES {
+        return DEFAULT_COST;
+    }
     let matches = |pattern: &str| {
         let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
         loop {
@@ -82,16 +102,12 @@ impl Bucket {
         }
     }
 
-    fn take(&mut self, tokens: u32, now: Instant) -> bool {
+    /// Whether so much is there by now.
+    fn has(&mut self, tokens: u32, now: Instant) -> bool {
         let waited: Duration = now.saturating_duration_since(self.filled);
         self.tokens = (self.tokens + waited.as_secs_f64() * self.per_second).min(self.capacity);
         self.filled = now;
-        let wanted = f64::from(tokens);
-        if self.tokens < wanted {
-            return false;
-        }
-        self.tokens -= wanted;
-        true
+        self.tokens >= f64::from(tokens)
     }
 }
 
@@ -100,7 +116,8 @@ impl Bucket {
 pub(crate) struct Buckets {
     tier: Tier,
     read: Bucket,
-    write: Bucket,
+    /// One a shard. The first's is that of all writes which name no shard.
+    writes: BTreeMap<Shard, Bucket>,
 }
 
 impl Buckets {
@@ -109,7 +126,7 @@ impl Buckets {
         Self {
             tier,
             read: Bucket::new(tier.read, now),
-            write: Bucket::new(tier.write, now),
+            writes: BTreeMap::new(),
         }
     }
 
@@ -118,15 +135,36 @@ impl Buckets {
         self.tier
     }
 
-    /// Pays for a call of so many items, or refuses all of it. A refusal costs nothing.
-    pub(crate) fn take(&mut self, method: &str, path: &str, items: usize, now: Instant) -> bool {
-        let bucket = if method == "GET" {
-            &mut self.read
-        } else {
-            &mut self.write
+    /// Pays for all items of a call, each at its shard, or refuses all of it. A refusal costs nothing.
+    pub(crate) fn take(
+        &mut self,
+        method: &str,
+        path: &str,
+        items: &BTreeMap<Shard, usize>,
+        now: Instant,
+    ) -> bool {
+        let due = |items: usize| {
+            let items = u32::try_from(items).unwrap_or(u32::MAX);
+            cost(method, path).saturating_mul(items)
         };
-        let items = u32::try_from(items).unwrap_or(u32::MAX);
-        bucket.take(cost(method, path).saturating_mul(items), now)
+        for (shard, count) in items {
+            if !self.bucket(method, *shard, now).has(due(*count), now) {
+                return false;
+            }
+        }
+        for (shard, count) in items {
+            self.bucket(method, *shard, now).tokens -= f64::from(due(*count));
+        }
+        true
+    }
+
+    /// The bucket of a call; one that nobody has taken from is full.
+    fn bucket(&mut self, method: &str, shard: Shard, now: Instant) -> &mut Bucket {
+        if method == "GET" {
+            return &mut self.read;
+        }
+        let full = || Bucket::new(self.tier.write, now);
+        self.writes.entry(shard).or_insert_with(full)
     }
 }
 
@@ -134,11 +172,41 @@ impl Buckets {
 mod tests {
     use super::*;
 
-    /// How many of a hundred orders the venue takes at once.
-    fn burst(buckets: &mut Buckets, now: Instant) -> usize {
+    fn on(shard: Shard, items: usize) -> BTreeMap<Shard, usize> {
+        BTreeMap::from([(shard, items)])
+    }
+
+    /// How many of a hundred orders the venue takes at once on a shard.
+    fn burst_on(shard: Shard, buckets: &mut Buckets, now: Instant) -> usize {
         (0..100)
-            .filter(|_| buckets.take("POST", "/portfolio/events/orders", 1, now))
+            .filter(|_| buckets.take("POST", "/portfolio/events/orders", &on(shard, 1), now))
             .count()
+    }
+
+    fn burst(buckets: &mut Buckets, now: Instant) -> usize {
+        burst_on(0, buckets, now)
+    }
+
+    #[test]
+    fn shards_have_buckets_of_their_own_for_writes() {
+        let start = Instant::now();
+        let mut buckets = Buckets::new(pipeline::Tier::Basic.into(), start);
+        assert_eq!(burst_on(3, &mut buckets, start), 10);
+        assert_eq!(burst(&mut buckets, start), 10);
+        let later = start + Duration::from_secs(1);
+        let both = |first, third| BTreeMap::from([(0, first), (3, third)]);
+        let path = "/portfolio/events/orders/batched";
+        assert!(
+            !buckets.take("POST", path, &both(1, 11), later),
+            "all or none"
+        );
+        assert!(buckets.take("POST", path, &both(10, 9), later));
+        assert_eq!(burst_on(3, &mut buckets, later), 1);
+        assert!(buckets.take("GET", "/portfolio/fills", &on(0, 20), start));
+        assert!(
+            !buckets.take("GET", "/portfolio/fills", &on(3, 1), start),
+            "one for all reads"
+        );
     }
 
     #[test]
@@ -149,7 +217,7 @@ mod tests {
         assert_eq!(burst(&mut buckets, start + Duration::from_millis(500)), 5);
         assert_eq!(burst(&mut buckets, start + Duration::from_secs(60)), 10);
         assert!(
-            buckets.take("GET", "/portfolio/balance", 1, start),
+            buckets.take("GET", "/portfolio/balance", &on(0, 1), start),
             "reads have their own bucket"
         );
     }
@@ -167,14 +235,14 @@ mod tests {
         const BATCH: &str = "/portfolio/events/orders/batched";
         let start = Instant::now();
         let mut buckets = Buckets::new(pipeline::Tier::Basic.into(), start);
-        assert!(!buckets.take("POST", BATCH, 11, start));
-        assert!(!buckets.take("POST", BATCH, usize::MAX, start));
+        assert!(!buckets.take("POST", BATCH, &on(0, 11), start));
+        assert!(!buckets.take("POST", BATCH, &on(0, usize::MAX), start));
         assert!(
-            buckets.take("POST", BATCH, 9, start),
+            buckets.take("POST", BATCH, &on(0, 9), start),
             "a refusal cost nothing"
         );
-        assert!(!buckets.take("DELETE", BATCH, 6, start));
-        assert!(buckets.take("DELETE", BATCH, 5, start));
+        assert!(!buckets.take("DELETE", BATCH, &on(0, 6), start));
+        assert!(buckets.take("DELETE", BATCH, &on(0, 5), start));
     }
 
     #[test]
@@ -183,6 +251,7 @@ mod tests {
         assert_eq!(cost("DELETE", "/portfolio/events/orders/1-2"), 2);
         assert_eq!(cost("GET", "/portfolio/orders/1-2"), 2);
         assert_eq!(cost("GET", "/portfolio/orders"), 10);
+        assert_eq!(cost("GET", "/portfolio/orders/queue_positions"), 10);
         assert_eq!(cost("POST", "/portfolio/orders"), 20);
     }
 }

@@ -253,6 +253,7 @@ impl Replay {
             NewEvent {
                 ticker: event,
                 series,
+                fees: None,
                 start_us,
                 teams,
             },

@@ -77,6 +77,7 @@ pub(crate) enum Reason {
     SelfTradeCancel,
     ExpiryCancel,
     CloseCancel,
+    ReduceOnlyCancel,
     Cancel,
     Amend,
     Decrease,

@@ -1,9 +1,10 @@
 //! The venue's public REST calls: status, series, events, markets, books, trades.
 
 use super::answer::Answer;
-use super::catalogue::{Event, Market};
+use super::catalogue::{Event, Life, Market};
 use super::exchange::Exchange;
 use super::server::Shared;
+use super::times::SECOND_US;
 use super::wire;
 use axum::extract::{Path, Query, State};
 use base64::Engine as _;
@@ -56,7 +57,8 @@ pub(crate) async fn fee_changes() -> Answer {
 }
 
 pub(crate) async fn events(State(shared): App, Query(query): Params) -> Answer {
-    let limit = match limit(&query, "GetEvents", 200, 200) {
+    let limit = limit(&query, "GetEvents", 200, 200);
+    let limit = match limit.and_then(|limit| known(&query, "GetEvents", &STATUSES, limit)) {
         Ok(limit) => limit,
         Err(refusal) => return refusal,
     };
@@ -65,9 +67,9 @@ pub(crate) async fn events(State(shared): App, Query(query): Params) -> Answer {
         let wanted = |event: &&Event| {
             matches(&query, "series_ticker", event.series.ticker)
                 && listed(&query, "tickers", &event.ticker)
-                && query.get("status").is_none_or(|status| {
-                    event_markets(exchange, event).any(|one| one.life.matches(status))
-                })
+                && event_markets(exchange, event).any(|one| in_status(&query, one))
+                && event_markets(exchange, event)
+                    .all(|one| bounded(&query, "close", Some(wire::close_us(exchange, one))))
         };
         let rows = exchange.events().iter().filter(wanted);
         page("events", &query, limit, rows, |event| {
@@ -108,7 +110,8 @@ fn event_markets<'a>(exchange: &'a Exchange, event: &'a Event) -> impl Iterator<
 }
 
 pub(crate) async fn markets(State(shared): App, Query(query): Params) -> Answer {
-    let limit = match limit(&query, "GetMarkets", 100, 1_000) {
+    let limit = limit(&query, "GetMarkets", 100, 1_000);
+    let limit = match limit.and_then(|limit| known(&query, "GetMarkets", &STATUSES, limit)) {
         Ok(limit) => limit,
         Err(refusal) => return refusal,
     };
@@ -123,14 +126,37 @@ pub(crate) async fn markets(State(shared): App, Query(query): Params) -> Answer 
             matches(&query, "series_ticker", market.series.ticker)
                 && listed(&query, "event_ticker", event_of(market))
                 && listed(&query, "tickers", &market.ticker)
-                && query
-                    .get("status")
-                    .is_none_or(|list| list.split(',').any(|status| market.life.matches(status)))
+                && in_status(&query, market)
+                && in_time(&query, exchange, market)
+                // There are no combinations of markets here.
+                && !matches!(query.get("mve_filter").map(String::as_str), Some("only"))
         });
         page("markets", &query, limit, rows, |market| {
             wire::market(exchange, market)
         })
     })
+}
+
+/// The words of the `status` filter of markets and events.
+const STATUSES: [&str; 5] = ["unopened", "open", "paused", "closed", "settled"];
+
+/// Whether the `status` filter lets a market pass; an absent or empty one does.
+fn in_status(query: &HashMap<String, String>, market: &Market) -> bool {
+    query.get("status").is_none_or(|list| {
+        list.is_empty() || list.split(',').any(|status| market.life.matches(status))
+    })
+}
+
+/// Whether the times of a market lie within those that the query names.
+fn in_time(query: &HashMap<String, String>, exchange: &Exchange, market: &Market) -> bool {
+    let settled = match market.life {
+        Life::Finalized { at_us, .. } => Some(at_us),
+        _ => None,
+    };
+    bounded(query, "created", Some(market.opened_us))
+        && bounded(query, "updated", Some(market.updated_us))
+        && bounded(query, "close", Some(wire::close_us(exchange, market)))
+        && bounded(query, "settled", settled)
 }
 
 pub(crate) async fn market(State(shared): App, Path(ticker): Path<String>) -> Answer {
@@ -175,11 +201,9 @@ pub(crate) async fn trades(State(shared): App, Query(query): Params) -> Answer {
                 .get(number)
                 .map_or("", |market| market.ticker.as_str())
         };
-        let rows = exchange
-            .tape()
-            .iter()
-            .rev()
-            .filter(|trade| matches(&query, "ticker", ticker_of(trade.market)));
+        let rows = exchange.tape().iter().rev().filter(|trade| {
+            matches(&query, "ticker", ticker_of(trade.market)) && within(&query, trade.at_us)
+        });
         page("trades", &query, limit, rows, |trade| {
             wire::trade(exchange, trade)
         })
@@ -223,6 +247,42 @@ pub(crate) fn listed(query: &HashMap<String, String>, name: &str, value: &str) -
         .is_none_or(|wanted| wanted.is_empty() || wanted.split(',').any(|one| one == value))
 }
 
+/// Refuses a `status` that the venue does not know, or returns what was read before.
+pub(crate) fn known<T>(
+    query: &HashMap<String, String>,
+    call: &str,
+    words: &[&str],
+    read: T,
+) -> Result<T, Answer> {
+    let status = query.get("status").map_or("", String::as_str);
+    if status.is_empty() || status.split(',').all(|word| words.contains(&word)) {
+        Ok(read)
+    } else {
+        Err(Answer::invalid_query(call, "Status", "oneof"))
+    }
+}
+
+/// Whether a time lies between two bounds that a query may have, Unix seconds.
+fn between(query: &HashMap<String, String>, least: &str, most: &str, at_us: Option<i64>) -> bool {
+    let bound = |name: &str| query.get(name).and_then(|text| text.parse::<i64>().ok());
+    let passes = |bound: Option<i64>, test: fn(i64, i64) -> bool| {
+        bound.is_none_or(|bound| at_us.is_some_and(|at_us| test(at_us / SECOND_US, bound)))
+    };
+    passes(bound(least), |at, least| at >= least) && passes(bound(most), |at, most| at <= most)
+}
+
+/// Whether a time lies between `min_ts` and `max_ts`.
+pub(crate) fn within(query: &HashMap<String, String>, at_us: i64) -> bool {
+    between(query, "min_ts", "max_ts", Some(at_us))
+}
+
+/// Whether a time of a market lies between the two bounds of its name. What has no such time passes
+/// where there is no bound.
+fn bounded(query: &HashMap<String, String>, name: &str, at_us: Option<i64>) -> bool {
+    let (least, most) = (format!("min_{name}_ts"), format!("max_{name}_ts"));
+    between(query, &least, &most, at_us)
+}
+
 fn number(query: &HashMap<String, String>, name: &str, default: usize) -> Option<usize> {
     query
         .get(name)
@@ -243,14 +303,13 @@ pub(crate) fn limit(
     }
 }
 
-/// One page of rows. A cursor that means nothing starts again, silently; the last page has an empty one.
-pub(crate) fn page<T>(
-    name: &str,
+/// One page of rows, and the cursor of the next one. A cursor that means nothing starts again,
+/// silently; the last page has an empty one.
+pub(crate) fn cut<T>(
     query: &HashMap<String, String>,
     limit: usize,
     rows: impl Iterator<Item = T>,
-    write: impl Fn(T) -> Value,
-) -> Answer {
+) -> (Vec<T>, String) {
     let decoded = query
         .get("cursor")
         .and_then(|cursor| URL_SAFE_NO_PAD.decode(cursor).ok());
@@ -264,13 +323,25 @@ pub(crate) fn page<T>(
         })
         .unwrap_or(0);
     let mut rows = rows.skip(start);
-    let page: Vec<Value> = rows.by_ref().take(limit).map(write).collect();
+    let page: Vec<T> = rows.by_ref().take(limit).collect();
     let cursor = if rows.next().is_some() {
         URL_SAFE_NO_PAD.encode(format!("at:{}", start + limit))
     } else {
         String::new()
     };
+    (page, cursor)
+}
+
+/// One page of rows as an answer.
+pub(crate) fn page<T>(
+    name: &str,
+    query: &HashMap<String, String>,
+    limit: usize,
+    rows: impl Iterator<Item = T>,
+    write: impl Fn(T) -> Value,
+) -> Answer {
+    let (page, cursor) = cut(query, limit, rows);
     let mut body = json!({"cursor": cursor});
-    body[name] = Value::Array(page);
+    body[name] = page.into_iter().map(write).collect();
     Answer::json(200, &body)
 }

@@ -1,30 +1,35 @@
 //! The two servers on loopback, what they share, and the clock that drives the world.
 
 use super::answer::Answer;
-use super::auth::Verifier;
+use super::auth::{self, Verifier};
 use super::exchange::Exchange;
 use super::feed;
 use super::game::{Game, Stage};
 use super::hub::Hub;
+use super::ledger::Shard;
 use super::network::Network;
 use super::rate_limit::{Buckets, Tier};
 use super::times::now_us;
 use super::world::World;
-use super::{batches, changes, order_groups, portfolio, rest, websocket};
+use super::{batches, changes, charge, order_groups, portfolio, reference, rest, websocket};
+use axum::Router;
+use axum::body::{Body, to_bytes};
 use axum::extract::{OriginalUri, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post, put};
-use axum::{Router, http};
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
 /// Root of the REST interface.
 pub(crate) const ROOT: &str = "/trade-api/v2";
+/// The longest body of a request, bytes.
+const LARGEST_BODY: usize = 2 << 20;
 /// The world goes on this often.
 const TICK: Duration = Duration::from_millis(10);
 /// The game clock starts with the first listener, or after this long without one.
@@ -99,8 +104,8 @@ impl Shared {
             .tier()
     }
 
-    /// Pays for a call, so many times over as it has items, or refuses all of it.
-    pub(crate) fn pays_for(&self, method: &str, path: &str, items: usize) -> bool {
+    /// Pays for all items of a call, or refuses all of it.
+    fn pays_for(&self, method: &str, path: &str, items: &BTreeMap<Shard, usize>) -> bool {
         self.buckets
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -112,16 +117,21 @@ impl Shared {
 pub(crate) fn venue(shared: &Arc<Shared>) -> Router {
     let public = Router::new()
         .route("/exchange/status", get(rest::status))
+        .route("/exchange/schedule", get(reference::schedule))
+        .route("/milestones", get(reference::milestones))
         .route("/series", get(rest::series_list))
         .route("/series/fee_changes", get(rest::fee_changes))
         .route("/series/{ticker}", get(rest::series))
         .route("/events", get(rest::events))
+        .route("/events/fee_changes", get(reference::event_fee_changes))
         .route("/events/{ticker}", get(rest::event))
         .route("/markets", get(rest::markets))
         .route("/markets/trades", get(rest::trades))
+        .route("/markets/orderbooks", get(reference::orderbooks))
         .route("/markets/{ticker}", get(rest::market))
         .route("/markets/{ticker}/orderbook", get(rest::orderbook))
-        .route("/account/endpoint_costs", get(portfolio::endpoint_costs));
+        .route("/account/endpoint_costs", get(portfolio::endpoint_costs))
+        .route_layer(from_fn_with_state(Arc::clone(shared), admit_anybody));
     let signed = orders()
         .merge(groups())
         .route("/portfolio/fills", get(portfolio::fills))
@@ -228,28 +238,45 @@ async fn delay(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     response
 }
 
-/// Signature first, then the price of the call.
+/// A public call needs no signature. One that is signed is checked and paid for like any other.
+async fn admit_anybody(
+    shared: State<Arc<Shared>>,
+    uri: OriginalUri,
+    request: Request,
+    next: Next,
+) -> Response {
+    if auth::is_signed(request.headers()) {
+        admit(shared, uri, request, next).await
+    } else {
+        next.run(request).await
+    }
+}
+
+/// Signature first, then the price of the call, then what it says.
 async fn admit(
     State(shared): State<Arc<Shared>>,
     OriginalUri(uri): OriginalUri,
     request: Request,
     next: Next,
 ) -> Response {
-    let method: &http::Method = request.method();
     if let Err(refusal) = shared.verifier.check(
         request.headers(),
-        method.as_str(),
+        request.method().as_str(),
         uri.path(),
         now_us() / 1_000,
     ) {
         return refusal.into_response();
     }
     let path = uri.path().strip_prefix(ROOT).unwrap_or(uri.path());
-    // A batch is paid for by its items, once they are counted.
-    if path != batches::PATH && !shared.pays_for(method.as_str(), path, 1) {
+    let (head, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
+        return Answer::fault(413, "bad_request", "request body too large", None).into_response();
+    };
+    let items = charge::items(path, uri.query().unwrap_or(""), &body);
+    if !shared.pays_for(head.method.as_str(), path, &items) {
         return Answer::too_many().into_response();
     }
-    next.run(request).await
+    next.run(Request::from_parts(head, Body::from(body))).await
 }
 
 /// Serves one router until it is dropped, encrypted where there is a certificate.

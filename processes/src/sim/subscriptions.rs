@@ -173,7 +173,8 @@ impl Subscriptions {
             return Err(TICKER);
         }
         let flag = |name: &str| params.get(name).and_then(Value::as_bool).unwrap_or(false);
-        let mut frames = Vec::new();
+        // All channels are confirmed before the first says anything.
+        let (mut frames, mut firsts) = (Vec::new(), Vec::new());
         for channel in channels {
             let known = self
                 .list
@@ -197,7 +198,7 @@ impl Subscriptions {
                     json!(id),
                     channel.as_str()
                 ));
-                frames.extend(self.snapshots(
+                firsts.extend(self.snapshots(
                     sid,
                     markets.iter().flatten().copied(),
                     flag("send_initial_snapshot"),
@@ -208,6 +209,7 @@ impl Subscriptions {
                 frames.extend(self.add(id, sid, markets.clone().unwrap_or_default(), exchange));
             }
         }
+        frames.extend(firsts);
         Ok(frames)
     }
 

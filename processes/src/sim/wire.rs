@@ -1,6 +1,6 @@
 //! The venue's objects as it writes them: money in dollar strings, counts in contract strings.
 
-use super::catalogue::{Event, FEE_TYPE, Life, Market, Series};
+use super::catalogue::{Event, Fees, Life, Market, Series};
 use super::exchange::Exchange;
 use super::ledger::{Holding, payout_micros};
 use super::records::{ClientFill, Order, OrderState, Reason, Settlement, Trade};
@@ -36,11 +36,11 @@ pub(crate) const fn outcome(side: Side) -> &'static str {
 }
 
 /// The fee multiplier as the JSON number that the venue writes: `1` or `0.5`.
-fn multiplier(series: &Series) -> Value {
-    if series.multiplier_tenths.is_multiple_of(10) {
-        json!(series.multiplier_tenths / 10)
+fn multiplier(fees: Fees) -> Value {
+    if fees.multiplier_tenths.is_multiple_of(10) {
+        json!(fees.multiplier_tenths / 10)
     } else {
-        json!(f64::from(series.multiplier_tenths) / 10.0)
+        json!(f64::from(fees.multiplier_tenths) / 10.0)
     }
 }
 
@@ -48,7 +48,7 @@ fn multiplier(series: &Series) -> Value {
 pub(crate) fn series(series: &Series) -> Value {
     json!({
         "ticker": series.ticker, "title": series.title, "category": "Sports", "categories": ["Sports"], "frequency": "custom",
-        "fee_type": FEE_TYPE, "fee_multiplier": multiplier(series), "tags": [], "settlement_sources": [],
+        "fee_type": series.fees.kind(), "fee_multiplier": multiplier(series.fees), "tags": [], "settlement_sources": [],
         "contract_url": "", "contract_terms_url": "", "additional_prohibitions": [],
         "product_metadata": {}, "volume_fp": "0.00",
     })
@@ -62,6 +62,13 @@ pub(crate) fn event(exchange: &Exchange, event: &Event, nested: bool) -> Value {
         "strike_period": "", "available_on_brokers": true, "product_metadata": {}, "settlement_sources": [],
         "exchange_index": event.series.exchange_index,
     });
+    let usual = event.series.fees;
+    if event.fees.of_makers != usual.of_makers {
+        object["fee_type_override"] = event.fees.kind().into();
+    }
+    if event.fees.multiplier_tenths != usual.multiplier_tenths {
+        object["fee_multiplier_override"] = multiplier(event.fees);
+    }
     if nested {
         object["markets"] = event
             .markets
@@ -71,6 +78,17 @@ pub(crate) fn event(exchange: &Exchange, event: &Event, nested: bool) -> Value {
             .collect();
     }
     object
+}
+
+/// When trading in a market ends: two weeks after the game, unless it has ended.
+pub(crate) fn close_us(exchange: &Exchange, market: &Market) -> i64 {
+    let event = exchange.events().get(market.event);
+    match market.life {
+        Life::Active => {
+            event.map_or(market.opened_us, |event| event.start_us) + 14 * 86_400 * SECOND_US
+        }
+        _ => market.updated_us,
+    }
 }
 
 /// A market.
@@ -83,10 +101,7 @@ pub(crate) fn market(exchange: &Exchange, market: &Market) -> Value {
         ask.map_or(E4_PER_DOLLAR, |(price, _)| price),
     );
     let end = rfc3339(start_us + 3 * 3_600 * SECOND_US);
-    let close = match market.life {
-        Life::Active => rfc3339(start_us + 14 * 86_400 * SECOND_US),
-        _ => rfc3339(market.updated_us),
-    };
+    let close = rfc3339(close_us(exchange, market));
     let mut object = json!({
         "ticker": market.ticker, "event_ticker": event.map_or("", |event| &event.ticker), "market_type": "binary",
         "title": format!("{} winner?", event.map_or("", |event| &event.title)),
@@ -234,13 +249,18 @@ fn rounded(value: i64, by: i64) -> i64 {
     (2 * value + by) / (2 * by)
 }
 
-/// An order.
+/// An order. Deprecated `action` and `side` tell an ask as a sale of YES, as recorded; those of a fill
+/// tell a purchase of NO.
 pub(crate) fn order(exchange: &Exchange, order: &Order) -> Value {
     let side = outcome(order.new.side);
+    let action = match order.new.side {
+        Side::Bid => "buy",
+        Side::Ask => "sell",
+    };
     let market = exchange.markets().get(order.new.market);
     let mut object = json!({
         "order_id": order.id, "user_id": USER, "client_order_id": order.new.client_order_id.as_deref().unwrap_or(""),
-        "ticker": market.map_or("", |market| &market.ticker), "type": "limit", "action": "buy", "side": side,
+        "ticker": market.map_or("", |market| &market.ticker), "type": "limit", "action": action, "side": "yes",
         "outcome_side": side, "book_side": order.new.side.as_str(),
         "status": match order.state {
             OrderState::Resting => "resting",
@@ -280,6 +300,7 @@ pub(crate) fn user_order(exchange: &Exchange, one: &Order) -> Value {
         Reason::SelfTradeCancel => Some("SelfTradeCancel"),
         Reason::ExpiryCancel => Some("ExpiryCancel"),
         Reason::CloseCancel => Some("CloseCancel"),
+        Reason::ReduceOnlyCancel => Some("ReduceOnlyCancel"),
     };
     if let Some(reason) = reason {
         object["last_update_reason"] = reason.into();
@@ -287,14 +308,15 @@ pub(crate) fn user_order(exchange: &Exchange, one: &Order) -> Value {
     object
 }
 
-/// A fill as REST lists it.
+/// A fill as REST lists it. Its deprecated `side` is a trap of the venue's: it tells the side of the
+/// aggressor, which is the other one where we made the price. `outcome_side` and `book_side` are ours.
 pub(crate) fn fill(exchange: &Exchange, fill: &ClientFill) -> Value {
     let market = exchange.markets().get(fill.trade.market);
     let ticker = market.map_or("", |market| &market.ticker);
     json!({
         "fill_id": fill.trade.id, "trade_id": fill.trade.id, "order_id": fill.order_id, "ticker": ticker,
         "market_ticker": ticker, "exchange_index": market.map_or(0, |market| market.series.exchange_index),
-        "action": "buy", "side": outcome(fill.side), "outcome_side": outcome(fill.side), "book_side": fill.side.as_str(),
+        "action": "buy", "side": outcome(fill.trade.taker), "outcome_side": outcome(fill.side), "book_side": fill.side.as_str(),
         "count_fp": count(fill.trade.count_centi), "yes_price_dollars": price(fill.trade.price_e4),
         "no_price_dollars": price(E4_PER_DOLLAR - fill.trade.price_e4), "is_taker": fill.is_taker,
         "fee_cost": money(fill.fee_micros), "created_time": rfc3339(fill.trade.at_us), "subaccount_number": 0,

@@ -121,7 +121,6 @@ impl Exchange {
     /// Takes an order out of the book and lets it come again, changed.
     fn replace(&mut self, order: &mut Order, now_us: i64) -> Result<(), Refusal> {
         let entry = &self.markets[order.new.market];
-        let series = entry.series;
         if order.new.post_only && entry.book.crosses(order.new.side, order.new.price_e4) {
             return Err(Refusal::PostOnlyCross);
         }
@@ -144,7 +143,7 @@ impl Exchange {
                 now_us,
             );
         }
-        let traded = self.arrive(order, series, now_us);
+        let traded = self.arrive(order, now_us);
         self.ticker_if_moved(market, touch, traded, now_us);
         Ok(())
     }

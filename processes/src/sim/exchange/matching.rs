@@ -2,23 +2,26 @@
 
 use super::{CLIENT, Exchange};
 use crate::sim::book::{Incoming, Match, OrderNumber, Removed, Taken, opposite};
-use crate::sim::catalogue::{Life, Series, TICK_E4};
-use crate::sim::ledger::{Booking, MarketNumber, required_micros};
+use crate::sim::catalogue::{Life, TICK_E4};
+use crate::sim::ledger::{Booking, MarketNumber, Shard, required_micros};
 use crate::sim::records::{
     ClientFill, Happening, NewOrder, Order, OrderState, Reason, Refusal, TimeInForce, Trade,
 };
 use layouts::Side;
-use layouts::units::{E4_PER_DOLLAR, cost_micros, fee_micros};
+use layouts::units::{E4_PER_DOLLAR, cost_micros};
 
 impl Exchange {
     /// Takes an order in: refuses it, trades it, rests or cancels what is left.
-    pub(crate) fn create(&mut self, new: NewOrder, now_us: i64) -> Result<Order, Refusal> {
-        let series = self.admit(&new)?;
+    pub(crate) fn create(&mut self, mut new: NewOrder, now_us: i64) -> Result<Order, Refusal> {
+        if new.reduce_only {
+            new.count_centi = self.closable_centi(&new);
+        }
+        self.admit(&new)?;
         let number = self.next_order;
         self.next_order += 1;
         let mut order = self.fresh_order(number, new, now_us);
         let touch = self.touch(order.new.market);
-        let traded = self.arrive(&mut order, series, now_us);
+        let traded = self.arrive(&mut order, now_us);
         self.ticker_if_moved(order.new.market, touch, traded, now_us);
         if order.new.account == CLIENT {
             self.client_orders.push(number);
@@ -35,14 +38,14 @@ impl Exchange {
 
     /// Trades what an order has left against the book, then rests or cancels the rest. Returns
     /// whether anything traded.
-    pub(super) fn arrive(&mut self, order: &mut Order, series: Series, now_us: i64) -> bool {
+    pub(super) fn arrive(&mut self, order: &mut Order, now_us: i64) -> bool {
         let market = order.new.market;
         let incoming = Incoming {
             count_centi: order.left_centi,
             ..incoming_of(&order.new)
         };
         let taken = self.markets[market].book.take(&incoming);
-        self.apply_matches(order, &taken, series, now_us);
+        self.apply_matches(order, &taken, now_us);
         for removed in &taken.cancelled {
             self.removed(market, removed, Reason::SelfTradeCancel, now_us);
         }
@@ -51,7 +54,7 @@ impl Exchange {
     }
 
     /// Every rule that refuses an order, in the order in which the venue applies them.
-    fn admit(&mut self, new: &NewOrder) -> Result<Series, Refusal> {
+    fn admit(&mut self, new: &NewOrder) -> Result<(), Refusal> {
         let market = self
             .markets
             .get(new.market)
@@ -79,18 +82,27 @@ impl Exchange {
         if new.time_in_force == TimeInForce::FillOrKill && tradable < new.count_centi {
             return Err(Refusal::FillOrKill);
         }
-        let series = market.series;
         if new.account == CLIENT && self.shortfall(new, executions, None) {
             return Err(Refusal::InsufficientBalance);
         }
         if let Some(id) = &new.client_order_id {
             self.client_ids.insert(id.clone());
         }
-        Ok(series)
+        Ok(())
     }
 
-    /// Whether the account could not pay were this order, and all that rest already, to fill at
-    /// their limits. A fee is rounded up once an execution, so each may cost $0.0001 more. The order
+    /// How much of a reduce-only order is taken: it never passes through zero, so what exceeds the
+    /// position is cut off before anything else is asked.
+    fn closable_centi(&self, new: &NewOrder) -> u32 {
+        let account = self.accounts.get(new.account as usize);
+        let position = account.map_or(0, |account| account.position_centi(new.market));
+        let closable = (-new.side.sign() * position).max(0);
+        new.count_centi
+            .min(u32::try_from(closable).unwrap_or(u32::MAX))
+    }
+
+    /// Whether the account could not pay, out of what it has on the order's shard, were this order and
+    /// all that rest there already to fill at their limits. A fee is rounded up once an execution, so each may cost $0.0001 more. The order
     /// that `new` takes the place of, if any, rests no more.
     pub(super) fn shortfall(
         &self,
@@ -101,22 +113,24 @@ impl Exchange {
         let Some(account) = self.accounts.get(new.account as usize) else {
             return true;
         };
+        let shard = self.shard(new.market);
         let required: i64 = self
             .markets
             .iter()
             .enumerate()
+            .filter(|(_, market)| market.series.exchange_index == shard)
             .map(|(number, market)| {
-                let rate = market.series.taker_rate_e4();
+                let fees = market.fees;
                 let resting = |side| -> Vec<(u16, u32, i64)> {
                     let orders = market.book.resting_of(new.account, side);
                     orders
                         .filter(|(order, ..)| Some(*order) != replaced)
-                        .map(|(_, price, count)| (price, count, fee_micros(rate, price, count)))
+                        .map(|(_, price, count)| (price, count, fees.taker_micros(price, count)))
                         .collect()
                 };
                 let (mut bids, mut asks) = (resting(Side::Bid), resting(Side::Ask));
                 if number == new.market {
-                    let fee = fee_micros(rate, new.price_e4, new.count_centi)
+                    let fee = fees.taker_micros(new.price_e4, new.count_centi)
                         + i64::from(executions) * 100;
                     let side = if new.side == Side::Bid {
                         &mut bids
@@ -128,21 +142,16 @@ impl Exchange {
                 required_micros(account.position_centi(number), &bids, &asks)
             })
             .sum();
-        account.balance_micros() < required
+        account.shard_micros(shard) < required
     }
 
-    fn fresh_order(&self, number: OrderNumber, mut new: NewOrder, now_us: i64) -> Order {
-        if new.reduce_only {
-            // A reduce-only order never passes through zero; what exceeds the position is cut off.
-            let position = self
-                .accounts
-                .get(new.account as usize)
-                .map_or(0, |account| account.position_centi(new.market));
-            let closable = (-new.side.sign() * position).max(0);
-            new.count_centi = new
-                .count_centi
-                .min(u32::try_from(closable).unwrap_or(u32::MAX));
-        }
+    fn shard(&self, market: MarketNumber) -> Shard {
+        self.markets
+            .get(market)
+            .map_or(0, |market| market.series.exchange_index)
+    }
+
+    fn fresh_order(&self, number: OrderNumber, new: NewOrder, now_us: i64) -> Order {
         let id = if new.account == CLIENT {
             self.identity("order", &number.to_string())
         } else {
@@ -165,8 +174,9 @@ impl Exchange {
         }
     }
 
-    fn apply_matches(&mut self, order: &mut Order, taken: &Taken, series: Series, now_us: i64) {
+    fn apply_matches(&mut self, order: &mut Order, taken: &Taken, now_us: i64) {
         let market = order.new.market;
+        let fees = self.markets[market].fees;
         for one in &taken.matches {
             let maker_side = opposite(order.new.side);
             let client_order_id = self
@@ -195,14 +205,14 @@ impl Exchange {
             } else {
                 i64::from(one.count_centi) * 10_000 - cost
             };
-            let fee = fee_micros(series.taker_rate_e4(), one.price_e4, one.count_centi);
+            let fee = fees.taker_micros(one.price_e4, one.count_centi);
             order.filled_centi += one.count_centi;
             order.left_centi -= one.count_centi;
             order.taker_cost_micros += own_cost;
             order.taker_fee_micros += fee;
             order.reason = Reason::Trade;
             self.settle_side(order, &trade, true, fee);
-            let maker_fee = fee_micros(series.maker_rate_e4(), one.price_e4, one.count_centi);
+            let maker_fee = fees.maker_micros(one.price_e4, one.count_centi);
             self.fill_maker(one, &trade, maker_side, maker_fee, now_us);
             self.count_interest(market);
         }
@@ -246,11 +256,13 @@ impl Exchange {
 
     /// Books one side of a trade and, when it is the client's, tells it.
     fn settle_side(&mut self, order: &Order, trade: &Trade, is_taker: bool, fee_micros: i64) {
+        let shard = self.shard(trade.market);
         let Some(account) = self.accounts.get_mut(order.new.account as usize) else {
             return;
         };
         account.book(&Booking {
             market: trade.market,
+            shard,
             side: order.new.side,
             price_e4: trade.price_e4,
             count_centi: trade.count_centi,
@@ -292,6 +304,8 @@ impl Exchange {
             order.left_centi = 0;
             order.reason = if taken.stopped {
                 Reason::SelfTradeCancel
+            } else if new.count_centi == 0 {
+                Reason::ReduceOnlyCancel
             } else {
                 Reason::Cancel
             };

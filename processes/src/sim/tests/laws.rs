@@ -13,18 +13,20 @@ use std::collections::BTreeMap;
 pub(super) const START: i64 = 1_000_000_000;
 
 pub(crate) fn exchange() -> Exchange {
-    let mut exchange = Exchange::new("test", START);
+    let mut exchange = Exchange::new("test");
     let teams = [("DAL", "Dallas"), ("WAS", "Washington")]
         .map(|(code, place)| (code.to_string(), place.to_string()));
     exchange.list(
         NewEvent {
             ticker: "KXNFLGAME-26NOV22WASDAL".into(),
             series: League::Nfl.series(),
+            fees: None,
             start_us: 0,
             teams,
         },
         0,
     );
+    exchange.endow(START);
     exchange.open_account();
     exchange.open_account();
     exchange

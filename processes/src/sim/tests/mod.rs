@@ -1,10 +1,15 @@
 //! Tests over real sockets, and laws of the engine.
 
 mod changes;
+mod channels;
+mod filters;
 pub(crate) mod laws;
+mod money;
 mod orders;
 mod outside;
 mod recorded_answers;
+mod recorded_session;
 mod rest;
+mod shapes;
 mod stream;
 mod worlds;

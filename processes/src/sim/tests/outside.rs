@@ -39,17 +39,17 @@ pub(super) struct Outside {
 impl Outside {
     /// With `running`, the games go on; otherwise the world stands still.
     pub(super) async fn open(games: usize, running: bool) -> Self {
-        Self::open_with(games, running, |_| {}).await
+        Self::open_with(games, running, |exchange| exchange.endow(START)).await
     }
 
-    /// As [`Outside::open`], with more at the exchange than the games.
+    /// As [`Outside::open`], with what else is to be at the exchange; the client's money too.
     pub(super) async fn open_with(
         games: usize,
         running: bool,
         prepare: impl FnOnce(&mut Exchange),
     ) -> Self {
         let (pair, pem) = fresh_key();
-        let mut exchange = Exchange::new("run", START);
+        let mut exchange = Exchange::new("run");
         let world = Generated::new(1, games, 30.0, &mut exchange, now_us());
         prepare(&mut exchange);
         exchange.happenings();

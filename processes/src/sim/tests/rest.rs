@@ -1,6 +1,9 @@
 //! REST as a client meets it.
 
-use super::outside::{Outside, assert_shape, recorded_json};
+use super::outside::{KEY_ID, Outside, assert_shape, recorded_json};
+use crate::sim::auth::tests::signed_headers;
+use crate::sim::times::now_us;
+use axum::http::HeaderMap;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio_tungstenite::connect_async;
@@ -219,6 +222,60 @@ async fn unsigned_calls_of_the_account_are_refused_and_public_ones_are_not() {
         burst(40).await > 0,
         "a basic account cannot write 40 times at once"
     );
+}
+
+/// What a signed call of everybody's costs, and how a badly signed one is answered.
+#[tokio::test]
+async fn a_public_call_that_is_signed_is_checked_and_paid_for() {
+    let outside = Outside::open(2, false).await;
+    let url = format!("http://{}/trade-api/v2/markets", outside.address);
+    let path = "/trade-api/v2/markets";
+    let get = |headers| outside.http.get(&url).headers(headers).send();
+    let signed = |id: &str, skew_ms: i64, path: &str| {
+        signed_headers(&outside.pair, id, now_us() / 1_000 + skew_ms, "GET", path)
+    };
+    let mut partly = signed(KEY_ID, 0, path);
+    partly.remove("kalshi-access-signature");
+    for (headers, words) in [
+        (signed("them", 0, path), "NOT_FOUND"),
+        (signed(KEY_ID, 0, "/else"), "INCORRECT_API_KEY_SIGNATURE"),
+        (signed(KEY_ID, -30_000, path), "header_timestamp_expired"),
+        (partly, "signature_is_missing_from_headers"),
+    ] {
+        let answer = get(headers).await.expect("answer");
+        assert_eq!(answer.status().as_u16(), 401);
+        let text = answer.text().await.expect("body");
+        assert!(text.contains(words), "{text}");
+    }
+    let calls = async |headers: HeaderMap| {
+        let mut refused = 0;
+        for _ in 0..60 {
+            let answer = get(headers.clone()).await.expect("answer");
+            if answer.status().as_u16() == 429 {
+                assert!(!answer.headers().contains_key("retry-after"));
+                refused += 1;
+            }
+        }
+        refused
+    };
+    assert!(
+        calls(signed(KEY_ID, 0, path)).await > 0,
+        "20 of them are a second's tokens"
+    );
+    assert_eq!(calls(HeaderMap::new()).await, 0);
+}
+
+#[tokio::test]
+async fn a_batch_that_cannot_be_read_is_not_free() {
+    let outside = Outside::open(2, false).await;
+    let mut refused = 0;
+    for _ in 0..40 {
+        let path = "/portfolio/events/orders/batched";
+        let (status, _) = outside.call("POST", path, Some("{")).await;
+        assert!(status == 400 || status == 429, "{status}");
+        refused += usize::from(status == 429);
+    }
+    assert!(refused > 0);
 }
 
 #[tokio::test]

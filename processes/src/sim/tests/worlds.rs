@@ -1,6 +1,5 @@
 //! Generated and recorded games, and what the feed shows of them.
 
-use super::laws::START;
 use super::outside::{Outside, assert_shape, recorded, recorded_json};
 use crate::sim::Exchange;
 use crate::sim::feed::document;
@@ -84,7 +83,7 @@ async fn scoreboards_are_conditional_and_live_ones_have_the_recorded_types() {
 /// The recorded live games against ours of the same sport, field by field.
 #[test]
 fn feed_documents_have_the_types_of_the_recorded_ones() {
-    let mut exchange = Exchange::new("run", START);
+    let mut exchange = Exchange::new("run");
     let mut world = Generated::new(3, 12, 1.0, &mut exchange, now_us());
     world.advance(0.05, &mut exchange, now_us());
     let cases = [
@@ -191,7 +190,7 @@ fn compare_games(league: League, theirs: &Value, ours: &Value, optional: Vec<&st
 #[test]
 fn the_same_seed_gives_the_same_games_and_the_same_tape() {
     let run = |seed: u64, looks: u32| {
-        let mut exchange = Exchange::new("run", START);
+        let mut exchange = Exchange::new("run");
         let now = 1_781_159_348_000_000;
         let mut world = Generated::new(seed, 6, 30.0, &mut exchange, now);
         for look in 1..=looks {
@@ -216,7 +215,7 @@ fn the_same_seed_gives_the_same_games_and_the_same_tape() {
 
 #[test]
 fn a_demo_has_tens_of_thousands_of_changes_bursts_arbitrage_and_settlements() {
-    let mut exchange = Exchange::new("run", START);
+    let mut exchange = Exchange::new("run");
     let mut world = Generated::new(2_026, 6, 30.0, &mut exchange, now_us());
     exchange.happenings();
     let (mut deltas, mut worst, mut arbitrages) = (0, 0, 0);
@@ -259,11 +258,11 @@ fn is_arbitrage(exchange: &Exchange, markets: [usize; 2]) -> bool {
             .best(layouts::Side::Ask)
             .map(|(price, _)| price)
     });
-    let rate = exchange.markets()[markets[0]].series.taker_rate_e4();
+    let rates = exchange.markets()[markets[0]].fees;
     match offers {
         [Some(one), Some(two)] => {
             let fees: i64 = [one, two]
-                .map(|price| layouts::units::fee_micros(rate, price, 100))
+                .map(|price| rates.taker_micros(price, 100))
                 .iter()
                 .sum();
             (i64::from(one) + i64::from(two)) * 100 + fees < 1_000_000
@@ -278,7 +277,7 @@ fn recorded_games_play_to_their_real_results() {
     else {
         return;
     };
-    let mut exchange = Exchange::new("run", START);
+    let mut exchange = Exchange::new("run");
     let mut world = Recorded::open(&file, 5, 600.0, &mut exchange, now_us()).expect("record");
     let first = world.games().remove(0);
     assert_eq!(exchange.events()[0].ticker, "KXMLBGAME-26JUN281335CINPIT");
