@@ -3,7 +3,7 @@
 mod changes;
 pub(crate) mod laws;
 mod orders;
-mod outside;
+pub(crate) mod outside;
 mod recorded_answers;
 mod rest;
 mod stream;
