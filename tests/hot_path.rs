@@ -63,6 +63,7 @@ fn shard_and_risk_allocate_nothing_once_their_games_are_known() {
         max_exposure_dollars: 20_000,
         max_day_loss_dollars: 20_000,
         max_open_orders: 16,
+        max_burst_contracts: 100_000,
         repeat_ms: 5,
         kelly_percent: 25,
     };

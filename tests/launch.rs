@@ -111,6 +111,10 @@ fn the_way_to_the_order_is_told_by_stage(report: &Value) {
     let stages = told["stages"].as_array().unwrap().iter();
     let sum: u64 = stages.map(|stage| number(stage, "total_ns")).sum();
     assert_eq!(sum, number(&told["whole"], "total_ns"), "{told}");
+    // None of it went into a signature.
+    let signed = &report["signed_ahead"];
+    assert_eq!(number(signed, "late"), 0, "{signed}");
+    assert!(number(signed, "ready") >= written, "{signed}");
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn announce(scratch: &Scratch, tickers: &[String]) {
             sport: 0,
             fee_rate_e4: 700,
             tick_e4: 100,
-            exchange_index: 0,
+            exchange_index: Some(0),
         };
         runtime
             .block_on(cold.announce(&Discovery::Market(market)))

@@ -83,6 +83,7 @@ impl Limiting {
             max_exposure_dollars: 100_000,
             max_day_loss_dollars: 100_000,
             max_open_orders: 16,
+            max_burst_contracts: 100_000,
             repeat_ms: 0,
             kelly_percent: 25,
         }))

@@ -10,7 +10,7 @@ ipc::message! {
     /// started again finds the word that is in force.
     #[derive(Eq)]
     #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-    pub struct Control v2 {
+    pub struct Control v3 {
         /// When this mode began.
         since_unix_us: u64 = "us, Unix epoch",
         /// Contracts in one order.
@@ -27,6 +27,8 @@ ipc::message! {
         max_day_loss_dollars: u32 = "dollars",
         /// Orders without a final answer.
         max_open_orders: u32 = "count",
+        /// Traded within 15 s, before the venue itself lets no more pass.
+        max_burst_contracts: u32 = "contracts",
         /// Shortest time between two orders in one market for one side.
         repeat_ms: u32 = "ms",
         /// Why not to trade, a sum of the numbers in [`crate::control::cause`]; 0 while trading.
@@ -37,10 +39,10 @@ ipc::message! {
         kelly_percent: u8 = "percent",
         /// Always zero.
         #[cfg_attr(feature = "serde", serde(skip))]
-        padding: [u8; 2] = "zero",
+        padding: [u8; 6] = "zero",
     }
 }
-const _: () = assert!(size_of::<Control>() == 48 && core::mem::offset_of!(Control, mode) == 44);
+const _: () = assert!(size_of::<Control>() == 56 && core::mem::offset_of!(Control, mode) == 48);
 
 /// The only row of its board.
 pub const ROW: u32 = 0;

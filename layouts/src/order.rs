@@ -120,6 +120,8 @@ pub enum RejectReason {
     Authentication = 6,
     /// Anything else that the venue said.
     Other = 7,
+    /// The venue's own brake on us, our order group, lets nothing pass.
+    Braked = 8,
 }
 
 impl OrderAck {

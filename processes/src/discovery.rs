@@ -78,8 +78,9 @@ pub struct Market {
     pub fee_rate_e4: u16,
     /// Price step, 1/10,000 dollar.
     pub tick_e4: u16,
-    /// The venue's shard, to be sent with every order.
-    pub exchange_index: u32,
+    /// The venue's shard, to be sent with every order; `None` where the venue has not told it.
+    #[serde(default)]
+    pub exchange_index: Option<u32>,
 }
 
 impl Market {

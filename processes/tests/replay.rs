@@ -72,6 +72,7 @@ fn limits() -> Limits {
         max_exposure_dollars: 20_000,
         max_day_loss_dollars: 20_000,
         max_open_orders: 16,
+        max_burst_contracts: 100_000,
         repeat_ms: 500,
         kelly_percent: 25,
     }

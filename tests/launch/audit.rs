@@ -29,7 +29,8 @@ fn buy_by_hand(scratch: &Scratch) -> String {
                 side: Side::Bid,
                 count_centi: 100,
                 price_e4: 9_900,
-                exchange_index: 0,
+                exchange_index: Some(0),
+                order_group_id: None,
             };
             let placed = block_on(rest.create_order(&by_hand, &LastLook::new(|_| true))).ok()?;
             (placed.filled_centi == 100).then(|| order.ticker.clone())

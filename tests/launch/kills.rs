@@ -90,6 +90,7 @@ fn rich_and_undaunted() -> Scratch {
     pipeline.limits.max_sport_dollars = 1_000_000;
     pipeline.limits.max_exposure_dollars = 1_000_000;
     pipeline.limits.max_day_loss_dollars = 1_000_000;
+    pipeline.limits.max_burst_contracts = 1_000_000;
     pipeline.limits.repeat_ms = 100;
     if let Some(simulator) = &mut pipeline.simulator {
         simulator.balance_dollars = 2_000_000;

@@ -43,6 +43,7 @@ impl Pipeline {
         self.wiring_faults(&mut faults);
         self.order_faults(&mut faults);
         self.room_faults(&mut faults);
+        self.brake_faults(&mut faults);
         self.board_faults(&mut faults);
         self.sharing_faults(&mut faults);
         self.supervision.faults(&mut faults);
@@ -251,6 +252,16 @@ impl Pipeline {
                     link.name, link.depth
                 ));
             }
+        }
+    }
+
+    fn brake_faults(&self, faults: &mut Vec<String>) {
+        let burst = self.limits.max_burst_contracts;
+        if burst < self.limits.max_order_contracts {
+            faults.push(format!(
+                "limits.max_burst_contracts = {burst}, less than limits.max_order_contracts = {}: one order would shut the venue's brake",
+                self.limits.max_order_contracts
+            ));
         }
     }
 

@@ -165,6 +165,7 @@ pub(super) fn reconcile(arguments: &ReconcileArguments) -> Result<Exit, Failure>
         tick_to_answer_ns: None,
         order_to_answer_ns: None,
         tick_to_order_stages: None,
+        signed_ahead: None,
         cash: books.cash,
         positions: books.positions,
         pnl: books.pnl,

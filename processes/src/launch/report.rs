@@ -3,6 +3,7 @@
 use super::{
     audit::Audits, breakdown::Breakdown, profit::Profit, rings::RingReport, safety::SafeTime,
 };
+use crate::venue::SignedAhead;
 use layouts::units::format_decimal;
 use pipeline::LinkKind;
 use serde::Serialize;
@@ -52,6 +53,8 @@ pub struct Report {
     pub order_to_answer_ns: Option<Percentiles>,
     /// The first of these by stage, over the orders whose way through all processes is known.
     pub tick_to_order_stages: Option<Breakdown>,
+    /// How many orders found their signature made, and how many had to wait for it; of the last incarnation too.
+    pub signed_ahead: Option<SignedAhead>,
     /// Money at the venue, by our books.
     pub cash: Option<String>,
     /// What is held, by our books.
@@ -266,20 +269,7 @@ impl Report {
         }
     }
 
-    fn write_money(&self, text: &mut String) {
-        let rejected = self.rejected.map_or("?".into(), |count| count.to_string());
-        let games = self.games.map_or("?".into(), |count| count.to_string());
-        let _ = writeln!(
-            text,
-            "\ngames {games}  ticks {}  signals {}  orders {}  fills {}  rejected {rejected}",
-            self.ticks, self.signals, self.orders, self.fills
-        );
-        if let Some(count) = self.dry_orders {
-            let _ = writeln!(
-                text,
-                "DRY  no order was sent; {count} are in dry_orders.jsonl of the run directory"
-            );
-        }
+    fn write_latencies(&self, text: &mut String) {
         let latencies = [
             ("tick to order", &self.tick_to_order_ns),
             ("tick to answer", &self.tick_to_answer_ns),
@@ -297,6 +287,26 @@ impl Report {
         if let Some(breakdown) = &self.tick_to_order_stages {
             let _ = write!(text, "\n{breakdown}");
         }
+        if let Some(SignedAhead { ready, late }) = self.signed_ahead {
+            let _ = writeln!(text, "signed ahead {ready}, on the spot {late}");
+        }
+    }
+
+    fn write_money(&self, text: &mut String) {
+        let rejected = self.rejected.map_or("?".into(), |count| count.to_string());
+        let games = self.games.map_or("?".into(), |count| count.to_string());
+        let _ = writeln!(
+            text,
+            "\ngames {games}  ticks {}  signals {}  orders {}  fills {}  rejected {rejected}",
+            self.ticks, self.signals, self.orders, self.fills
+        );
+        if let Some(count) = self.dry_orders {
+            let _ = writeln!(
+                text,
+                "DRY  no order was sent; {count} are in dry_orders.jsonl of the run directory"
+            );
+        }
+        self.write_latencies(text);
         if let Some(profit) = &self.profit {
             let _ = write!(text, "\n{profit}");
         }

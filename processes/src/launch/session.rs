@@ -442,6 +442,7 @@ impl Session {
             tick_to_answer_ns: latencies("tick_to_answer_ns"),
             order_to_answer_ns: latencies("order_to_answer_ns"),
             tick_to_order_stages: breakdown,
+            signed_ahead: serde_json::from_value(figures["signed_ahead"].clone()).ok(),
             cash: books.cash,
             positions: books.positions,
             pnl: books.pnl,

@@ -49,6 +49,7 @@ impl Word {
             max_exposure_dollars,
             max_day_loss_dollars,
             max_open_orders,
+            max_burst_contracts,
             repeat_ms,
             kelly_percent,
         } = self.limits;
@@ -61,12 +62,13 @@ impl Word {
             max_exposure_dollars,
             max_day_loss_dollars,
             max_open_orders,
+            max_burst_contracts,
             // Refused in the pipeline file where it is more.
             repeat_ms: u32::try_from(repeat_ms).unwrap_or(u32::MAX),
             causes: self.causes,
             mode: mode as u8,
             kelly_percent,
-            padding: [0; 2],
+            padding: [0; 6],
         };
         board.write(ROW, &control)
     }

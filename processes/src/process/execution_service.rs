@@ -11,49 +11,51 @@
 //! When the launcher calls for the safe state on the board `control`, nothing new goes to the venue:
 //! an order not yet sent, and be it the last moment before its first byte, is answered as expired, one that may have been sent is looked up and never sent
 //! again. Ours do not rest, but whatever does rest on the account is cancelled, once each time.
+//!
+//! The venue itself limits us too (`brake`): without an order group of ours there, nothing is traded.
 
+mod brake;
 mod clearing;
 mod desk;
 mod dry_orders;
+mod frame_counts;
 mod legacy;
 mod listings;
 mod look_up;
+mod office;
 mod placing;
+mod tally;
+mod venue_words;
 
-use crate::cold::announcer::heart;
 use crate::cold::redis::Cold;
-use crate::runtime::handoff::{IoInbox, ToHot, ToIo, to_hot, to_io};
+use crate::runtime::handoff::{ToIo, to_hot, to_io};
 use crate::runtime::{Context, Control, Failure, Gate, Input, Output, io_thread};
-use crate::venue::backoff::Backoff;
 use crate::venue::kalshi_rest::KalshiRest;
 use crate::venue::kalshi_ws::Endpoint;
 use crate::venue::signing::Signer;
 use crate::venue::tls::Trust;
-use desk::Desk;
+use brake::{Brake, Word};
+use desk::{Counts, Desk};
 use dry_orders::DryOrders;
 use hdrhistogram::Histogram;
 use layouts::{Fill, Order, OrderAck, OrderStatus, RejectReason};
 use legacy::Legacy;
-use listings::Listings;
-use look_up::LookUps;
-use placing::{Done, Placing, Taken, Tally};
+use office::Office;
+use placing::{Done, Taken};
 use serde_json::{Value, json};
 use stages::execution::{InFlight, ack};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use tally::Tally;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 /// Orders on their way at once; more wait in the ring.
 const WINDOW: usize = 64;
-/// First and longest wait between attempts to reach the venue at the start.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
-
 /// From the I/O thread.
 enum Note {
-    /// The connection is warm.
+    /// The connections are warm, and the venue's brake is there.
     Ready,
+    /// Nothing can be traded, and why.
+    Refused(String),
     Done(Done),
 }
 
@@ -66,18 +68,19 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let venue = &context.pipeline.venue;
     let signer = Signer::load(&venue.key_id, &venue.key_file).map_err(Failure::other)?;
     let trust = Trust::load(&context.pipeline.ca_file).map_err(Failure::other)?;
-    let rest = KalshiRest::new(&venue.rest, signer.clone(), &trust)
-        .and_then(KalshiRest::sign_orders_ahead)
-        .map_err(Failure::other)?;
+    let rest = client(context, &signer, &trust)?;
     let orders_rest = rest.clone();
     let tally = Tally::new().ok_or_else(|| Failure::other("no histogram can be made"))?;
     let tally = Arc::new(Mutex::new(tally));
     let dry = dry_orders(context)?;
     let mut hall = Hall::attach(context)?;
-    let (orders_to_io, io_inbox) = to_io::<Taken>(WINDOW);
+    let (mut desk, io_inbox) = to_io::<Taken>(WINDOW);
     let (notes, mut inbox) = to_hot::<Note>(WINDOW + 1);
+    let tracked = Arc::new(Desk::default());
     let office = Office {
+        brake: brake(context, &rest, &hall, &tally),
         rest,
+        desk: Arc::clone(&tracked),
         endpoint: Endpoint {
             address: venue.websocket.clone(),
             signer,
@@ -89,13 +92,12 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         process: context.name.clone(),
         heartbeat_ms: context.pipeline.redis.heartbeat_ms,
         tally: Arc::clone(&tally),
-        halted: hall.halted.subscribe(),
+        word: hall.word.subscribe(),
         dry,
         gate: Gate::open(&context.pipeline.control_path())?,
     };
     let thread = io_thread("venue", move || office.run(io_inbox, notes))?;
     context.settle()?;
-    let mut desk = orders_to_io;
     let mut idle = context.idle();
     loop {
         let mut worked = false;
@@ -104,6 +106,7 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
             worked = true;
             match note {
                 Note::Ready => context.ready()?,
+                Note::Refused(reason) => return Err(Failure::other(reason)),
                 Note::Done(done) => hall.publish(&done, context)?,
             }
         }
@@ -124,13 +127,36 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         }
     }
     drop(desk);
-    thread
-        .join()
-        .map_err(|_| Failure::other("the venue's thread has panicked"))?;
+    let ended = thread.join();
+    ended.map_err(|_| Failure::other("the venue's thread has panicked"))?;
     let tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut figures = hall.figures(&tally);
+    let mut figures = hall.figures(&tally, tracked.counts());
     figures["signed_ahead"] = json!(orders_rest.signed_ahead());
     Ok(figures)
+}
+
+/// A client with as many signatures ready as orders may be on their way at the same moment.
+fn client(context: &Context, signer: &Signer, trust: &Trust) -> Result<KalshiRest, Failure> {
+    let open = usize::try_from(context.pipeline.limits.max_open_orders).unwrap_or(WINDOW);
+    KalshiRest::new(&context.pipeline.venue.rest, signer.clone(), trust)
+        .and_then(|rest| rest.sign_orders_ahead(open.min(WINDOW)))
+        .map_err(Failure::other)
+}
+
+fn brake(
+    context: &Context,
+    rest: &KalshiRest,
+    hall: &Hall,
+    tally: &Arc<Mutex<Tally>>,
+) -> Arc<Brake> {
+    let pipeline = &context.pipeline;
+    Arc::new(Brake::new(
+        rest.clone(),
+        &pipeline.run_dir,
+        pipeline.safe_file(),
+        hall.word.subscribe(),
+        Arc::clone(tally),
+    ))
 }
 
 /// Where orders go in place of the venue, if they are to.
@@ -152,7 +178,7 @@ struct Hall {
     fills: Output<Fill>,
     control: Control,
     /// To the I/O thread.
-    halted: watch::Sender<bool>,
+    word: watch::Sender<Word>,
     legacy: Legacy,
     in_flight: InFlight,
     taken: u64,
@@ -163,7 +189,7 @@ struct Hall {
     held_back: u64,
     filled: u64,
     by_status: [u64; 6],
-    by_reason: [u64; 8],
+    by_reason: [u64; 9],
 }
 
 impl Hall {
@@ -171,22 +197,30 @@ impl Hall {
         let orders = context.input()?;
         let acks = context.output()?;
         let mut control = Control::open(context)?;
-        control.news();
+        // Nothing said is no leave to trade.
+        let word = control.news().map_or_else(
+            || Word {
+                halted: true,
+                since_unix_us: 0,
+                burst_contracts: context.pipeline.limits.max_burst_contracts,
+            },
+            |control| Word::from(&control),
+        );
         Ok(Self {
-            halted: watch::Sender::new(control.is_safe()),
+            word: watch::Sender::new(word),
             control,
             legacy: Legacy::of(context, &orders, &acks)?,
             orders,
             acks,
             fills: context.output()?,
-            in_flight: InFlight::default(),
+            in_flight: InFlight::with_room(WINDOW),
             taken: 0,
             resumed: 0,
             done_before: 0,
             held_back: 0,
             filled: 0,
             by_status: [0; 6],
-            by_reason: [0; 8],
+            by_reason: [0; 9],
         })
     }
 
@@ -196,12 +230,12 @@ impl Hall {
         self.fills.beat();
     }
 
-    /// Hears the launcher's word, and passes it on when the mode has changed.
+    /// Hears the launcher's word, and passes on what of it has changed.
     fn heed(&mut self) {
-        if self.control.news().is_some() {
-            let safe = self.control.is_safe();
-            self.halted
-                .send_if_modified(|halted| std::mem::replace(halted, safe) != safe);
+        if let Some(control) = self.control.news() {
+            let word = Word::from(&control);
+            self.word
+                .send_if_modified(|before| std::mem::replace(before, word) != word);
         }
     }
 
@@ -280,7 +314,7 @@ impl Hall {
         }
     }
 
-    fn figures(&self, tally: &Tally) -> Value {
+    fn figures(&self, tally: &Tally, told: Counts) -> Value {
         let [filled, partly_filled, unfilled, rejected, expired, unknown] = self.by_status;
         let [
             _,
@@ -291,6 +325,7 @@ impl Hall {
             rate,
             authentication,
             other,
+            group,
         ] = self.by_reason;
         json!({
             "orders": self.taken,
@@ -307,8 +342,13 @@ impl Hall {
             "rejected_by": {
                 "unknown_market": market, "market_inactive": inactive,
                 "insufficient_balance": balance, "invalid_price": price, "rate_limited": rate,
-                "authentication": authentication, "other": other,
+                "authentication": authentication, "other": other, "group": group,
             },
+            "brakes_shut": tally.brakes_shut,
+            "taken_back": tally.taken_back,
+            "resting": told.resting,
+            "odd_fees": tally.odd_fees + told.odd_fees,
+            "frames": told.frames.to_json(),
             "retries": tally.retries,
             "rate_limited": tally.rate_limited,
             "look_ups": tally.look_ups,
@@ -339,91 +379,5 @@ fn latencies(histogram: &Histogram<u64>) -> Value {
     })
 }
 
-/// The I/O thread's side.
-struct Office {
-    rest: KalshiRest,
-    endpoint: Endpoint,
-    cold: Cold,
-    run_id: String,
-    run_dir: PathBuf,
-    process: String,
-    heartbeat_ms: u64,
-    tally: Arc<Mutex<Tally>>,
-    halted: watch::Receiver<bool>,
-    dry: Option<DryOrders>,
-    gate: Gate,
-}
-
-impl Office {
-    /// Places orders until the hot thread hangs up and all are done.
-    async fn run(mut self, mut orders: IoInbox<Taken>, mut notes: ToHot<Note>) {
-        let heart = heart(self.cold.clone(), &self.process, self.heartbeat_ms);
-        let desk = Arc::new(Desk::default());
-        let placing = Arc::new(Placing {
-            rest: self.rest.clone(),
-            look_ups: LookUps::new(self.rest.clone()),
-            listings: Listings::follow(self.cold.clone(), &self.run_dir),
-            desk: Arc::clone(&desk),
-            run_id: self.run_id.clone(),
-            tally: Arc::clone(&self.tally),
-            dry: self.dry.take(),
-            gate: self.gate.clone(),
-        });
-        // Where nothing is sent nothing is taken back either.
-        if placing.dry.is_none() {
-            tokio::spawn(clearing::keep_clear(
-                self.rest.clone(),
-                self.halted.clone(),
-                Arc::clone(&self.tally),
-            ));
-        }
-        let endpoint = self.endpoint.clone();
-        tokio::spawn(async move { desk.listen(&endpoint).await });
-        let mut warming = std::pin::pin!(warm(&self.rest));
-        let (mut cold, mut open) = (true, true);
-        let mut placed = JoinSet::new();
-        let mut done_so_far = 0_u64;
-        while open || !placed.is_empty() {
-            let note = tokio::select! {
-                biased;
-                taken = orders.recv(), if open => {
-                    match taken {
-                        Some(taken) => {
-                            let placing = Arc::clone(&placing);
-                            placed.spawn(async move { placing.place(taken).await });
-                        }
-                        None => open = false,
-                    }
-                    continue;
-                }
-                Some(done) = placed.join_next() => match done {
-                    Ok(done) => Note::Done(done),
-                    // Its order is lost to this process; ending lets a successor take it up again.
-                    Err(error) => return tracing::error!(%error, "an order's task has ended"),
-                },
-                () = &mut warming, if cold => {
-                    cold = false;
-                    Note::Ready
-                }
-            };
-            done_so_far += 1;
-            heart.send_replace(json!({ "done": done_so_far, "in_flight": placed.len() }));
-            if notes.send(note).await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-/// Opens the connection that orders will take, without which the first order would pay for that, and learns how many
-/// of them the account may send.
-async fn warm(rest: &KalshiRest) {
-    let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
-    let mut said = false;
-    while let Err(error) = rest.learn_limits().await {
-        if !std::mem::replace(&mut said, true) {
-            tracing::warn!(%error, "the venue does not answer yet, trying on");
-        }
-        tokio::time::sleep(backoff.delay()).await;
-    }
-}
+#[cfg(test)]
+mod tests;

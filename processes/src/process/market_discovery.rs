@@ -352,7 +352,7 @@ async fn market(
         sport: league.sport as u8,
         fee_rate_e4,
         tick_e4: catalogue::tick_e4(record),
-        exchange_index: record.exchange_index.or(event.exchange_index).unwrap_or(0),
+        exchange_index: record.exchange_index.or(event.exchange_index),
     })
 }
 

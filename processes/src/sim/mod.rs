@@ -7,6 +7,7 @@
 //! | the venue's objects and errors on the wire | `wire`, `answer`, `body`, `order_form` |
 //! | who may call, and how often | `auth`, `charge`, `rate_limit` |
 //! | REST: public, the account, changes of orders, several at once, brakes | `rest`, `reference`, `portfolio`, `changes`, `batches`, `order_groups` |
+//! | what goes wrong with new orders, when asked for | `faults` |
 //! | WebSocket: protocol, listeners, sockets | `subscriptions`, `hub`, `websocket` |
 //! | scoreboards | `feed`, `game`, `teams` |
 //! | where games and quotes come from | `world`: `generated` (`sports`, `traders`) or `recorded` |
@@ -23,6 +24,7 @@ mod catalogue;
 mod changes;
 mod charge;
 mod exchange;
+pub(crate) mod faults;
 mod feed;
 pub mod frames;
 mod game;
@@ -35,7 +37,7 @@ mod order_groups;
 mod portfolio;
 mod rate_limit;
 mod recorded;
-mod records;
+pub(crate) mod records;
 mod reference;
 mod rest;
 mod server;
@@ -50,7 +52,7 @@ mod wire;
 mod world;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::runtime::{Context, Failure};
 use auth::Verifier;

@@ -3,6 +3,7 @@
 use super::answer::Answer;
 use super::auth::{self, Verifier};
 use super::exchange::Exchange;
+use super::faults::{self, Faults};
 use super::feed;
 use super::game::{Game, Stage};
 use super::hub::Hub;
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) hub: Hub,
     pub(crate) verifier: Verifier,
     pub(crate) network: Network,
+    pub(crate) faults: Faults,
     buckets: Mutex<Buckets>,
     board: Mutex<Board>,
 }
@@ -69,6 +71,7 @@ impl Shared {
             hub: Hub::new(exchange),
             verifier,
             network,
+            faults: Faults::default(),
             buckets,
             board: Mutex::new(board),
         }
@@ -132,7 +135,7 @@ pub(crate) fn venue(shared: &Arc<Shared>) -> Router {
         .route("/markets/{ticker}/orderbook", get(rest::orderbook))
         .route("/account/endpoint_costs", get(portfolio::endpoint_costs))
         .route_layer(from_fn_with_state(Arc::clone(shared), admit_anybody));
-    let signed = orders()
+    let signed = orders(shared)
         .merge(groups())
         .route("/portfolio/fills", get(portfolio::fills))
         .route("/portfolio/positions", get(portfolio::positions))
@@ -150,15 +153,18 @@ pub(crate) fn venue(shared: &Arc<Shared>) -> Router {
         .route("/simulator/status", get(rest::progress))
         .route("/simulator/gap", post(rest::gap))
         .route("/simulator/disconnect", post(rest::disconnect))
+        .route("/simulator/faults", post(faults::plan))
         .fallback(unknown)
         .with_state(Arc::clone(shared))
 }
 
-fn orders() -> Router<Arc<Shared>> {
+fn orders(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
     Router::new()
         .route(
             "/portfolio/events/orders",
-            post(portfolio::create).delete(portfolio::cancel_all),
+            post(portfolio::create)
+                .layer(from_fn_with_state(Arc::clone(shared), faults::spoil))
+                .delete(portfolio::cancel_all),
         )
         .route("/portfolio/events/orders/{id}", delete(changes::cancel))
         .route("/portfolio/events/orders/{id}/amend", post(changes::amend))

@@ -22,6 +22,14 @@ pub enum VenueError {
         /// Its permission bits.
         mode: u32,
     },
+    /// The key file belongs to somebody else, who may change it.
+    #[error("private key {path} belongs to user {owner}, neither to us nor to root\n  fix: chown it", path = path.display())]
+    KeyOfAnother {
+        /// The file.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+    },
     /// The key is of no kind that the venue accepts.
     #[error(
         "private key is unusable: {reason}\n  expected an Ed25519 or RSA key as PKCS#8 PEM (`-----BEGIN PRIVATE KEY-----`)"
@@ -66,6 +74,14 @@ pub enum VenueError {
         /// Why.
         reason: String,
     },
+    /// The account's budget does not let it out in time: nothing was written.
+    #[error("{request} was not sent: the account may send it in {wait_ms} ms")]
+    OverBudget {
+        /// Method and path.
+        request: String,
+        /// When it could be sent.
+        wait_ms: u64,
+    },
     /// No answer: the request may or may not have reached the venue.
     #[error("no answer to {request}: {reason}")]
     Transport {
@@ -109,10 +125,21 @@ impl VenueError {
         }
     }
 
-    /// Too many requests: the same request may succeed a little later.
+    /// Too many requests, by the venue's count or ours: the same request may succeed a little later.
     #[must_use]
     pub fn is_rate_limit(&self) -> bool {
-        self.status() == Some(429)
+        self.status() == Some(429) || matches!(self, Self::OverBudget { .. })
+    }
+
+    /// Whether the request may take effect only later: nobody has answered it, or somebody on its way who has waited
+    /// in vain for an answer.
+    #[must_use]
+    pub fn may_arrive_late(&self) -> bool {
+        match self {
+            Self::Transport { .. } => true,
+            Self::Refused { status, .. } => matches!(status, 408 | 504),
+            _ => false,
+        }
     }
 
     /// Whether the request may have taken effect although it failed: ask before acting again.
@@ -120,7 +147,7 @@ impl VenueError {
     pub fn is_ambiguous(&self) -> bool {
         match self {
             Self::Transport { .. } | Self::Malformed { .. } | Self::Disconnected { .. } => true,
-            Self::Refused { status, .. } => *status >= 500,
+            Self::Refused { status, .. } => *status >= 500 || *status == 408,
             _ => false,
         }
     }

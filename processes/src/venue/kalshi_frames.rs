@@ -39,6 +39,8 @@ pub enum Body<'a> {
     Delta(Delta<'a>),
     /// A trade of ours.
     Fill(FillFrame<'a>),
+    /// An order of ours has changed.
+    UserOrder(UserOrder<'a>),
     /// A market opened, closed, was determined or settled.
     Lifecycle(Lifecycle<'a>),
     /// The venue refuses a command or ends a subscription.
@@ -114,6 +116,29 @@ pub struct FillFrame<'a> {
     /// The venue's time, Unix milliseconds.
     #[serde(default)]
     pub ts_ms: u64,
+}
+
+/// An order of ours as it stands now.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct UserOrder<'a> {
+    /// The venue's id.
+    #[serde(borrow)]
+    pub order_id: Cow<'a, str>,
+    /// Our id.
+    #[serde(borrow, default)]
+    pub client_order_id: Option<Cow<'a, str>>,
+    /// Market.
+    #[serde(borrow, alias = "market_ticker")]
+    pub ticker: Cow<'a, str>,
+    /// `resting`, `canceled`, `executed` or `unknown`.
+    #[serde(borrow)]
+    pub status: Cow<'a, str>,
+    /// Contracts traded.
+    #[serde(rename = "fill_count_fp", deserialize_with = "units::centi")]
+    pub filled_centi: u32,
+    /// Contracts that still rest.
+    #[serde(rename = "remaining_count_fp", deserialize_with = "units::centi")]
+    pub remaining_centi: u32,
 }
 
 /// A market's step through its life.
@@ -209,6 +234,7 @@ pub fn parse(text: &str) -> Result<Frame<'_>, MalformedFrame> {
         "orderbook_delta" => Body::Delta(message(text, &head.kind)?),
         "orderbook_snapshot" => Body::Snapshot(message(text, &head.kind)?),
         "fill" => Body::Fill(message(text, &head.kind)?),
+        "user_order" => Body::UserOrder(message(text, &head.kind)?),
         "market_lifecycle_v2" => Body::Lifecycle(message(text, &head.kind)?),
         "subscribed" => {
             let Subscribed { channel, sid } = message(text, &head.kind)?;

@@ -6,13 +6,13 @@ use super::kalshi_wire::{
     PositionRecord, SeriesRecord, SettlementRecord, parse_error,
 };
 use super::last_look::LastLook;
-use super::pace::{DEFAULT_COST, Pace};
+use super::pace::{CANCEL_COST, DEFAULT_COST, Pace};
 use super::signature_stock::{SignatureStock, SignedAhead};
 use super::signing::{Signature, Signer};
 use super::tls::Trust;
 use layouts::Side;
 use layouts::units::format_decimal;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, header::CONTENT_TYPE};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use url::Url;
 
 mod listing;
+mod order_groups;
 pub use listing::Listing;
 use listing::Page;
 
@@ -42,6 +43,8 @@ pub struct KalshiRest {
     base: Url,
     signer: Signer,
     pace: Arc<Pace>,
+    /// Longest wait for the answer to an order.
+    patience: Duration,
     /// For orders, where there are to be some.
     signed_ahead: Option<Arc<SignatureStock>>,
 }
@@ -60,7 +63,9 @@ pub struct NewOrder<'a> {
     /// Limit, the price of YES for either side.
     pub price_e4: u16,
     /// The market's shard; without it the venue must look it up, which takes time.
-    pub exchange_index: u32,
+    pub exchange_index: Option<u32>,
+    /// The group whose limit it counts towards.
+    pub order_group_id: Option<&'a str>,
 }
 
 impl NewOrder<'_> {
@@ -76,6 +81,7 @@ impl NewOrder<'_> {
             time_in_force: "immediate_or_cancel",
             self_trade_prevention_type: "taker_at_cross",
             exchange_index: self.exchange_index,
+            order_group_id: self.order_group_id,
         }
     }
 }
@@ -107,6 +113,8 @@ impl KalshiRest {
             .timeout(REQUEST_TIMEOUT)
             .pool_idle_timeout(None)
             .tcp_nodelay(true)
+            // The venue redirects nobody, and our signature is for nobody else.
+            .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| address(error.to_string()))?;
         Ok(Self {
@@ -114,20 +122,28 @@ impl KalshiRest {
             base,
             signer,
             pace: Arc::new(Pace::new(Instant::now())),
+            patience: REQUEST_TIMEOUT,
             signed_ahead: None,
         })
     }
 
-    /// As it is, with the signatures of orders made ahead from now on, by a thread that inherits the caller's cores.
+    /// As it is, with the signatures of so many orders made ahead from now on, by a thread that inherits the caller's
+    /// cores.
     ///
     /// # Errors
     ///
     /// When the key cannot sign, or no thread can be had.
-    pub fn sign_orders_ahead(mut self) -> Result<Self, VenueError> {
+    pub fn sign_orders_ahead(mut self, at_once: usize) -> Result<Self, VenueError> {
         let path = self.url(CREATE_PATH, &[]).path().to_owned();
-        let stock = SignatureStock::keep(self.signer.clone(), "POST", path)?;
+        let stock = SignatureStock::keep(self.signer.clone(), "POST", path, at_once)?;
         self.signed_ahead = Some(Arc::new(stock));
         Ok(self)
+    }
+
+    /// As it is, with so long a wait for the answer to an order.
+    #[cfg(test)]
+    pub(crate) fn patient_for(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// How many orders found their signature ready.
@@ -154,9 +170,9 @@ impl KalshiRest {
             })?;
         let in_time = |wait: Duration| wait.is_zero() || look.allows_after(wait);
         let paid = self.pace.write(DEFAULT_COST, Instant::now(), in_time);
-        let wait = paid.map_err(|wait| VenueError::NotSent {
+        let wait = paid.map_err(|wait| VenueError::OverBudget {
             request: LABEL.to_owned(),
-            reason: format!("the account may send it in {} ms", wait.as_millis()),
+            wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
         })?;
         pause(wait).await;
         let ready = self.signed_ahead.as_ref().and_then(|stock| stock.take());
@@ -165,8 +181,9 @@ impl KalshiRest {
             None => self.signer.sign_now("POST", url.path())?,
         };
         let request = self
-            .with_signature(reqwest::Method::POST, url, &signature)
+            .with_signature(Method::POST, url, &signature)
             .header(CONTENT_TYPE, "application/json")
+            .timeout(self.patience)
             .body(look.body(body));
         match Self::answer(LABEL, request).await {
             Err(VenueError::Transport { request, reason }) if look.close().is_none() => {
@@ -178,13 +195,57 @@ impl KalshiRest {
 
     /// Cancels whatever rests of ours, in all markets.
     pub async fn cancel_all_orders(&self) -> Result<(), VenueError> {
-        let paid = self.pace.write(DEFAULT_COST, Instant::now(), |_| true);
-        pause(paid.unwrap_or_default()).await;
-        let request = self.signed(reqwest::Method::DELETE, self.url(CREATE_PATH, &[]))?;
+        let all = self.change(Method::DELETE, CREATE_PATH, &[], None, DEFAULT_COST);
         // What it answers beyond its success is of no use.
-        Self::text(&format!("DELETE {CREATE_PATH}"), request)
-            .await
-            .map(drop)
+        all.await.map(drop)
+    }
+
+    /// Cancels what rests of one order. One that is done already is refused as not found.
+    pub async fn cancel_order(
+        &self,
+        order_id: &str,
+        ticker: Option<&str>,
+        exchange_index: Option<u32>,
+    ) -> Result<(), VenueError> {
+        let path = format!("{CREATE_PATH}/{order_id}");
+        let index = exchange_index.map(|index| index.to_string());
+        // To the shard that is told, else to that of the market.
+        let way = [
+            ("exchange_index", index.as_deref()),
+            ("market_ticker", ticker),
+        ];
+        let known = way
+            .into_iter()
+            .find_map(|(name, value)| Some((name, value?)));
+        let query: Vec<_> = known.into_iter().collect();
+        let one = self.change(Method::DELETE, &path, &query, None, CANCEL_COST);
+        one.await.map(drop)
+    }
+
+    /// Exchanges a few bytes that cost nothing, so that a connection of the pool stays open, or is made anew.
+    pub async fn touch(&self) -> Result<(), VenueError> {
+        const PATH: &str = "/exchange/status";
+        let request = self.http.get(self.url(PATH, &[]));
+        Self::text(&format!("GET {PATH}"), request).await.map(drop)
+    }
+
+    /// A write that is no order, as soon as the budget has it; the body of its success.
+    async fn change(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        body: Option<String>,
+        cost: u32,
+    ) -> Result<String, VenueError> {
+        let paid = self.pace.write(cost, Instant::now(), |_| true);
+        pause(paid.unwrap_or_default()).await;
+        let label = format!("{method} {path}");
+        let mut request = self.signed(method, self.url(path, query))?;
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        Self::text(&label, request).await
     }
 
     /// Our orders, of one market or all.
@@ -330,7 +391,7 @@ impl KalshiRest {
         let mut attempt = 1;
         loop {
             pause(self.pace.read(DEFAULT_COST, Instant::now())).await;
-            let request = self.signed(reqwest::Method::GET, self.url(path, query))?;
+            let request = self.signed(Method::GET, self.url(path, query))?;
             match Self::answer(&label, request).await {
                 Err(error) if error.is_rate_limit() && attempt < READ_ATTEMPTS => {
                     tokio::time::sleep(backoff).await;
@@ -351,18 +412,14 @@ impl KalshiRest {
         url
     }
 
-    fn signed(
-        &self,
-        method: reqwest::Method,
-        url: Url,
-    ) -> Result<reqwest::RequestBuilder, VenueError> {
+    fn signed(&self, method: Method, url: Url) -> Result<reqwest::RequestBuilder, VenueError> {
         let signature = self.signer.sign_now(method.as_str(), url.path())?;
         Ok(self.with_signature(method, url, &signature))
     }
 
     fn with_signature(
         &self,
-        method: reqwest::Method,
+        method: Method,
         url: Url,
         signature: &Signature,
     ) -> reqwest::RequestBuilder {

@@ -153,7 +153,10 @@ pub(crate) struct CreateOrder<'a> {
     pub(crate) price: String,
     pub(crate) time_in_force: &'static str,
     pub(crate) self_trade_prevention_type: &'static str,
-    pub(crate) exchange_index: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) exchange_index: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) order_group_id: Option<&'a str>,
 }
 
 /// The matching engine's word on a new order. Success does not mean a fill.

@@ -19,3 +19,4 @@ pub mod teams;
 pub mod tls;
 
 pub use error::VenueError;
+pub use signature_stock::SignedAhead;

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// Cost of a call that the venue does not list.
 pub(super) const DEFAULT_COST: u32 = 10;
+/// Cost of the cancel of one order.
+pub(super) const CANCEL_COST: u32 = 2;
 /// The lowest tier, in force until the venue has told which one is ours.
 const BASIC: AccountLimits = AccountLimits {
     read: Limit {

@@ -15,8 +15,6 @@ use std::sync::{
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// Signatures kept ready: both legs of an arbitrage, in each of a few games at once.
-const READY: usize = 8;
 /// An older one is not used: the venue is known to take five seconds, of which the network may need some.
 const OLDEST: Duration = Duration::from_millis(1_000);
 /// From this age on one is replaced, so that none gets too old before the next look.
@@ -29,6 +27,8 @@ const LOOK: Duration = Duration::from_millis(250);
 pub(super) struct SignatureStock {
     shelf: Arc<Shelf>,
     maker: Thread,
+    /// Signatures kept ready.
+    size: usize,
 }
 
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ struct Shelf {
 }
 
 /// How many orders found their signature ready.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SignedAhead {
     /// It was ready.
     pub ready: u64,
@@ -49,7 +49,7 @@ pub struct SignedAhead {
 }
 
 impl SignatureStock {
-    /// Makes signatures of `method` on `path` from now on, in a thread that inherits the caller's cores.
+    /// Keeps `size` signatures of `method` on `path` from now on, in a thread that inherits the caller's cores.
     ///
     /// # Errors
     ///
@@ -58,12 +58,14 @@ impl SignatureStock {
         signer: Signer,
         method: &'static str,
         path: String,
+        size: usize,
     ) -> Result<Self, VenueError> {
         let shelf = Arc::new(Shelf::default());
         let mut maker = Maker {
             signer,
             method,
             path,
+            size,
             last_ms: 0,
         };
         maker.fill(&shelf)?;
@@ -77,6 +79,7 @@ impl SignatureStock {
         Ok(Self {
             shelf,
             maker: thread.thread().clone(),
+            size,
         })
     }
 
@@ -91,7 +94,7 @@ impl SignatureStock {
         };
         let left = ready.len();
         drop(ready);
-        if left < READY / 2 {
+        if left <= self.size / 2 {
             self.maker.unpark();
         }
         let count = match fresh {
@@ -129,6 +132,7 @@ struct Maker {
     signer: Signer,
     method: &'static str,
     path: String,
+    size: usize,
     /// Of the last signature: the next has another time.
     last_ms: u64,
 }
@@ -151,7 +155,7 @@ impl Maker {
         loop {
             let missing = {
                 let ready = shelf.ready();
-                READY - ready.iter().filter(|one| fresh(one)).count().min(READY)
+                self.size - ready.iter().filter(|one| fresh(one)).count().min(self.size)
             };
             if missing == 0 {
                 return Ok(());
@@ -162,7 +166,7 @@ impl Maker {
             let mut ready = shelf.ready();
             ready.push_back((Instant::now(), signature));
             // The oldest goes only when its successor is there.
-            if ready.len() > READY {
+            if ready.len() > self.size {
                 ready.pop_front();
             }
         }
@@ -177,6 +181,8 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
     use ring::signature::{ED25519, UnparsedPublicKey};
     use std::collections::HashSet;
+
+    const SIZE: usize = 16;
 
     fn await_some<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
         let due = Instant::now() + Duration::from_secs(60);
@@ -193,9 +199,9 @@ mod tests {
     fn each_is_good_and_used_once_and_new_ones_come() {
         let signer = test_signer();
         let public = signer.public_key().to_vec();
-        let stock = SignatureStock::keep(signer, "POST", "/orders".into()).unwrap();
+        let stock = SignatureStock::keep(signer, "POST", "/orders".into(), SIZE).unwrap();
         let mut seen = HashSet::new();
-        for _ in 0..5 * READY {
+        for _ in 0..5 * SIZE {
             let signature = await_some("a signature", || stock.take());
             let message = format!("{}POST/orders", signature.timestamp_ms);
             let bytes = STANDARD.decode(&signature.signature).unwrap();
@@ -204,12 +210,24 @@ mod tests {
                 .unwrap();
             assert!(seen.insert(signature.timestamp_ms), "used twice");
         }
-        assert_eq!(stock.counts().ready, 5 * READY as u64);
+        assert_eq!(stock.counts().ready, 5 * SIZE as u64);
+    }
+
+    /// As many orders as may be open at once find their signatures.
+    #[test]
+    fn a_full_shelf_serves_all_at_once() {
+        for size in [1, SIZE, 64] {
+            let stock =
+                SignatureStock::keep(test_signer(), "POST", "/orders".into(), size).unwrap();
+            let ready = stock.shelf.ready();
+            let all: HashSet<&str> = ready.iter().map(|(_, one)| &*one.timestamp_ms).collect();
+            assert_eq!((ready.len(), all.len()), (size, size));
+        }
     }
 
     #[test]
     fn what_is_too_old_is_not_handed_out() {
-        let stock = SignatureStock::keep(test_signer(), "POST", "/orders".into()).unwrap();
+        let stock = SignatureStock::keep(test_signer(), "POST", "/orders".into(), SIZE).unwrap();
         let Some(long_ago) = Instant::now().checked_sub(2 * OLDEST) else {
             return eprintln!("skipped: this host was started just now");
         };
@@ -223,7 +241,7 @@ mod tests {
 
     #[test]
     fn their_maker_ends_with_them() {
-        let stock = SignatureStock::keep(test_signer(), "POST", "/orders".into()).unwrap();
+        let stock = SignatureStock::keep(test_signer(), "POST", "/orders".into(), SIZE).unwrap();
         let shelf = Arc::downgrade(&stock.shelf);
         drop(stock);
         await_some("the end of the shelf", || {

@@ -7,10 +7,12 @@
 use super::error::VenueError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use nix::{fcntl::OFlag, unistd::geteuid};
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair as _, RSA_PSS_SHA256, RsaKeyPair};
 use std::fmt;
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::OpenOptions;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -70,18 +72,32 @@ impl Signer {
             path: path.to_owned(),
             reason: error.to_string(),
         };
-        let mode = std::fs::metadata(path)
-            .map_err(unreadable)?
-            .permissions()
-            .mode()
-            & 0o777;
+        // Judged is what was opened, whatever stands under that name a moment later; a pipe is not waited for.
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(OFlag::O_NONBLOCK.bits())
+            .open(path)
+            .map_err(unreadable)?;
+        let about = file.metadata().map_err(unreadable)?;
+        let mode = about.mode() & 0o777;
+        let owner = about.uid();
+        if !about.is_file() {
+            return Err(unreadable(std::io::Error::other("it is no regular file")));
+        }
         if mode & 0o077 != 0 {
             return Err(VenueError::KeyExposed {
                 path: path.to_owned(),
                 mode,
             });
         }
-        Self::from_pem(key_id, &std::fs::read_to_string(path).map_err(unreadable)?)
+        if owner != 0 && owner != geteuid().as_raw() {
+            return Err(VenueError::KeyOfAnother {
+                path: path.to_owned(),
+                owner,
+            });
+        }
+        let text = std::io::read_to_string(file).map_err(unreadable)?;
+        Self::from_pem(key_id, &text)
     }
 
     /// Takes the private key from PEM text.
@@ -185,6 +201,7 @@ pub(crate) fn test_signer() -> Signer {
 mod tests {
     use super::*;
     use ring::signature::{ED25519, RSA_PSS_2048_8192_SHA256, UnparsedPublicKey};
+    use std::os::unix::fs::PermissionsExt as _;
     use std::process::Command;
 
     fn ed25519_pem() -> String {
@@ -265,6 +282,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_no_file_of_ours_is_no_key() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let path = folder.path().join("key.pem");
+        let mode = nix::sys::stat::Mode::from_bits_truncate(0o600);
+        nix::unistd::mkfifo(&path, mode).expect("a pipe");
+        let error = Signer::load("id", &path).expect_err("refused").to_string();
+        assert!(error.contains("no regular file"), "{error}");
+        std::fs::remove_file(&path).expect("removes");
+        std::fs::write(&path, ed25519_pem()).expect("writes");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("chmod");
+        assert!(Signer::load("id", &path).is_ok());
+        if std::os::unix::fs::chown(&path, Some(4_711), None).is_err() {
+            return eprintln!("skipped: only root may give a file away");
+        }
+        let error = Signer::load("id", &path).expect_err("refused").to_string();
+        assert!(error.contains("4711") && error.contains("chown"), "{error}");
     }
 
     #[test]

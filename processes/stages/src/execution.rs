@@ -6,15 +6,20 @@
 //! start --> Post -- placed, nothing traded --> Finish      |
 //!            |  \-- placed, traded ----------> Collect --> Finish
 //!            |  \-- refused -----------------> Finish (LookUp if an earlier answer is missing)
-//!            |  \-- exists already ----------> LookUp -- found --> Collect or Finish
+//!            |  \-- exists, or rests --------> LookUp -- found --> Collect or Finish
 //!            |  \-- not sent: Post again while not expired
-//!            '----- no answer: Post again with the same id; LookUp once expired
+//!            '----- no answer, or an unclear one: Post again with the same id; LookUp once expired
 //! ```
 //!
 //! The client order id is unique for ever at the venue, so a repeated Post cannot trade twice. But a
 //! Post whose predecessor never arrived *is* the order, so an expired order is never posted again,
 //! only looked up. The venue's reads lag its writes by some 0.4 s: one miss is not yet an absence.
 //! An order that a predecessor may have sent before it died starts with LookUp for the same reason.
+//!
+//! A Post that nobody has answered may lie in the network and arrive later than any read: its socket is closed, but what
+//! the kernel had taken is sent all the same. So its absence is believed only when the venue would refuse it for the age
+//! of its signature. Nothing waits for that but the order itself, and whoever tells its fate before ends it. What a dead
+//! predecessor has posted may be fenced: then the venue refuses it already, and the lag of the reads is all that counts.
 //!
 //! Nothing here waits or reads a clock: steps say how long to wait first, and `now` is passed in.
 
@@ -35,9 +40,13 @@ const MOST_POSTS: u32 = 20;
 const LOOK_UP_EVERY: Duration = Duration::from_millis(250);
 /// Look-ups that must miss before the order is held not to be at the venue: 2 s, five times the lag.
 const MISSES_TO_BELIEVE: u32 = 8;
-/// One suffices so long after the expiry: no request of it can still be on its way, nor a read lag behind it.
-const LONG_EXPIRED_NS: u64 = 30_000_000_000;
-/// Time of looking up before the order's fate is declared unknown.
+/// Wait between two look-ups once so many have missed: what remains is to wait for the end of [`ACCEPTED_FOR_NS`].
+const LATE_LOOK_UP_EVERY: Duration = Duration::from_secs(1);
+/// How long after its expiry the venue may take a request that was written before: it was observed to refuse
+/// signatures 30 s old, and none is younger than its writing; beyond that some seconds for clocks that differ (the
+/// launcher halts at 2 s) and for reads that lag. From then on one miss suffices.
+const ACCEPTED_FOR_NS: u64 = 35_000_000_000;
+/// Time of looking up, beyond that, before the order's fate is declared unknown.
 const LOOK_UP_FOR_NS: u64 = 15_000_000_000;
 /// And the number of look-ups, should the clock stand still.
 const MOST_LOOK_UPS: u32 = 100;
@@ -79,10 +88,14 @@ pub enum Answer {
     },
     /// Our id is known there already.
     AlreadyExists,
+    /// Taken, and part of it rests, which its terms forbid.
+    Working,
     /// Too many requests.
     RateLimited,
-    /// None, or none that can be understood: it may have arrived.
+    /// None: it may have arrived, or may arrive yet.
     Missing,
+    /// None that can be understood, to a request that has arrived: it may have been taken.
+    Unclear,
     /// It was not sent: there was no connection, or too late.
     NotSent,
     /// Refused for good.
@@ -109,8 +122,10 @@ pub enum Found {
 #[derive(Debug, Clone)]
 pub struct Placement {
     expires_mono_ns: u64,
-    /// A Post went out whose answer is missing.
+    /// A Post went out whose answer is missing, or is unclear.
     maybe_there: bool,
+    /// One of them may still be on its way.
+    unanswered: bool,
     /// The venue has said that it has the order: no number of misses makes it absent.
     surely_there: bool,
     refusal: Option<RejectReason>,
@@ -128,6 +143,7 @@ impl Placement {
         Self {
             expires_mono_ns,
             maybe_there: false,
+            unanswered: false,
             surely_there: false,
             refusal: None,
             posts: 0,
@@ -138,11 +154,12 @@ impl Placement {
     }
 
     /// As [`Placement::new`], of an order that a process which died may have posted: its fate is
-    /// looked up first, whether or not it has expired.
+    /// looked up first, whether or not it has expired. `fenced`: what it may have posted cannot be taken any more.
     #[must_use]
-    pub fn resumed(expires_mono_ns: u64) -> Self {
+    pub fn resumed(expires_mono_ns: u64, fenced: bool) -> Self {
         Self {
             maybe_there: true,
+            unanswered: !fenced,
             ..Self::new(expires_mono_ns)
         }
     }
@@ -181,7 +198,7 @@ impl Placement {
     pub fn on_answer(&mut self, answer: Answer) -> Step {
         match answer {
             Answer::Placed { filled_centi } => collect(filled_centi),
-            Answer::AlreadyExists => {
+            Answer::AlreadyExists | Answer::Working => {
                 (self.maybe_there, self.surely_there) = (true, true);
                 Step::LookUp {
                     after: Duration::ZERO,
@@ -193,8 +210,9 @@ impl Placement {
                     after: self.retry_after(),
                 }
             }
-            Answer::Missing => {
+            Answer::Missing | Answer::Unclear => {
                 self.maybe_there = true;
+                self.unanswered |= answer == Answer::Missing;
                 Step::Post {
                     after: self.retry_after(),
                 }
@@ -220,21 +238,31 @@ impl Placement {
             Found::Working => self.surely_there = true,
             Found::Missing => {}
         }
-        let long_expired = now_mono_ns.saturating_sub(self.expires_mono_ns) >= LONG_EXPIRED_NS;
-        let enough = if long_expired { 1 } else { MISSES_TO_BELIEVE };
+        let accepted_until = self.expires_mono_ns.saturating_add(ACCEPTED_FOR_NS);
+        let too_old = now_mono_ns >= accepted_until;
+        let believable = too_old || !self.unanswered;
+        let enough = if too_old { 1 } else { MISSES_TO_BELIEVE };
         if self.misses >= enough && !self.surely_there {
-            self.maybe_there = false;
-            self.misses = 0;
+            self.maybe_there &= !believable;
             let final_refusal = self
                 .refusal
                 .is_some_and(|reason| reason != RejectReason::RateLimited);
             if !final_refusal && now_mono_ns <= self.expires_mono_ns {
+                // With the same id: should the first arrive yet, one of the two is refused as known.
+                self.misses = 0;
                 return Step::Post {
                     after: Duration::ZERO,
                 };
             }
-            return self.give_up_posting();
+            if believable {
+                return self.give_up_posting();
+            }
         }
+        let since = if self.unanswered && !self.surely_there {
+            since.max(accepted_until)
+        } else {
+            since
+        };
         let too_long = now_mono_ns.saturating_sub(since) >= LOOK_UP_FOR_NS;
         if too_long || self.look_ups >= MOST_LOOK_UPS {
             return Step::Finish {
@@ -243,7 +271,11 @@ impl Placement {
             };
         }
         Step::LookUp {
-            after: LOOK_UP_EVERY,
+            after: if self.look_ups > 2 * MISSES_TO_BELIEVE {
+                LATE_LOOK_UP_EVERY
+            } else {
+                LOOK_UP_EVERY
+            },
         }
     }
 

@@ -21,6 +21,8 @@ pub struct Limits {
     pub max_day_loss_dollars: u32,
     /// Orders without a final answer at any time.
     pub max_open_orders: u32,
+    /// Contracts that may trade within 15 s before the venue itself lets no more of our orders pass.
+    pub max_burst_contracts: u32,
     /// Shortest time between two orders in one market for one side, milliseconds.
     pub repeat_ms: u64,
     /// The share of the Kelly stake that is taken, percent; a quarter is the usual caution.
@@ -37,6 +39,7 @@ impl From<&Control> for Limits {
             max_exposure_dollars: control.max_exposure_dollars,
             max_day_loss_dollars: control.max_day_loss_dollars,
             max_open_orders: control.max_open_orders,
+            max_burst_contracts: control.max_burst_contracts,
             repeat_ms: control.repeat_ms.into(),
             kelly_percent: control.kelly_percent,
         }

@@ -19,7 +19,7 @@ use std::{
 const DEMO: &str = include_str!("../../../../processes/pipelines/demo.toml");
 /// What is different: a venue 100 ms away, and so many small orders that a run of seconds has a median. Neither
 /// the venue's limit of orders a second nor ours of the money at stake makes any of them wait.
-const CHANGES: [(&str, &str); 12] = [
+const CHANGES: [(&str, &str); 13] = [
     ("delay_ms", "[50.0, 50.0]\ntier = \"prime\""),
     ("balance_dollars", "1000000"),
     ("max_order_contracts", "2"),
@@ -29,6 +29,7 @@ const CHANGES: [(&str, &str); 12] = [
     ("max_exposure_dollars", "1000000"),
     ("max_day_loss_dollars", "1000000"),
     ("max_open_orders", "60"),
+    ("max_burst_contracts", "1000000"),
     ("repeat_ms", "100"),
     ("min_edge_e4", "100"),
     ("weight_percent", "60"),

@@ -167,6 +167,7 @@ fn what_is_the_launchers_is_not_the_files() {
         pipeline.safety.max_price_silence_ms = 0;
         pipeline.limits.repeat_ms = u64::from(u32::MAX) + 1;
         pipeline.limits.kelly_percent = 0;
+        pipeline.limits.max_burst_contracts = pipeline.limits.max_order_contracts - 1;
     });
     for part in [
         "board `control`: every pipeline has one",
@@ -174,6 +175,7 @@ fn what_is_the_launchers_is_not_the_files() {
         "safety.max_price_silence_ms = 0",
         "limits.repeat_ms = 4294967296, at most",
         "limits.kelly_percent = 0, 1 to 100",
+        "limits.max_burst_contracts = 49, less than limits.max_order_contracts = 50",
     ] {
         assert!(faults.contains(part), "{part} is missing in:\n{faults}");
     }

@@ -33,7 +33,7 @@ fn market(number: u32) -> Discovery {
         sport: 0,
         fee_rate_e4: 700,
         tick_e4: 100,
-        exchange_index: 3,
+        exchange_index: Some(3),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Takes back whatever rests at the venue when trading is halted.
 
-use super::placing::Tally;
+use super::brake::Word;
+use super::tally::Tally;
 use crate::venue::backoff::Backoff;
 use crate::venue::kalshi_rest::KalshiRest;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,12 +15,12 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from
 /// on. Ends with the sender.
 pub(super) async fn keep_clear(
     rest: KalshiRest,
-    mut halted: watch::Receiver<bool>,
+    mut word: watch::Receiver<Word>,
     tally: Arc<Mutex<Tally>>,
 ) {
-    while halted.wait_for(|halted| *halted).await.is_ok() {
+    while word.wait_for(|word| word.halted).await.is_ok() {
         tracing::warn!("safe state: nothing is sent, what rests at the venue is cancelled");
-        let mut goes_on = halted.clone();
+        let mut goes_on = word.clone();
         tokio::select! {
             () = cancel_all(&rest) => {
                 tracing::warn!("safe state: the venue has cancelled all that rested");
@@ -28,15 +29,15 @@ pub(super) async fn keep_clear(
             // Trading goes on, or this process ends.
             _ = trading(&mut goes_on) => {}
         }
-        if trading(&mut halted).await.is_err() {
+        if trading(&mut word).await.is_err() {
             return;
         }
         tracing::warn!("trading goes on");
     }
 }
 
-async fn trading(halted: &mut watch::Receiver<bool>) -> Result<(), watch::error::RecvError> {
-    halted.wait_for(|halted| !*halted).await.map(drop)
+async fn trading(word: &mut watch::Receiver<Word>) -> Result<(), watch::error::RecvError> {
+    word.wait_for(|word| !word.halted).await.map(drop)
 }
 
 async fn cancel_all(rest: &KalshiRest) {

@@ -62,7 +62,8 @@ mod tests {
             side: Side::Ask,
             count_centi: 1_250,
             price_e4: 6_300,
-            exchange_index: 3,
+            exchange_index: Some(3),
+            order_group_id: None,
         };
         for _ in 0..2 {
             DryOrders::open(&path).unwrap().write(&order, 7).unwrap();

@@ -4,7 +4,7 @@ use super::super::discoveries::follow;
 use crate::cold::market_numbers::Numbers;
 use crate::cold::redis::Cold;
 use crate::discovery::Discovery;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +14,16 @@ use tokio::sync::watch;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Listing {
     pub(super) ticker: String,
-    /// The venue's shard; without it the venue must look it up, which takes time.
-    pub(super) exchange_index: u32,
+    /// The venue's shard; where it is not known the venue must look it up, which takes time.
+    pub(super) exchange_index: Option<u32>,
 }
 
 /// The table as far as it is known.
 #[derive(Debug, Clone)]
 pub(super) struct Listings {
     table: watch::Receiver<HashMap<u32, Arc<Listing>>>,
+    /// The venue's shards that any of them is on, and the first.
+    shards: watch::Receiver<BTreeSet<u32>>,
     /// Holds the numbers that markets were ever given.
     run_dir: PathBuf,
 }
@@ -30,19 +32,32 @@ impl Listings {
     /// Follows the discovery stream on a task of the current runtime.
     pub(super) fn follow(cold: Cold, run_dir: &Path) -> Self {
         let (sender, table) = watch::channel(HashMap::new());
+        let (all_shards, shards) = watch::channel(BTreeSet::from([0]));
         tokio::spawn(follow(cold, async move |discovery| {
             if let Discovery::Market(market) = discovery {
                 let listing = Listing {
                     ticker: market.ticker,
                     exchange_index: market.exchange_index,
                 };
+                if let Some(shard) = market.exchange_index {
+                    all_shards.send_if_modified(|shards| shards.insert(shard));
+                }
                 sender.send_modify(|table| {
                     table.insert(market.market, Arc::new(listing));
                 });
             }
         }));
         let run_dir = run_dir.to_owned();
-        Self { table, run_dir }
+        Self {
+            table,
+            shards,
+            run_dir,
+        }
+    }
+
+    /// The venue's shards, as far as they are known.
+    pub(super) fn shards(&self) -> watch::Receiver<BTreeSet<u32>> {
+        self.shards.clone()
     }
 
     /// The market as far as it is known now.
@@ -69,14 +84,19 @@ impl Listings {
 #[cfg(test)]
 impl Listings {
     /// A table of one market.
-    pub(super) fn of_one(market: u32, ticker: &str, exchange_index: u32) -> Self {
+    pub(super) fn of_one(market: u32, ticker: &str, exchange_index: Option<u32>) -> Self {
         let listing = Listing {
             ticker: ticker.into(),
             exchange_index,
         };
         let (_, table) = watch::channel(HashMap::from([(market, Arc::new(listing))]));
+        let (_, shards) = watch::channel(exchange_index.into_iter().collect());
         let run_dir = PathBuf::from("/nowhere");
-        Self { table, run_dir }
+        Self {
+            table,
+            shards,
+            run_dir,
+        }
     }
 }
 
@@ -89,11 +109,16 @@ mod tests {
         let (sender, table) = watch::channel(HashMap::new());
         let directory = tempfile::tempdir().expect("a directory");
         let run_dir = directory.path().to_owned();
-        let mut listings = Listings { table, run_dir };
+        let (_, shards) = watch::channel(BTreeSet::new());
+        let mut listings = Listings {
+            table,
+            shards,
+            run_dir,
+        };
         assert_eq!(listings.of(3, Duration::from_millis(1)).await, None);
         let listing = Arc::new(Listing {
             ticker: "A-B".into(),
-            exchange_index: 3,
+            exchange_index: Some(3),
         });
         let (found, ()) = tokio::join!(listings.of(3, Duration::from_secs(600)), async {
             sender.send_modify(|table| drop(table.insert(3, Arc::clone(&listing))));

@@ -1,17 +1,17 @@
 //! Places one order: carries out the steps that [`Placement`] decides, against the venue.
 
-use super::desk::Desk;
+use super::brake::{Brake, Pass, Shut};
+use super::desk::{Desk, End};
 use super::dry_orders::DryOrders;
 use super::listings::{Listing, Listings};
-use super::look_up::{LookUps, Unreadable};
-use crate::runtime::{Gate, Passages};
-use crate::venue::error::VenueError;
+use super::look_up::LookUps;
+use super::tally::Tally;
+use super::venue_words::{answer_of, found_of, trade};
+use crate::runtime::Gate;
 use crate::venue::kalshi_rest::{KalshiRest, NewOrder};
-use crate::venue::kalshi_wire::{FillRecord, OrderResult, OrderState};
 use crate::venue::last_look::LastLook;
-use hdrhistogram::Histogram;
 use layouts::{Fill, Order, OrderAck, OrderStatus, RejectReason, Side};
-use stages::execution::{Answer, Found, Placement, Step, Trade, Trades, ack, client_order_id};
+use stages::execution::{Answer, Found, Placement, Step, Trades, ack, client_order_id};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,8 +21,9 @@ const CHANNEL_PATIENCE: Duration = Duration::from_millis(300);
 const READ_EVERY: Duration = Duration::from_millis(250);
 /// Time of reading before the fills are declared unknown.
 const READ_FOR: Duration = Duration::from_secs(15);
-/// Latencies are recorded up to this; a minute is beyond any expiry.
-const SLOWEST_NS: u64 = 60_000_000_000;
+
+/// Look-ups that show an order at rest between two cancels of it: reads lag behind a cancel too.
+const CANCEL_EVERY: u32 = 4;
 
 /// An order taken from the ring.
 #[derive(Debug, Clone, Copy)]
@@ -53,51 +54,17 @@ struct Trace {
     order_id: Option<String>,
     /// Whether a Post of it was ever written.
     was_sent: bool,
+    /// How often it was seen at rest.
+    seen_at_rest: u32,
 }
 
-/// What is counted on the venue's side.
-#[derive(Debug)]
-pub(super) struct Tally {
-    /// From the tick's arrival to the moment when the request is signed, has its connection and is written, by order.
-    pub(super) tick_to_order: Histogram<u64>,
-    /// From the tick's arrival to that of the venue's answer, repeated posts included, by order.
-    pub(super) tick_to_answer: Histogram<u64>,
-    /// From the moment when the request that was answered is written: the venue's part of it.
-    pub(super) order_to_answer: Histogram<u64>,
-    /// Of each order: the tick's arrival, its own sending, its pop, when it was taken up here, when it was written.
-    pub(super) passages: Passages<5>,
-    /// Posts after an order's first.
-    pub(super) retries: u64,
-    /// Answers of too many requests.
-    pub(super) rate_limited: u64,
-    /// Orders looked up by id.
-    pub(super) look_ups: u64,
-    /// Orders whose fills had to be read over REST.
-    pub(super) fills_by_rest: u64,
-    /// Orders whose market was not known in time.
-    pub(super) unknown_markets: u64,
-    /// Orders written down in place of being sent.
-    pub(super) dry_orders: u64,
-    /// Times that everything which rests at the venue was cancelled.
-    pub(super) cleared: u64,
-}
-
-impl Tally {
-    pub(super) fn new() -> Option<Self> {
-        let latencies = Histogram::new_with_max(SLOWEST_NS, 3).ok()?;
-        Some(Self {
-            tick_to_order: latencies.clone(),
-            tick_to_answer: latencies.clone(),
-            order_to_answer: latencies,
-            passages: Passages::new(),
-            retries: 0,
-            rate_limited: 0,
-            look_ups: 0,
-            fills_by_rest: 0,
-            unknown_markets: 0,
-            dry_orders: 0,
-            cleared: 0,
-        })
+impl Trace {
+    /// The channel has told the order's end.
+    fn ended(&mut self, end: End) -> Found {
+        self.order_id = Some(end.order_id);
+        Found::Done {
+            filled_centi: end.filled_centi,
+        }
     }
 }
 
@@ -108,6 +75,7 @@ pub(super) struct Placing {
     pub(super) look_ups: LookUps,
     pub(super) listings: Listings,
     pub(super) desk: Arc<Desk>,
+    pub(super) brake: Arc<Brake>,
     pub(super) run_id: String,
     /// Held for a count at a time, by tasks of one thread: never contended.
     pub(super) tally: Arc<Mutex<Tally>>,
@@ -153,20 +121,14 @@ impl Placing {
                 return done(OrderStatus::Rejected, RejectReason::UnknownMarket);
             }
         }
-        let ticker = match &listing {
-            Some(listing) => Some(listing.ticker.clone()),
-            None => self.listings.ticker_of_old(order.market),
-        };
+        let listed = listing.as_ref().map(|listing| listing.ticker.clone());
+        let ticker = listed.or_else(|| self.listings.ticker_of_old(order.market));
         let ticker = ticker.as_deref();
         if let (Some(dry), Some(listing)) = (&self.dry, &listing) {
             let (status, reason) = self.show(dry, taken, side, listing, id);
             return done(status, reason);
         }
-        let mut placement = if taken.maybe_sent {
-            Placement::resumed(order.expires_mono_ns)
-        } else {
-            Placement::new(order.expires_mono_ns)
-        };
+        let mut placement = self.placement(taken).await;
         let mut trace = Trace {
             taken_up_ns,
             ..Trace::default()
@@ -178,21 +140,25 @@ impl Placing {
                     pause(after).await;
                     match (placement.may_post(self.posting_time()), &listing) {
                         (Ok(()), Some(listing)) => {
-                            let answer = self.post(taken, side, listing, id, &mut trace);
+                            let answer = self.send(taken, side, listing, id, &mut trace);
                             placement.on_answer(answer.await)
                         }
-                        // It was not sent before, and without its market it cannot be sent now.
+                        // Without its market it cannot be sent now.
                         (Ok(()), None) => {
-                            return done(OrderStatus::Rejected, RejectReason::UnknownMarket);
+                            placement.on_answer(Answer::Refused(RejectReason::UnknownMarket))
                         }
                         (Err(other), _) => other,
                     }
                 }
                 Step::LookUp { after } => {
-                    pause(after).await;
-                    self.count(|tally| tally.look_ups += 1);
-                    let found = self.look_ups.order(ticker, id).await;
-                    placement.on_found(found_of(found, &mut trace.order_id), ipc::clock::mono_ns())
+                    let found = match self.desk.end(id, after).await {
+                        Some(end) => trace.ended(end),
+                        None => {
+                            let index = listing.as_ref().and_then(|one| one.exchange_index);
+                            self.look_up(ticker, index, id, &mut trace).await
+                        }
+                    };
+                    placement.on_found(found, ipc::clock::mono_ns())
                 }
                 Step::Collect { filled_centi } => {
                     let (trades, complete) = self
@@ -203,6 +169,61 @@ impl Placing {
                 }
                 Step::Finish { status, reason } => return done(status, reason),
             };
+        }
+    }
+
+    async fn placement(&self, taken: &Taken) -> Placement {
+        let expires = taken.order.expires_mono_ns;
+        if taken.maybe_sent {
+            Placement::resumed(expires, self.brake.is_fenced().await)
+        } else {
+            Placement::new(expires)
+        }
+    }
+
+    async fn look_up(
+        &self,
+        ticker: Option<&str>,
+        exchange_index: Option<u32>,
+        id: &str,
+        trace: &mut Trace,
+    ) -> Found {
+        self.count(|tally| tally.look_ups += 1);
+        let found = self.look_ups.order(ticker, id).await;
+        let rests = found.as_ref().is_ok_and(|order| {
+            order
+                .as_ref()
+                .is_some_and(|order| order.remaining_centi > 0)
+        });
+        let found = found_of(found, &mut trace.order_id);
+        if rests && found == Found::Working {
+            self.take_back(ticker, exchange_index, id, trace).await;
+        }
+        found
+    }
+
+    /// Cancels an order that rests: ours are immediate-or-cancel.
+    async fn take_back(
+        &self,
+        ticker: Option<&str>,
+        exchange_index: Option<u32>,
+        id: &str,
+        trace: &mut Trace,
+    ) {
+        let sighting = trace.seen_at_rest;
+        trace.seen_at_rest += 1;
+        let (Some(order_id), 0) = (&trace.order_id, sighting % CANCEL_EVERY) else {
+            return;
+        };
+        self.count(|tally| tally.taken_back += 1);
+        tracing::error!(
+            id,
+            order_id,
+            "an order rests, which is immediate-or-cancel: cancelled"
+        );
+        let cancelled = self.rest.cancel_order(order_id, ticker, exchange_index);
+        if let Err(error) = cancelled.await {
+            tracing::warn!(%error, id, "the cancel is refused; the order may be done");
         }
     }
 
@@ -222,8 +243,7 @@ impl Placing {
         if taken.maybe_sent {
             return self.listings.known(taken.order.market);
         }
-        let expires = taken.order.expires_mono_ns;
-        let patience = Duration::from_nanos(expires.saturating_sub(ipc::clock::mono_ns()));
+        let patience = time_until(taken.order.expires_mono_ns);
         self.listings.clone().of(taken.order.market, patience).await
     }
 
@@ -249,7 +269,8 @@ impl Placing {
         (OrderStatus::Unfilled, RejectReason::None)
     }
 
-    async fn post(
+    /// Posts an order in its group, and sees to what the answer asks for at once.
+    async fn send(
         &self,
         taken: &Taken,
         side: Side,
@@ -258,7 +279,42 @@ impl Placing {
         trace: &mut Trace,
     ) -> Answer {
         let order = &taken.order;
-        let request = new_order(order, side, listing, id);
+        let index = listing.exchange_index;
+        let pass = match self
+            .brake
+            .admit(index, time_until(order.expires_mono_ns))
+            .await
+        {
+            Ok(pass) => pass,
+            Err(Shut) if self.posting_time() > order.expires_mono_ns => return Answer::NotSent,
+            Err(Shut) => return Answer::Refused(RejectReason::Braked),
+        };
+        let answer = self.post(taken, side, listing, id, &pass, trace).await;
+        match answer {
+            Answer::Refused(RejectReason::Braked) => self.brake.was_shut(&pass),
+            Answer::Working => {
+                self.take_back(Some(&listing.ticker), index, id, trace)
+                    .await;
+            }
+            _ => {}
+        }
+        answer
+    }
+
+    async fn post(
+        &self,
+        taken: &Taken,
+        side: Side,
+        listing: &Listing,
+        id: &str,
+        pass: &Pass,
+        trace: &mut Trace,
+    ) -> Answer {
+        let order = &taken.order;
+        let request = NewOrder {
+            order_group_id: Some(&pass.group),
+            ..new_order(order, side, listing, id)
+        };
         let (gate, expires) = (self.gate.clone(), order.expires_mono_ns);
         let look = LastLook::new(move |now| now <= expires && !gate.is_shut());
         let answer = self.rest.create_order(&request, &look).await;
@@ -286,8 +342,11 @@ impl Placing {
             }
             match answer {
                 Answer::RateLimited => tally.rate_limited += 1,
-                Answer::Missing | Answer::NotSent => {}
-                Answer::Placed { .. } | Answer::AlreadyExists | Answer::Refused(_) => {
+                Answer::Missing | Answer::Unclear | Answer::NotSent => {}
+                Answer::Placed { .. }
+                | Answer::AlreadyExists
+                | Answer::Working
+                | Answer::Refused(_) => {
                     let took = answered.saturating_sub(written);
                     tally.order_to_answer.saturating_record(took);
                     let took = answered.saturating_sub(ingress);
@@ -324,10 +383,18 @@ impl Placing {
         let before = trades.count_centi();
         match self.rest.fills_of(order_id).await {
             Ok(records) => {
-                let of_order = records.iter().filter(|record| record.order_id == order_id);
-                of_order
-                    .filter_map(trade_of)
-                    .for_each(|trade| trades.add(trade));
+                for record in records.iter().filter(|one| one.order_id == order_id) {
+                    let (trade, as_told) = trade(
+                        record.trade_id,
+                        record.count_centi,
+                        record.price_e4,
+                        record.fee_micros,
+                        record.side,
+                        record.is_taker,
+                    );
+                    self.count(|tally| tally.odd_fees += u64::from(!as_told));
+                    trades.add(trade);
+                }
             }
             Err(error) => tracing::debug!(%error, order_id, "fills cannot be read, trying on"),
         }
@@ -349,7 +416,12 @@ fn new_order<'a>(order: &Order, side: Side, listing: &'a Listing, id: &'a str) -
         count_centi: order.count_centi,
         price_e4: order.price_e4,
         exchange_index: listing.exchange_index,
+        order_group_id: None,
     }
+}
+
+fn time_until(mono_ns: u64) -> Duration {
+    Duration::from_nanos(mono_ns.saturating_sub(ipc::clock::mono_ns()))
 }
 
 async fn pause(duration: Duration) {
@@ -359,94 +431,5 @@ async fn pause(duration: Duration) {
     }
 }
 
-/// A trade as booked; `None` for a fee that no trade of ours can have.
-pub(super) fn trade(
-    trade: [u8; 16],
-    count_centi: u32,
-    price_e4: u16,
-    fee_micros: i64,
-    side: Side,
-    is_taker: bool,
-) -> Option<Trade> {
-    let fee_micros = u32::try_from(fee_micros).ok()?;
-    Some(Trade {
-        trade,
-        count_centi,
-        price_e4,
-        fee_micros,
-        side,
-        is_taker,
-    })
-}
-
-fn trade_of(record: &FillRecord) -> Option<Trade> {
-    trade(
-        record.trade_id,
-        record.count_centi,
-        record.price_e4,
-        record.fee_micros,
-        record.side,
-        record.is_taker,
-    )
-}
-
-fn answer_of(result: Result<OrderResult, VenueError>, order_id: &mut Option<String>) -> Answer {
-    match result {
-        Ok(result) => {
-            *order_id = Some(result.order_id);
-            Answer::Placed {
-                filled_centi: result.filled_centi,
-            }
-        }
-        Err(error) if error.is_rate_limit() => Answer::RateLimited,
-        Err(error) if error.code() == Some("order_already_exists") => Answer::AlreadyExists,
-        Err(error) if error.is_ambiguous() => Answer::Missing,
-        Err(error @ VenueError::NotSent { .. }) => {
-            tracing::debug!(%error, "not sent");
-            Answer::NotSent
-        }
-        Err(error) => {
-            tracing::debug!(%error, "order refused");
-            Answer::Refused(reason_of(&error))
-        }
-    }
-}
-
-fn found_of(
-    result: Result<Option<OrderState>, Unreadable>,
-    order_id: &mut Option<String>,
-) -> Found {
-    match result {
-        Ok(Some(state)) => {
-            *order_id = Some(state.order_id);
-            match state.status.as_str() {
-                // Immediate-or-cancel: nothing of it rests, this read only lags.
-                "resting" => Found::Working,
-                _ => Found::Done {
-                    filled_centi: state.filled_centi,
-                },
-            }
-        }
-        Ok(None) => Found::Absent,
-        Err(Unreadable) => Found::Missing,
-    }
-}
-
-fn reason_of(error: &VenueError) -> RejectReason {
-    let code = error.code().unwrap_or_default().to_ascii_lowercase();
-    match (error.status(), code.as_str()) {
-        (Some(401 | 403), _) => RejectReason::Authentication,
-        (_, "insufficient_balance" | "available_balance_too_low") => {
-            RejectReason::InsufficientBalance
-        }
-        (_, "invalid_price") => RejectReason::InvalidPrice,
-        (_, "market_inactive" | "trading_paused" | "exchange_paused") => {
-            RejectReason::MarketInactive
-        }
-        (Some(404), _) | (_, "market_not_found") => RejectReason::UnknownMarket,
-        _ => RejectReason::Other,
-    }
-}
-
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -151,7 +151,7 @@ async fn a_game_gets_its_two_markets_and_an_ambiguous_one_none() {
             sport: layouts::Sport::Mlb as u8,
             fee_rate_e4: 350,
             tick_e4: 100,
-            exchange_index: 3,
+            exchange_index: Some(3),
         };
         assert_eq!(market, &expected);
     }
@@ -187,7 +187,7 @@ async fn markets_of_an_earlier_run_are_announced_anew_as_they_are_now() {
             sport: layouts::Sport::Mlb as u8,
             fee_rate_e4: 350 + 350 * u16::from(team),
             tick_e4: 100,
-            exchange_index: 3,
+            exchange_index: Some(3),
         };
         let found = Discovery::Market(market.clone());
         cold.announce(&found).await.expect("announces");

@@ -261,7 +261,7 @@ mod tests {
             sport: 0,
             fee_rate_e4: 700,
             tick_e4: 100,
-            exchange_index: 0,
+            exchange_index: Some(0),
         })
     }
 

@@ -240,7 +240,7 @@ mod tests {
             sport: Sport::Nhl as u8,
             fee_rate_e4: 700,
             tick_e4: 100,
-            exchange_index: 0,
+            exchange_index: Some(0),
         };
         assert!(matches!(
             listed(&market, &mut unlisted),

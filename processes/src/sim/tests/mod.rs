@@ -6,7 +6,7 @@ mod filters;
 pub(crate) mod laws;
 mod money;
 mod orders;
-mod outside;
+pub(crate) mod outside;
 mod recorded_answers;
 mod recorded_session;
 mod rest;

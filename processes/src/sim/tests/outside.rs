@@ -23,14 +23,16 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 /// A client's end of the WebSocket.
 pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-pub(super) const KEY_ID: &str = "a952bcbe-ec3b-4b5b-b8f9-11dae589608c";
+pub(crate) const KEY_ID: &str = "a952bcbe-ec3b-4b5b-b8f9-11dae589608c";
 
 /// A simulator on free ports, without network delay, and a client of it.
-pub(super) struct Outside {
-    pub(super) address: String,
+pub(crate) struct Outside {
+    pub(crate) address: String,
     pub(super) feed: String,
     pub(super) pair: Ed25519KeyPair,
-    pub(super) shared: Arc<Shared>,
+    /// The private key.
+    pub(crate) pem: String,
+    pub(crate) shared: Arc<Shared>,
     pub(super) http: reqwest::Client,
     /// The world, where nobody drives it.
     pub(super) world: Option<Generated>,
@@ -43,7 +45,7 @@ impl Outside {
     }
 
     /// As [`Outside::open`], with what else is to be at the exchange; the client's money too.
-    pub(super) async fn open_with(
+    pub(crate) async fn open_with(
         games: usize,
         running: bool,
         prepare: impl FnOnce(&mut Exchange),
@@ -78,13 +80,14 @@ impl Outside {
             address: address.to_string(),
             feed: feed.to_string(),
             pair,
+            pem,
             shared,
             http: http.build().expect("a client"),
             world,
         }
     }
 
-    pub(super) async fn call(&self, method: &str, path: &str, body: Option<&str>) -> (u16, Value) {
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Option<&str>) -> (u16, Value) {
         let whole = format!("/trade-api/v2{path}");
         let signed = whole.split('?').next().unwrap_or("");
         let headers = signed_headers(&self.pair, KEY_ID, now_us() / 1_000, method, signed);
@@ -120,7 +123,7 @@ impl Outside {
         connect_async(request).await.expect("upgrade").0
     }
 
-    pub(super) async fn tickers(&self) -> Vec<String> {
+    pub(crate) async fn tickers(&self) -> Vec<String> {
         let (_, body) = self.call("GET", "/markets?limit=1000", None).await;
         body["markets"]
             .as_array()
@@ -130,7 +133,7 @@ impl Outside {
             .collect()
     }
 
-    pub(super) fn order(
+    pub(crate) fn order(
         ticker: &str,
         id: &str,
         side: &str,
@@ -144,7 +147,7 @@ impl Outside {
         }).to_string()
     }
 
-    pub(super) async fn place(&self, body: &str) -> (u16, Value) {
+    pub(crate) async fn place(&self, body: &str) -> (u16, Value) {
         self.call("POST", "/portfolio/events/orders", Some(body))
             .await
     }

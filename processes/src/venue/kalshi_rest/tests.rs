@@ -89,7 +89,8 @@ const ORDER: NewOrder<'_> = NewOrder {
     side: Side::Ask,
     count_centi: 150,
     price_e4: 6_300,
-    exchange_index: 3,
+    exchange_index: Some(3),
+    order_group_id: None,
 };
 
 fn always() -> LastLook {
@@ -145,9 +146,9 @@ async fn orders_beyond_the_budget_wait_or_are_not_sent() {
         .create_order(&ORDER, &brief)
         .await
         .expect_err("too late");
-    assert!(matches!(error, VenueError::NotSent { .. }), "{error}");
+    assert!(matches!(error, VenueError::OverBudget { .. }), "{error}");
     assert!(
-        error.to_string().contains("the account may send it in"),
+        error.is_rate_limit() && error.to_string().contains("the account may send it in"),
         "{error}"
     );
     assert_eq!(asked(&script).len(), 3, "nothing of it was sent");
@@ -395,4 +396,93 @@ async fn no_answer_is_ambiguous_and_a_bad_address_is_told() {
         "{error}"
     );
     assert!(KalshiRest::new("127.0.0.1:1", test_signer(), &Trust::none()).is_err());
+}
+
+/// The shard is sent where it is known, and left out where it is not: 0 would be another shard.
+#[tokio::test]
+async fn an_unknown_shard_is_left_out_and_a_group_is_named() {
+    const NOTHING: (u16, &str) = (
+        201,
+        r#"{"fill_count":"0.00","order_id":"o","remaining_count":"0.00"}"#,
+    );
+    let gone = (200, r#"{"order_id":"o","reduced_by":"1.00","ts_ms":1}"#);
+    let (rest, script) = venue(&[NOTHING, gone, gone]).await;
+    let order = NewOrder {
+        exchange_index: None,
+        order_group_id: Some("g-1"),
+        ..ORDER
+    };
+    rest.create_order(&order, &always()).await.expect("placed");
+    rest.cancel_order("o", Some("A-B"), None)
+        .await
+        .expect("cancelled");
+    rest.cancel_order("o", Some("A-B"), Some(3))
+        .await
+        .expect("cancelled");
+    let body = script.lock().expect("whole").asked[0].2.clone();
+    let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(
+        (body.get("exchange_index"), &body["order_group_id"]),
+        (None, &"g-1".into())
+    );
+    let one = "DELETE /trade-api/v2/portfolio/events/orders/o";
+    assert_eq!(
+        asked(&script)[1..],
+        [
+            format!("{one}?market_ticker=A-B"),
+            format!("{one}?exchange_index=3")
+        ]
+    );
+}
+
+/// The signature's headers are for the venue alone.
+#[tokio::test]
+async fn nobody_is_followed_to_another_host() {
+    let elsewhere = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("binds");
+    let address = elsewhere.local_addr().expect("bound");
+    let redirect = move || async move {
+        let headers = [("location", format!("http://{address}/"))];
+        (StatusCode::TEMPORARY_REDIRECT, headers)
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("binds");
+    let base = format!("http://{}/x", listener.local_addr().expect("bound"));
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(redirect)).await });
+    let rest = KalshiRest::new(&base, test_signer(), &Trust::none()).expect("a client");
+    tokio::select! {
+        balance = rest.balance() => {
+            assert_eq!(balance.expect_err("refused").status(), Some(307));
+        }
+        _ = elsewhere.accept() => panic!("the signature went to somebody else"),
+    }
+}
+
+/// Nothing more of an order may be written once it is given up.
+#[tokio::test]
+async fn an_order_that_is_not_answered_in_time_leaves_no_connection() {
+    use tokio::io::AsyncReadExt as _;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("binds");
+    let base = format!("http://{}/x", listener.local_addr().expect("bound"));
+    let rest = KalshiRest::new(&base, test_signer(), &Trust::none())
+        .expect("a client")
+        .patient_for(Duration::from_millis(200));
+    let look = always();
+    let silent = async {
+        let (mut socket, _) = listener.accept().await.expect("accepts");
+        let mut heard = Vec::new();
+        socket
+            .read_to_end(&mut heard)
+            .await
+            .expect("the other end closes");
+        String::from_utf8(heard).expect("text")
+    };
+    let (answer, heard) = tokio::join!(rest.create_order(&ORDER, &look), silent);
+    let error = answer.expect_err("no answer");
+    assert!(error.may_arrive_late(), "{error}");
+    assert!(look.close().is_some() && heard.contains("c-1"), "{heard}");
 }

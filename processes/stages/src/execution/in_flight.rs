@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 ///
 /// They finish in any order; the ring may forget only those before the first that is not done, so
 /// that a successor takes up every other again.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct InFlight {
     /// Sequence of the front.
     first: u64,
@@ -14,6 +14,15 @@ pub struct InFlight {
 }
 
 impl InFlight {
+    /// Nothing taken, with room for so many: taking no more than these allocates nothing.
+    #[must_use]
+    pub fn with_room(orders: usize) -> Self {
+        Self {
+            first: 0,
+            done: VecDeque::with_capacity(orders),
+        }
+    }
+
     /// An order was taken. Sequences are taken in order, without a gap.
     pub fn take(&mut self, sequence: u64) {
         if self.done.is_empty() {
@@ -56,8 +65,10 @@ mod tests {
         /// The ring is committed exactly up to the first order that is not done.
         #[test]
         fn commits_never_pass_an_order_in_flight(first in 0_u64..1_000, order in Just((0_usize..24).collect::<Vec<_>>()).prop_shuffle()) {
-            let mut in_flight = InFlight::default();
+            let mut in_flight = InFlight::with_room(24);
+            let room = in_flight.done.capacity();
             (0..24).for_each(|index| in_flight.take(first + index));
+            prop_assert_eq!(in_flight.done.capacity(), room, "nothing is allocated");
             let mut done = [false; 24];
             for index in order {
                 done[index] = true;

@@ -93,7 +93,7 @@ fn an_order_that_was_not_sent_is_posted_while_alive_and_needs_no_look_up() {
 
 #[test]
 fn an_order_that_a_dead_predecessor_may_have_sent_is_looked_up_before_anything_else() {
-    let resumed = || Placement::resumed(EXPIRES);
+    let resumed = || Placement::resumed(EXPIRES, false);
     assert_eq!(resumed().first_step(), LOOK_UP);
     assert_eq!(
         Placement::new(EXPIRES).first_step(),
@@ -109,19 +109,22 @@ fn an_order_that_a_dead_predecessor_may_have_sent_is_looked_up_before_anything_e
     );
     let absent = |now| {
         let mut placement = resumed();
-        let steps = (0..MISSES_TO_BELIEVE).map(|_| placement.on_found(Found::Absent, now));
-        steps.last().unwrap()
+        let mut steps = (0..MISSES_TO_BELIEVE).map(|_| placement.on_found(Found::Absent, now));
+        steps.find(|step| !matches!(step, Step::LookUp { .. }))
     };
     let post = Step::Post {
         after: Duration::ZERO,
     };
-    assert_eq!(absent(EXPIRES), post, "the venue never had it");
+    assert_eq!(absent(EXPIRES), Some(post), "the venue never had it");
     let expired = Step::Finish {
         status: OrderStatus::Expired,
         reason: RejectReason::None,
     };
-    assert_eq!(absent(late), expired);
-    let long_ago = EXPIRES + LONG_EXPIRED_NS;
+    assert_eq!(absent(late), None, "it may arrive yet");
+    let mut fenced = Placement::resumed(EXPIRES, true);
+    let looks = (0..MISSES_TO_BELIEVE).map(|_| fenced.on_found(Found::Absent, late));
+    assert_eq!(looks.last(), Some(expired), "it may not, but reads lag");
+    let long_ago = EXPIRES + ACCEPTED_FOR_NS;
     let again = Step::LookUp {
         after: LOOK_UP_EVERY,
     };
@@ -133,6 +136,7 @@ fn an_order_that_a_dead_predecessor_may_have_sent_is_looked_up_before_anything_e
 fn a_duplicate_is_looked_up_and_the_lag_of_reads_is_waited_out() {
     let mut placement = posted();
     assert_eq!(placement.on_answer(Answer::AlreadyExists), LOOK_UP);
+    assert_eq!(posted().on_answer(Answer::Working), LOOK_UP);
     for found in [Found::Absent, Found::Absent, Found::Working, Found::Missing] {
         assert_eq!(
             placement.on_found(found, 0),
@@ -149,25 +153,49 @@ fn a_duplicate_is_looked_up_and_the_lag_of_reads_is_waited_out() {
 
 #[test]
 fn an_order_that_never_arrived_is_expired_or_posted_again() {
-    let absent = |now| {
+    let absent = |answer, now| {
         let mut placement = posted();
-        placement.on_answer(Answer::Missing);
+        placement.on_answer(answer);
         let steps: Vec<Step> = (0..MISSES_TO_BELIEVE)
             .map(|_| placement.on_found(Found::Absent, now))
             .collect();
         *steps.last().unwrap()
     };
-    assert_eq!(
-        absent(EXPIRES),
-        Step::Post {
-            after: Duration::ZERO
-        }
-    );
+    let post = Step::Post {
+        after: Duration::ZERO,
+    };
+    assert_eq!(absent(Answer::Unclear, EXPIRES), post);
+    assert_eq!(absent(Answer::Missing, EXPIRES), post);
     let expired = Step::Finish {
         status: OrderStatus::Expired,
         reason: RejectReason::None,
     };
-    assert_eq!(absent(EXPIRES + 1), expired);
+    assert_eq!(absent(Answer::Unclear, EXPIRES + 1), expired);
+}
+
+/// A Post that hung until its time-out arrived three seconds later, and traded, when all reads had missed it.
+#[test]
+fn an_absence_is_not_believed_while_the_venue_may_still_take_the_request() {
+    let mut placement = posted();
+    placement.on_answer(Answer::Missing);
+    assert_eq!(placement.may_post(EXPIRES + 1), Err(LOOK_UP));
+    let mut waited = Duration::ZERO;
+    for _ in 0..MOST_LOOK_UPS {
+        let now = EXPIRES + 1 + u64::try_from(waited.as_nanos()).unwrap();
+        match placement.on_found(Found::Absent, now) {
+            Step::LookUp { after } => waited += after,
+            other => {
+                let expired = Step::Finish {
+                    status: OrderStatus::Expired,
+                    reason: RejectReason::None,
+                };
+                assert_eq!(other, expired);
+                assert!(now >= EXPIRES + ACCEPTED_FOR_NS, "after {now} ns");
+                return;
+            }
+        }
+    }
+    panic!("no end");
 }
 
 #[test]
@@ -180,8 +208,14 @@ fn a_venue_that_never_tells_leaves_the_fate_unknown() {
     placement.on_answer(Answer::Missing);
     let expired = EXPIRES + 1;
     assert_ne!(placement.on_found(Found::Missing, expired), unknown);
-    let late = expired + LOOK_UP_FOR_NS;
+    let late = EXPIRES + ACCEPTED_FOR_NS + LOOK_UP_FOR_NS;
     assert_ne!(placement.on_found(Found::Missing, late - 1), unknown);
+    assert_eq!(placement.on_found(Found::Missing, late), unknown);
+    // Nothing is waited for once it was seen.
+    let mut placement = posted();
+    placement.on_answer(Answer::Missing);
+    placement.on_found(Found::Working, expired);
+    let late = expired + LOOK_UP_FOR_NS;
     assert_eq!(placement.on_found(Found::Missing, late), unknown);
 }
 
@@ -211,23 +245,30 @@ fn a_refusal_is_final_unless_an_earlier_answer_is_missing() {
         posted().on_answer(refused),
         rejected(RejectReason::InsufficientBalance)
     );
-    let mut placement = posted();
-    placement.on_answer(Answer::Missing);
-    assert_eq!(placement.may_post(1), Ok(()));
-    assert_eq!(
-        placement.on_answer(refused),
-        LOOK_UP,
-        "the first may have used the balance"
-    );
-    let last = (0..MISSES_TO_BELIEVE)
-        .map(|_| placement.on_found(Found::Absent, 1))
-        .last();
-    assert_eq!(last, Some(rejected(RejectReason::InsufficientBalance)));
+    for (answer, believed_at) in [
+        (Answer::Unclear, 1),
+        (Answer::Missing, EXPIRES + ACCEPTED_FOR_NS),
+    ] {
+        let mut placement = posted();
+        placement.on_answer(answer);
+        assert_eq!(placement.may_post(1), Ok(()));
+        assert_eq!(
+            placement.on_answer(refused),
+            LOOK_UP,
+            "the first may have used the balance"
+        );
+        let mut looks =
+            (0..MISSES_TO_BELIEVE).map(|_| placement.on_found(Found::Absent, believed_at));
+        let end = looks.find(|step| !matches!(step, Step::LookUp { .. }));
+        assert_eq!(end, Some(rejected(RejectReason::InsufficientBalance)));
+    }
 }
 
 fn answers() -> impl Strategy<Value = (Answer, Found)> {
     let answer = prop_oneof![
         Just(Answer::Missing),
+        Just(Answer::Unclear),
+        Just(Answer::Working),
         Just(Answer::NotSent),
         Just(Answer::RateLimited),
         Just(Answer::AlreadyExists),
@@ -261,8 +302,9 @@ proptest! {
                     Err(other) => other,
                     Ok(()) => {
                         prop_assert!(now <= EXPIRES);
-                        in_doubt |= matches!(answer, Answer::Missing | Answer::AlreadyExists);
-                        known |= *answer == Answer::AlreadyExists;
+                        let there = matches!(answer, Answer::AlreadyExists | Answer::Working);
+                        in_doubt |= there || matches!(answer, Answer::Missing | Answer::Unclear);
+                        known |= there;
                         placement.on_answer(*answer)
                     }
                 },

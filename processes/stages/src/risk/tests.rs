@@ -19,6 +19,7 @@ pub(super) fn limits() -> Limits {
         max_exposure_dollars: 1_000,
         max_day_loss_dollars: 1_000,
         max_open_orders: 8,
+        max_burst_contracts: 100_000,
         repeat_ms: 500,
         kelly_percent: 25,
     }

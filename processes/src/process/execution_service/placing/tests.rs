@@ -1,11 +1,13 @@
 //! One order against a venue that loses answers, lags and refuses.
 
 use super::*;
+use crate::process::execution_service::brake::Word;
+use crate::venue::kalshi_frames::{Body, parse};
 use crate::venue::signing::test_signer;
 use crate::venue::tls::Trust;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use bytemuck::Zeroable;
 use serde_json::{Value, json};
@@ -36,6 +38,11 @@ struct Script {
     fill_reads: u32,
     /// Trading is halted.
     halted: bool,
+    /// What does not trade at once rests, until it is cancelled.
+    rests: bool,
+    cancels: Vec<String>,
+    /// What the channel has told of the order before it was placed.
+    told: Option<&'static str>,
 }
 
 type Shared = Arc<Mutex<Script>>;
@@ -63,7 +70,8 @@ async fn on_post(
             let filled: u32 = script.trades.iter().sum();
             let answer = json!({
                 "order_id": "venue-1", "client_order_id": body["client_order_id"],
-                "fill_count": contracts(filled), "remaining_count": "0.00", "ts_ms": 1
+                "fill_count": contracts(filled),
+                "remaining_count": if script.rests { "4.00" } else { "0.00" }, "ts_ms": 1
             });
             if matches!(reply, Reply::Take) {
                 (StatusCode::CREATED, Json(answer))
@@ -78,12 +86,30 @@ async fn on_orders(State(script): State<Shared>) -> Json<Value> {
     let mut script = script.lock().expect("no panic before");
     script.order_reads += 1;
     let shown = script.placed && script.order_reads > 1;
+    let (status, rest) = if script.rests {
+        ("resting", "4.00")
+    } else {
+        ("executed", "0.00")
+    };
     let order = json!({
         "order_id": "venue-1", "client_order_id": client_order_id("00ff", 77), "ticker": "A-B",
-        "book_side": "bid", "status": "executed", "initial_count_fp": "6.00",
-        "fill_count_fp": contracts(script.trades.iter().sum()), "remaining_count_fp": "0.00"
+        "book_side": "bid", "status": status, "initial_count_fp": "6.00",
+        "fill_count_fp": contracts(script.trades.iter().sum()), "remaining_count_fp": rest
     });
     Json(json!({ "orders": if shown { vec![order] } else { vec![] }, "cursor": "" }))
+}
+
+/// Takes effect one read later: the venue's reads lag.
+async fn on_cancel(
+    State(script): State<Shared>,
+    Path(id): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Json<Value> {
+    assert_eq!(query.get("exchange_index").map(String::as_str), Some("2"));
+    let mut script = script.lock().expect("no panic before");
+    script.cancels.push(id);
+    script.rests = script.cancels.len() < 2;
+    Json(json!({}))
 }
 
 async fn on_fills(
@@ -116,7 +142,10 @@ fn contracts(centi: u32) -> String {
 }
 
 /// The launcher's word, on a board as it lays it out.
-fn gate(directory: &std::path::Path, halted: bool) -> Gate {
+pub(in crate::process::execution_service) fn gate(
+    directory: &std::path::Path,
+    halted: bool,
+) -> Gate {
     let path = directory.join("control.board");
     let options = ipc::BoardOptions {
         rows: 4,
@@ -137,23 +166,55 @@ fn gate(directory: &std::path::Path, halted: bool) -> Gate {
     Gate::open(&path).expect("opens")
 }
 
+/// The desk of a venue at `base`, before its first order.
+fn placing(base: &str, directory: &std::path::Path, known: bool, halted: bool) -> Placing {
+    let tally = Arc::new(Mutex::new(Tally::new().expect("a histogram")));
+    let rest = KalshiRest::new(base, test_signer(), &Trust::none()).expect("an address");
+    let (_, word) = tokio::sync::watch::channel(Word {
+        halted,
+        since_unix_us: 1,
+        burst_contracts: 100,
+    });
+    let safe_file = directory.join("safe");
+    let brake = Brake::new(rest.clone(), directory, safe_file, word, Arc::clone(&tally));
+    Placing {
+        look_ups: LookUps::new(rest.clone()),
+        rest,
+        listings: if known {
+            Listings::of_one(3, "A-B", Some(2))
+        } else {
+            Listings::of_one(4, "C-D", None)
+        },
+        desk: Arc::new(Desk::default()),
+        brake: Arc::new(brake.open_on(2, "g-2")),
+        gate: gate(directory, halted),
+        run_id: "00ff".into(),
+        tally,
+        dry: None,
+    }
+}
+
 /// Places one order of six contracts that expires `ttl_ms` from now.
-async fn place(script: Script, ttl_ms: u64, known: bool) -> (Done, Shared, Arc<Mutex<Tally>>) {
+async fn place(script: Script, ttl_ms: i64, known: bool) -> (Done, Shared, Arc<Mutex<Tally>>) {
     place_again(script, ttl_ms, known, false).await
 }
 
 /// The same, of an order that a predecessor may have sent.
 async fn place_again(
     script: Script,
-    ttl_ms: u64,
+    ttl_ms: i64,
     known: bool,
     maybe_sent: bool,
 ) -> (Done, Shared, Arc<Mutex<Tally>>) {
-    let halted = script.halted;
+    let (halted, told) = (script.halted, script.told);
     let directory = tempfile::tempdir().expect("a directory");
     let script = Arc::new(Mutex::new(script));
     let router = Router::new()
         .route("/trade-api/v2/portfolio/events/orders", post(on_post))
+        .route(
+            "/trade-api/v2/portfolio/events/orders/{id}",
+            delete(on_cancel),
+        )
         .route("/trade-api/v2/portfolio/orders", get(on_orders))
         .route("/trade-api/v2/portfolio/fills", get(on_fills))
         .with_state(Arc::clone(&script));
@@ -165,25 +226,11 @@ async fn place_again(
         listener.local_addr().expect("an address")
     );
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let tally = Arc::new(Mutex::new(Tally::new().expect("a histogram")));
-    let rest = KalshiRest::new(&base, test_signer(), &Trust::none()).expect("an address");
-    let placing = Placing {
-        look_ups: LookUps::new(rest.clone()),
-        rest,
-        listings: if known {
-            Listings::of_one(3, "A-B", 2)
-        } else {
-            Listings::of_one(4, "C-D", 0)
-        },
-        desk: Arc::new(Desk::default()),
-        gate: gate(directory.path(), halted),
-        run_id: "00ff".into(),
-        tally: Arc::clone(&tally),
-        dry: None,
-    };
+    let placing = placing(&base, directory.path(), known, halted);
+    let tally = Arc::clone(&placing.tally);
     let order = Order {
         ingress_mono_ns: ipc::clock::mono_ns(),
-        expires_mono_ns: ipc::clock::mono_ns() + ttl_ms * 1_000_000,
+        expires_mono_ns: ipc::clock::mono_ns().saturating_add_signed(ttl_ms * 1_000_000),
         order: 77,
         market: 3,
         count_centi: 600,
@@ -197,6 +244,10 @@ async fn place_again(
         order,
         maybe_sent,
     };
+    if let Some(Body::UserOrder(frame)) = told.map(|text| parse(text).expect("reads").body) {
+        placing.desk.expect(&client_order_id("00ff", 77));
+        placing.desk.on_user_order(&frame);
+    }
     let done = placing.place(taken).await;
     assert_eq!(done.sequence, 9);
     (done, script, tally)
@@ -225,7 +276,7 @@ async fn a_partial_fill_is_told_exactly_from_rest_when_the_channel_is_silent() {
     let expected = json!({
         "ticker": "A-B", "client_order_id": "arb-00ff-000000000000004d", "side": "bid",
         "count": "6.00", "price": "0.5200", "time_in_force": "immediate_or_cancel",
-        "self_trade_prevention_type": "taker_at_cross", "exchange_index": 2
+        "self_trade_prevention_type": "taker_at_cross", "exchange_index": 2, "order_group_id": "g-2"
     });
     assert_eq!(posts(&script), [expected]);
     let tally = tally.lock().expect("no panic before");
@@ -348,57 +399,51 @@ async fn what_a_dead_predecessor_sent_is_found_without_its_market() {
         ..Script::default()
     };
     let found = place_again(script, 60_000, false, true);
-    let absent = place_again(Script::default(), 60_000, false, true);
+    let absent = place_again(Script::default(), 0, false, true);
     let ((found, _, _), (absent, unsent, _)) = tokio::join!(found, absent);
     assert_eq!(found.ack.status(), Some(OrderStatus::Filled));
-    assert_eq!(absent.ack.status(), Some(OrderStatus::Rejected));
+    assert_eq!(absent.ack.status(), Some(OrderStatus::Expired));
     assert!(posts(&unsent).is_empty());
 }
 
-fn refused(status: u16, code: &str) -> VenueError {
-    VenueError::Refused {
-        request: "POST /portfolio/events/orders".into(),
-        status,
-        code: code.into(),
-        details: String::new(),
-    }
+/// The answer is lost, and what it would have said was told by the channel: nothing is asked for.
+#[tokio::test]
+async fn an_end_that_the_channel_has_told_spares_the_look_up() {
+    let script = Script {
+        replies: VecDeque::from([Reply::TakeAndFail]),
+        trades: [552, 48],
+        told: Some(
+            r#"{"type":"user_order","sid":2,"msg":{"order_id":"venue-1","client_order_id":"arb-00ff-000000000000004d","ticker":"A-B","status":"executed","fill_count_fp":"6.00","remaining_count_fp":"0.00"}}"#,
+        ),
+        ..Script::default()
+    };
+    let (done, script, tally) = place(script, 60_000, true).await;
+    assert_eq!(done.ack.status(), Some(OrderStatus::Filled));
+    assert_eq!((done.ack.filled_centi, done.fills.len()), (600, 2));
+    assert_eq!(script.lock().expect("no panic before").order_reads, 0);
+    assert_eq!(tally.lock().expect("no panic before").look_ups, 0);
 }
 
-#[test]
-fn every_word_of_the_venue_has_its_meaning() {
-    let answer = |error| answer_of(Err(error), &mut None);
-    assert_eq!(
-        answer(refused(429, "too_many_requests")),
-        Answer::RateLimited
-    );
-    assert_eq!(
-        answer(refused(409, "order_already_exists")),
-        Answer::AlreadyExists
-    );
-    assert_eq!(answer(refused(503, "")), Answer::Missing);
-    let lost = VenueError::Transport {
-        request: String::new(),
-        reason: "timed out".into(),
+/// An order of ours must not rest: it is cancelled, again if need be, and what became of it is looked up.
+#[tokio::test]
+async fn what_rests_is_cancelled_until_it_is_done() {
+    let script = || Script {
+        trades: [152, 48],
+        rests: true,
+        ..Script::default()
     };
-    assert_eq!(answer(lost), Answer::Missing);
-    let reasons = [
-        (
-            400,
-            "insufficient_balance",
-            RejectReason::InsufficientBalance,
-        ),
-        (400, "invalid_price", RejectReason::InvalidPrice),
-        (400, "MARKET_INACTIVE", RejectReason::MarketInactive),
-        (401, "authentication_error", RejectReason::Authentication),
-        (404, "not_found", RejectReason::UnknownMarket),
-        (400, "invalid_order", RejectReason::Other),
-    ];
-    for (status, code, reason) in reasons {
-        assert_eq!(
-            answer(refused(status, code)),
-            Answer::Refused(reason),
-            "{code}"
-        );
+    // Told by the answer, and by a look-up where the answer is lost.
+    let lost = Script {
+        replies: VecDeque::from([Reply::TakeAndFail]),
+        ..script()
+    };
+    for script in [script(), lost] {
+        let (done, script, tally) = place(script, 60_000, true).await;
+        assert_eq!(done.ack.status(), Some(OrderStatus::PartlyFilled));
+        assert_eq!(done.ack.filled_centi, 200);
+        let script = script.lock().expect("no panic before");
+        assert_eq!(script.cancels, ["venue-1", "venue-1"]);
+        assert_eq!(tally.lock().expect("no panic before").taken_back, 2);
     }
 }
 
