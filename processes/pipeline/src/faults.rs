@@ -377,6 +377,7 @@ impl Pipeline {
             "safety.max_game_silence_ms",
             self.safety.max_game_silence_ms,
         );
+        positive("safety.max_feed_frozen_ms", self.safety.max_feed_frozen_ms);
         positive("safety.max_clock_skew_ms", self.safety.max_clock_skew_ms);
         positive("safety.audit_every_s", self.safety.audit_every_s);
         let kelly = self.limits.kelly_percent;
