@@ -140,6 +140,14 @@ pub fn fee_micros(rate_e4: u16, price_e4: u16, count_centi: u32) -> i64 {
     i64::try_from(e4_dollars * 100).unwrap_or(i64::MAX)
 }
 
+/// The most that [`fee_micros`] of all fills together can be, however an order is split: the venue rounds the
+/// fee of each fill up, no fill is less than 1/100 contract, and `ceil(x + y) <= ceil(x) + ceil(y)`. At $0.50
+/// that is $0.0200 a contract and not $0.0175; it never exceeds one fill's fee by a whole cent a contract.
+#[must_use]
+pub fn worst_fee_micros(rate_e4: u16, price_e4: u16, count_centi: u32) -> i64 {
+    fee_micros(rate_e4, price_e4, 1) * i64::from(count_centi)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,7 +177,25 @@ mod tests {
         assert_eq!(parse_decimal("99999999999999999999", 2), None);
     }
 
+    #[test]
+    fn the_worst_fee_is_that_of_the_smallest_fills() {
+        assert_eq!(worst_fee_micros(700, 5_000, 100), 20_000);
+        assert_eq!(worst_fee_micros(700, 9_900, 100), 10_000);
+        assert_eq!(worst_fee_micros(0, 5_000, 100), 0);
+    }
+
     proptest! {
+        #[test]
+        fn no_split_of_an_order_costs_more_than_the_worst_fee(
+            rate in 0_u16..2_000, price in 1_u16..E4_PER_DOLLAR, fills in prop::collection::vec(1_u32..400, 1..20),
+        ) {
+            let fees: i64 = fills.iter().map(|count| fee_micros(rate, price, *count)).sum();
+            let count: u32 = fills.iter().sum();
+            let worst = worst_fee_micros(rate, price, count);
+            prop_assert!(fees <= worst);
+            prop_assert!(worst < fee_micros(rate, price, count) + i64::from(count) * 100);
+        }
+
         #[test]
         fn format_and_parse_agree(value in -1_000_000_000_000_i64..1_000_000_000_000, decimals in 0_u32..7) {
             prop_assert_eq!(parse_decimal(&format_decimal(value, decimals), decimals), Some(value));

@@ -28,6 +28,8 @@ const WIRING: [(&str, &str, &str, bool); 6] = [
     ("execution_service", "Fill", "position_tracker", true),
 ];
 
+/// Most shards: `signal_processor` waits for all of their rings at once, by a list of fixed length.
+const MOST_SHARDS: usize = 8;
 /// Most orders that may be open: memory is taken for all of them at the start.
 const MOST_OPEN_ORDERS: u32 = 65_536;
 
@@ -133,6 +135,11 @@ impl Pipeline {
         let shards = self.shards();
         if shards == 0 {
             faults.push("no process runs `game_shard`, at least `game_shard.0` is needed".into());
+        }
+        if shards > MOST_SHARDS {
+            faults.push(format!(
+                "there are {shards} shards, `signal_processor` reads {MOST_SHARDS} at most"
+            ));
         }
         for index in 0..shards {
             if !self
@@ -383,6 +390,7 @@ impl Pipeline {
             "safety.max_game_silence_ms",
             self.safety.max_game_silence_ms,
         );
+        positive("safety.max_feed_frozen_ms", self.safety.max_feed_frozen_ms);
         positive("safety.max_clock_skew_ms", self.safety.max_clock_skew_ms);
         positive("safety.audit_every_s", self.safety.audit_every_s);
         let kelly = self.limits.kelly_percent;

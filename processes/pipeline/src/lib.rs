@@ -300,6 +300,9 @@ pub struct Safety {
     pub max_price_silence_ms: u64,
     /// Longest time without a state of any live game, milliseconds.
     pub max_game_silence_ms: u64,
+    /// Longest time that a league's document with a live game may stay what it was, to the byte, and its games
+    /// fresh, milliseconds.
+    pub max_feed_frozen_ms: u64,
     /// How far the venue's clock and ours may be apart, the way of its prices included, milliseconds.
     pub max_clock_skew_ms: u64,
     /// Time between two comparisons of the account with our books, seconds.
@@ -311,6 +314,7 @@ impl Default for Safety {
         Self {
             max_price_silence_ms: 10_000,
             max_game_silence_ms: 20_000,
+            max_feed_frozen_ms: 120_000,
             max_clock_skew_ms: 2_000,
             audit_every_s: 60,
         }

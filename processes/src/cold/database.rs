@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Schema changes in order; `user_version` counts those that are applied. Only ever append.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     "
     CREATE TABLE markets (
         market INTEGER PRIMARY KEY,
@@ -60,9 +60,14 @@ const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE launches (run_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 ",
+    "
+    ALTER TABLE fills ADD COLUMN booked_unix_s INTEGER;
+",
 ];
 /// The version from which on settlements have a time.
 const TIMED: u32 = 3;
+/// The version from which on fills have one.
+const FILLS_TIMED: u32 = 5;
 
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -194,7 +199,7 @@ impl Database {
         let mut new = 0;
         {
             let mut insert = transaction.prepare_cached(
-                "INSERT INTO fills VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                "INSERT INTO fills VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, unixepoch())
                  ON CONFLICT (trade) DO NOTHING",
             )?;
             for fill in fills {
@@ -402,6 +407,23 @@ impl Database {
         let mut select = self
             .connection
             .prepare("SELECT market FROM settlements WHERE settled_unix_s >= ?1")?;
+        let rows = select.query_map([unix_s], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The markets whose last fill was booked at this moment or later, Unix seconds. One that an earlier version
+    /// of this program booked has no time, and was booked before.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn traded_since(&self, unix_s: i64) -> Result<Vec<u32>, DatabaseError> {
+        if version(&self.connection)? < FILLS_TIMED {
+            return Ok(Vec::new());
+        }
+        let mut select = self
+            .connection
+            .prepare("SELECT DISTINCT market FROM fills WHERE booked_unix_s >= ?1")?;
         let rows = select.query_map([unix_s], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }

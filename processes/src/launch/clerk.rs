@@ -44,9 +44,17 @@ struct Desk {
     limits: String,
     /// Something above has changed and is not said yet.
     fresh: bool,
-    /// As it was last read, until it is taken.
-    config: Option<HashMap<String, String>>,
+    letter: Letter,
     closed: bool,
+}
+
+/// What has come.
+#[derive(Default)]
+pub(super) struct Letter {
+    /// What operators ask for, when it has been read since the last letter.
+    pub(super) config: Option<HashMap<String, String>>,
+    /// The server was asked, whether or not it has answered.
+    pub(super) asked: bool,
 }
 
 impl Clerk {
@@ -81,9 +89,13 @@ impl Clerk {
         self.shared.news.notify_one();
     }
 
-    /// What operators ask for, when it has been read since the last question.
-    pub(super) fn config(&self) -> Option<HashMap<String, String>> {
-        self.shared.desk().config.take()
+    /// What has come since the last question.
+    pub(super) fn letter(&self) -> Letter {
+        let mut desk = self.shared.desk();
+        Letter {
+            config: desk.letter.config.take(),
+            asked: desk.letter.asked,
+        }
     }
 }
 
@@ -128,16 +140,15 @@ fn correspond(shared: &Shared, pipeline: &Pipeline, mut bell: &UnixStream) {
             desk.fresh = false;
             (desk.state.clone(), desk.limits.clone())
         };
-        match exchange(&mut connection, pipeline, &state, &limits) {
+        let answer = exchange(&mut connection, pipeline, &state, &limits);
+        let mut desk = shared.desk();
+        let mut news = !std::mem::replace(&mut desk.letter.asked, true);
+        match answer {
             Ok(config) => {
                 said = false;
-                let changed = known != config;
+                news |= known != config;
                 known.clone_from(&config);
-                shared.desk().config = Some(config);
-                if changed {
-                    // Refused only when it rings already, or when nobody is there to hear it.
-                    let _ = bell.write(&[0]);
-                }
+                desk.letter.config = Some(config);
             }
             Err(error) => {
                 connection = None;
@@ -148,6 +159,11 @@ fn correspond(shared: &Shared, pipeline: &Pipeline, mut bell: &UnixStream) {
                 }
                 // What failed is due again, but not at once.
             }
+        }
+        drop(desk);
+        if news {
+            // Refused only when it rings already, or when nobody is there to hear it.
+            let _ = bell.write(&[0]);
         }
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Helm {
     board: BoardWriter<Control>,
     word: Word,
     safety: Safety,
+    /// The causes that were told of: a start is none.
+    recorded: u32,
     feeds: Feeds,
     clerk: Clerk,
     /// None where no order goes to the venue.
@@ -61,12 +63,13 @@ impl Helm {
     ) -> Result<Self, Failure> {
         let board = BoardWriter::attach(&pipeline.control_path())?;
         board.introduce(NAME);
-        let word = Word::of(pipeline);
+        let word = Word::at_first(pipeline);
         let audit = (!pipeline.dry_orders).then(|| Audit::start(pipeline, opening));
         let mut helm = Self {
             board,
             word,
             safety: Safety::default(),
+            recorded: 0,
             feeds: Feeds::open(pipeline, mono_ns())?,
             clerk: Clerk::start(pipeline, bell)?,
             audit: audit.transpose()?,
@@ -76,9 +79,9 @@ impl Helm {
             times: Vec::new(),
             pipeline: pipeline.clone(),
         };
-        // As the segments were laid out; from now on it is judged anew.
-        helm.word.causes = 0;
         helm.safety.file(pipeline.safe_file().exists());
+        // What Redis says was said before this run began: until it is heard, nothing is traded.
+        helm.safety.unread(true);
         helm.decide(true);
         Ok(helm)
     }
@@ -100,21 +103,24 @@ impl Helm {
         if halt {
             self.safety.signal();
         }
+        self.safety.file(self.pipeline.safe_file().exists());
+        let letter = self.clerk.letter();
+        let changed = letter.config.is_some_and(|config| self.consider(&config));
+        self.safety.unread(!letter.asked);
+        // A switch that was thrown waits for no look at anything else.
+        self.decide(changed);
         for process in crash_loops {
             self.safety.crash_loop(process);
         }
         if let Some(differences) = self.audit.as_ref().and_then(Audit::verdict) {
             self.safety.books_differ(differences);
         }
-        self.safety.file(self.pipeline.safe_file().exists());
         let now = Instant::now();
         if now >= self.due || resume {
             self.due = now + LOOK_EVERY;
             self.safety.feeds(self.feeds.look(mono_ns(), unix_ns()));
         }
-        let asked = self.clerk.config();
-        let changed = asked.is_some_and(|config| self.consider(&config));
-        self.decide(changed);
+        self.decide(false);
     }
 
     /// Why nothing is traded; `None` while it is.
@@ -169,7 +175,7 @@ impl Helm {
     /// Says the word if it is another one, or must be said in any case.
     fn decide(&mut self, anyway: bool) {
         let (before, causes) = (self.word.causes, self.safety.causes());
-        if causes == before && !anyway {
+        if causes == before && self.to_be_told(causes) == self.recorded && !anyway {
             return;
         }
         self.word.causes = causes;
@@ -182,7 +188,7 @@ impl Helm {
                 "\nerror: the processes cannot be told whether to trade: {error}"
             ));
         }
-        self.record(before, causes);
+        self.record();
         let reasons = self.safety.reasons();
         let mode = if causes == 0 { "trade" } else { "safe" };
         self.clerk.say(
@@ -193,7 +199,16 @@ impl Helm {
         );
     }
 
-    fn record(&mut self, before: u32, causes: u32) {
+    fn to_be_told(&self, causes: u32) -> u32 {
+        match self.safety.is_starting() {
+            true => 0,
+            false => causes,
+        }
+    }
+
+    fn record(&mut self) {
+        let causes = self.to_be_told(self.word.causes);
+        let before = std::mem::replace(&mut self.recorded, causes);
         let reasons = self.safety.reasons();
         let now_s = self.began.elapsed().as_secs_f64();
         match (before, causes) {
@@ -228,5 +243,89 @@ impl Helm {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cold::redis::{Cold, private_server::Server};
+    use crate::launch::segments::Segments;
+    use ipc::BoardReader;
+    use layouts::{
+        Mode,
+        control::{ROW, cause},
+    };
+    use std::path::Path;
+
+    const OPENING: Opening = Opening {
+        unix_s: 0,
+        cash_micros: 0,
+    };
+
+    /// The demo, laid out in a directory of its own, with this Redis; dry, for there is no account.
+    fn laid_out(directory: &Path, redis: &str) -> (Pipeline, Segments) {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/demo.toml");
+        let mut pipeline = Pipeline::load(&file).unwrap();
+        pipeline.rings = directory.join("rings");
+        pipeline.run_dir = directory.to_owned();
+        pipeline.redis.url = redis.to_owned();
+        pipeline.dry_orders = true;
+        let segments = Segments::lay_out(&pipeline).unwrap();
+        (pipeline, segments)
+    }
+
+    fn word(pipeline: &Pipeline) -> (Mode, u32) {
+        let board = BoardReader::<Control>::open(&pipeline.control_path()).unwrap();
+        let word = board.read(ROW).unwrap().unwrap().value;
+        (word.mode(), word.causes)
+    }
+
+    /// Every word from the layout until Redis has been asked; how many times of safety were told of.
+    fn words_at_start(redis: &str) -> (Vec<(Mode, u32)>, usize) {
+        let directory = tempfile::tempdir().unwrap();
+        let (pipeline, _segments) = laid_out(directory.path(), redis);
+        let mut words = vec![word(&pipeline)];
+        let mut events = Events::watch(directory.path()).unwrap();
+        let bell = events.bell().unwrap();
+        let mut helm = Helm::take(&pipeline, OPENING, bell).unwrap();
+        words.push(word(&pipeline));
+        while helm.safety.clone().is_starting() {
+            events.wait_until(helm.due());
+            helm.look(&events, &[]);
+        }
+        words.push(word(&pipeline));
+        (words, helm.times().len())
+    }
+
+    #[test]
+    fn nothing_is_traded_before_it_is_known_that_redis_does_not_say_safe() {
+        let safe = (Mode::Safe, cause::OPERATOR);
+        let Some(server) = Server::start() else {
+            return;
+        };
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        // Until it answers.
+        runtime.block_on(server.cold());
+        let told = Cold::connect(&server.url(), "demo");
+        let told = told.hash_put("config", "mode", "safe", None);
+        runtime.block_on(told).unwrap();
+        assert_eq!(words_at_start(&server.url()), (vec![safe, safe, safe], 1));
+    }
+
+    #[test]
+    fn trading_begins_when_redis_says_nothing_and_when_it_is_away() {
+        let (safe, trade) = ((Mode::Safe, cause::OPERATOR), (Mode::Trade, 0));
+        assert_eq!(
+            words_at_start("unix:///nowhere"),
+            (vec![safe, safe, trade], 0),
+            "a start is no halt"
+        );
+        let Some(server) = Server::start() else {
+            return;
+        };
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(server.cold());
+        assert_eq!(words_at_start(&server.url()), (vec![safe, safe, trade], 0));
     }
 }

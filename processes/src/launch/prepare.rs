@@ -88,7 +88,7 @@ pub(super) fn prepare(
         eprintln!("warning: the registry is not in Redis: {failure}");
     }
     let file = directory.write_pipeline(&pipeline)?;
-    segments.leave();
+    segments.leave(&pipeline)?;
     println!(
         "{}: {}\n{} rings and {} boards in {}, to be started with --pipeline {}",
         pipeline.name,

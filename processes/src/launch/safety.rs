@@ -5,6 +5,7 @@
 //! | operator | SIGUSR1 to the launcher (`launch safe` writes the file instead) | SIGUSR2, as by `launch resume` |
 //! | operator | the file `safe` in the run directory is there | it is gone, as after `launch resume` |
 //! | operator | `mode` of `arbees:<pipeline>:config` says `safe` | it says `trade`; silence changes nothing |
+//! | operator | nobody knows yet what the config in Redis says | it was read, or Redis has not answered |
 //! | crash loop | a process died too often in a row | SIGUSR2, as by `launch resume` |
 //! | prices, games | the feed has been silent for longer than its bound | it has been heard again for as long |
 //! | books differ | the account is not as our books say, through ten looks | SIGUSR2, as by `launch resume`; begins anew if it still is not |
@@ -27,6 +28,8 @@ pub(super) struct Safety {
     file: bool,
     /// By Redis, as it last said.
     asked: bool,
+    /// Redis was not asked yet.
+    unread: bool,
     /// Who cannot be kept alive.
     crash_loops: BTreeSet<String>,
     /// What the venue says otherwise than our books.
@@ -70,6 +73,20 @@ impl Safety {
         self.asked = safe;
     }
 
+    /// Whether the config in Redis is still to be read.
+    pub(super) fn unread(&mut self, unread: bool) {
+        self.unread = unread;
+    }
+
+    /// Whether that alone holds trading: a start like every other, and not to be told of.
+    pub(super) fn is_starting(&self) -> bool {
+        let read = Self {
+            unread: false,
+            ..self.clone()
+        };
+        self.unread && read.causes() == 0
+    }
+
     /// A process died too often in a row.
     pub(super) fn crash_loop(&mut self, process: &str) {
         if !self.crash_loops.contains(process) {
@@ -90,7 +107,7 @@ impl Safety {
 
     /// The sum of the causes, for the board.
     pub(super) fn causes(&self) -> u32 {
-        let operator = self.signalled || self.file || self.asked;
+        let operator = self.signalled || self.file || self.asked || self.unread;
         [
             (operator, cause::OPERATOR),
             (!self.crash_loops.is_empty(), cause::CRASH_LOOP),
@@ -115,6 +132,9 @@ impl Safety {
         }
         if self.asked {
             reasons.push("mode = safe in the config of Redis (ends with mode = trade)".into());
+        }
+        if self.unread {
+            reasons.push("the config in Redis, not read yet (ends when it is)".into());
         }
         for process in &self.crash_loops {
             reasons.push(format!(

@@ -69,9 +69,11 @@ impl Segments {
         Ok(segments)
     }
 
-    /// Leaves them to processes that somebody else starts and stops.
-    pub(super) fn leave(mut self) {
+    /// Leaves them to processes that somebody else starts and stops: without a launcher at the helm they trade
+    /// as the file says.
+    pub(super) fn leave(mut self, pipeline: &Pipeline) -> Result<(), Failure> {
         self.left = true;
+        say(pipeline, Word::of(pipeline))
     }
 }
 
@@ -213,9 +215,12 @@ fn create_all(pipeline: &Pipeline, group: Option<u32>) -> Result<(), Failure> {
         create_board::<ProcessState>(&path, options(FEWEST_ROWS))?;
     }
     create_board::<Control>(&pipeline.control_path(), options(FEWEST_ROWS))?;
-    // A pipeline that is laid out without a launcher trades by its file.
-    Word::of(pipeline)
-        .say(&mut BoardWriter::attach(&pipeline.control_path())?)
+    // Nobody is at the helm yet who would hear that it must not.
+    say(pipeline, Word::at_first(pipeline))
+}
+
+fn say(pipeline: &Pipeline, word: Word) -> Result<(), Failure> {
+    word.say(&mut BoardWriter::attach(&pipeline.control_path())?)
         .map_err(Failure::other)
 }
 

@@ -30,6 +30,14 @@ impl Word {
         }
     }
 
+    /// Until it is known what operators ask for: not to trade.
+    pub(super) fn at_first(pipeline: &Pipeline) -> Self {
+        Self {
+            causes: cause::OPERATOR,
+            ..Self::of(pipeline)
+        }
+    }
+
     /// Says it.
     ///
     /// # Errors

@@ -9,6 +9,10 @@
 //! looked for once by this run, and again when it changes shard or phase; a market is announced
 //! unless the stream says the same of it already.
 //!
+//! Fees do not stay what they were: every game is looked for anew each ten minutes, and when an announced change
+//! is due, and its markets are announced again where anything of them has changed. Where the fee cannot be
+//! computed any more they are announced with one at which nothing is worth taking.
+//!
 //! The numbers of markets outlive Redis in a file (`market_numbers`): by them the position database knows what
 //! is held, and the rings what is priced.
 
@@ -40,6 +44,10 @@ use tokio::time::{Instant, interval};
 
 /// Between two looks for games that are due, and at whether to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Between two looks for a game whose markets are known.
+const LOOK_AGAIN: Duration = Duration::from_secs(600);
+/// A fee rate at which nothing is worth taking.
+const PROHIBITIVE_E4: u16 = u16::MAX;
 /// First and longest wait before looking for a game again.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -85,6 +93,8 @@ struct Counters {
     markets: u64,
     retries: u64,
     refused: u64,
+    /// Markets of which something else is true than was announced, such as their fee.
+    changed: u64,
     failed: u64,
     /// Records that could not be read of the venue's last list that had any.
     unreadable: u64,
@@ -97,6 +107,13 @@ struct Waiting {
     backoff: Backoff,
 }
 
+/// A game that was looked for by this run.
+struct Looked {
+    game: Game,
+    /// When it is looked for again.
+    due: Instant,
+}
+
 struct Finder {
     cold: Cold,
     catalogue: Catalogue,
@@ -106,8 +123,7 @@ struct Finder {
     numbers: Numbers,
     /// The last that the stream says of each market, by us or by an earlier run.
     told: HashMap<u32, Market>,
-    /// Games that this run has looked for, with the shard and the phase that they had.
-    looked: HashMap<u32, (u8, String)>,
+    looked: HashMap<u32, Looked>,
     waiting: HashMap<u32, Waiting>,
     counters: Counters,
     complaints: Complaints,
@@ -151,11 +167,12 @@ impl Finder {
             Discovery::Market(market) => drop(self.told.insert(market.market, market)),
             Discovery::Game(game) if matches!(game.phase.as_str(), "final" | "off") => {
                 self.waiting.remove(&game.game);
+                self.looked.remove(&game.game);
             }
             Discovery::Game(game) => {
                 let looked = self.looked.get(&game.game);
-                if looked.is_some_and(|(shard, phase)| {
-                    (*shard, phase.as_str()) == (game.shard, game.phase.as_str())
+                if looked.is_some_and(|Looked { game: known, .. }| {
+                    (known.shard, &known.phase) == (game.shard, &game.phase)
                 }) {
                     return;
                 }
@@ -182,9 +199,8 @@ impl Finder {
     /// Looks for every game that is due; ends early when the venue is away.
     async fn look_for_due(&mut self, announcer: &Announcer) {
         let now = Instant::now();
-        let due: Vec<Game> = self
-            .waiting
-            .values()
+        let waiting = self.waiting.values();
+        let due: Vec<Game> = waiting
             .filter(|waiting| waiting.due <= now)
             .map(|waiting| waiting.game.clone())
             .collect();
@@ -192,7 +208,7 @@ impl Finder {
             let look = self.look_for(&game, announcer).await;
             if matches!(look, Look::Done) {
                 self.waiting.remove(&game.game);
-                self.looked.insert(game.game, (game.shard, game.phase));
+                self.looked_for(game);
                 continue;
             }
             self.counters.retries += 1;
@@ -203,6 +219,31 @@ impl Finder {
                 return;
             }
         }
+        let looked = self.looked.values().filter(|looked| looked.due <= now);
+        let again: Vec<Game> = looked.map(|looked| looked.game.clone()).collect();
+        for game in again {
+            match self.look_for(&game, announcer).await {
+                Look::Away => {
+                    if let Some(looked) = self.looked.get_mut(&game.game) {
+                        looked.due = Instant::now() + RETRY.1;
+                    }
+                    return;
+                }
+                // What the venue lists no more it trades no more.
+                Look::Done | Look::Later => self.looked_for(game),
+            }
+        }
+    }
+
+    /// The game is looked for again when its fees change, as far as that is known, and after a while anyway.
+    fn looked_for(&mut self, game: Game) {
+        let series = League::at(&game.league).map(|league| league.series);
+        let wait = series.and_then(|series| self.catalogue.next_change(series));
+        let looked = Looked {
+            due: Instant::now() + wait.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN),
+            game,
+        };
+        self.looked.insert(looked.game.game, looked);
     }
 
     async fn look_for(&mut self, game: &Game, announcer: &Announcer) -> Look {
@@ -214,19 +255,7 @@ impl Finder {
         match self.markets(league, game).await {
             Ok(Some(markets)) => {
                 for market in markets {
-                    if self.told.get(&market.market) == Some(&market) {
-                        announcer.remember(Discovery::Market(market));
-                        continue;
-                    }
-                    tracing::info!(
-                        game = game.game,
-                        market = market.market,
-                        ticker = market.ticker,
-                        "market found"
-                    );
-                    self.counters.markets += 1;
-                    self.told.insert(market.market, market.clone());
-                    announcer.announce(Discovery::Market(market));
+                    self.announce(market, announcer);
                 }
                 Look::Done
             }
@@ -249,9 +278,48 @@ impl Finder {
                     away = game.away.code,
                     "refused: {reason}"
                 );
+                let told = self.told.values().filter(|told| told.game == game.game);
+                let told: Vec<Market> = told.cloned().collect();
+                for mut market in told {
+                    market.fee_rate_e4 = PROHIBITIVE_E4;
+                    self.announce(market, announcer);
+                }
                 Look::Done
             }
         }
+    }
+
+    fn announce(&mut self, market: Market, announcer: &Announcer) {
+        let told = self.told.insert(market.market, market.clone());
+        if told.as_ref() == Some(&market) {
+            announcer.remember(Discovery::Market(market));
+            return;
+        }
+        let Market {
+            game,
+            market: number,
+            ticker,
+            fee_rate_e4,
+            ..
+        } = &market;
+        match self.looked.contains_key(game) {
+            true => {
+                self.counters.changed += 1;
+                tracing::warn!(
+                    game,
+                    market = number,
+                    ticker,
+                    fee_rate_e4,
+                    ?told,
+                    "market changed"
+                );
+            }
+            false => {
+                self.counters.markets += 1;
+                tracing::info!(game, market = number, ticker, fee_rate_e4, "market found");
+            }
+        }
+        announcer.announce(Discovery::Market(market));
     }
 
     /// The game's two markets; `None` when the venue does not list it.
@@ -271,6 +339,10 @@ impl Finder {
             let cause = format!("events of {} cannot be read", league.series);
             self.complaints.say(&cause, &events.reason);
         }
+        if let Some(reason) = &series.changes_unread {
+            let cause = format!("changes of the fees of {} cannot be read", league.series);
+            self.complaints.say(&cause, reason);
+        }
         let matched = match self.aliases.find(league, game, &events.items) {
             Match::None => return Ok(None),
             Match::One(matched) => matched,
@@ -282,7 +354,7 @@ impl Finder {
             }
         };
         let fee_rate_e4 = series
-            .fee_rate_e4(matched.event)
+            .fee_rate_e4(matched.event, jiff::Timestamp::now().as_second())
             .map_err(Trouble::Refused)?;
         let market = async |side: TeamSide| {
             market(

@@ -50,7 +50,7 @@ enum Found {
     /// The document is as it was.
     Unchanged(Arrival),
     /// A new document.
-    Board(Scoreboard),
+    Board(Scoreboard, Arrival),
     /// A new document that cannot be read, and why.
     Malformed(String),
     /// No answer.
@@ -61,6 +61,8 @@ enum Found {
 struct Counters {
     polls: u64,
     unchanged: u64,
+    /// Unchanged for longer than is believed, while a game was live.
+    frozen: u64,
     failed: u64,
     malformed: u64,
     left_out: u64,
@@ -128,6 +130,7 @@ struct Watcher {
     heartbeat_ms: u64,
     poll: Duration,
     shards: u8,
+    frozen_ms: u64,
     /// Games and their shards, as the rings showed them at the start.
     in_rings: Vec<(u32, u8)>,
     counters: Counters,
@@ -146,6 +149,7 @@ impl Watcher {
             heartbeat_ms: pipeline.redis.heartbeat_ms,
             poll: Duration::from_millis(pipeline.feed.poll_ms.max(1)),
             shards,
+            frozen_ms: pipeline.safety.max_feed_frozen_ms,
             in_rings: in_rings(context)?,
             counters: Counters::default(),
             complaints: Complaints::default(),
@@ -156,7 +160,7 @@ impl Watcher {
     async fn run(mut self, clients: Vec<EspnClient>, to_hot: &mut handoff::ToHot<Batch>) {
         let beat = heart(self.cold.clone(), &self.name, self.heartbeat_ms);
         // A game must not change its shard: nothing is assigned before the past is known.
-        let mut desk = GameDesk::new(self.shards, self.remembered().await);
+        let mut desk = GameDesk::new(self.shards, self.frozen_ms, self.remembered().await);
         let announcer = Announcer::start(self.cold.clone());
         let mut looks = watch_all(clients, self.poll);
         while let Some(look) = looks.recv().await {
@@ -178,6 +182,7 @@ impl Watcher {
 
     fn judge(&mut self, desk: &mut GameDesk, Look { league, found }: Look) -> Outcome {
         let away = format!("scoreboard {} is away", league.path);
+        let frozen = format!("scoreboard {} does not change", league.path);
         self.counters.polls += 1;
         if !matches!(found, Found::Failed(_)) {
             self.complaints.forget(&away);
@@ -185,15 +190,22 @@ impl Watcher {
         match found {
             Found::Unchanged(arrival) => {
                 self.counters.unchanged += 1;
-                desk.on_unchanged(league, arrival)
+                let outcome = desk.on_unchanged(league, arrival);
+                if outcome.frozen {
+                    self.counters.frozen += 1;
+                    let bound = format!("for {} ms: its games grow old", self.frozen_ms);
+                    self.complaints.say(&frozen, &bound);
+                }
+                outcome
             }
-            Found::Board(scoreboard) => {
+            Found::Board(scoreboard, arrival) => {
+                self.complaints.forget(&frozen);
                 for reason in &scoreboard.left_out {
                     self.counters.left_out += 1;
                     self.complaints
                         .say(&format!("left out: {reason}"), &league.path);
                 }
-                desk.on_scoreboard(league, scoreboard.games)
+                desk.on_scoreboard(league, scoreboard.games, arrival)
             }
             Found::Malformed(reason) => {
                 self.counters.malformed += 1;
@@ -288,7 +300,7 @@ async fn watch(mut client: EspnClient, poll: Duration, looks: mpsc::Sender<Look>
             Ok(Poll::Unchanged(arrival)) => Found::Unchanged(arrival),
             Ok(Poll::Document(document, arrival)) => {
                 match parse_scoreboard(league, &document, arrival) {
-                    Ok(scoreboard) => Found::Board(scoreboard),
+                    Ok(scoreboard) => Found::Board(scoreboard, arrival),
                     Err(reason) => {
                         client.forget();
                         Found::Malformed(reason)
@@ -332,7 +344,7 @@ mod tests {
             let look = looks.recv().await.expect("a look");
             // What hangs comes in the end too, as a failure: it must not be first.
             assert_eq!(look.league.path, "football/nfl");
-            assert!(matches!(look.found, Found::Board(_)));
+            assert!(!matches!(look.found, Found::Failed(_)));
         }
     }
 }

@@ -10,12 +10,14 @@ mod office;
 use crate::cold::database::{Database, DatabaseError, is_bookable, path};
 use crate::cold::reconcile::MarketPosition;
 use crate::cold::redis::Cold;
+use crate::process::complaints::Complaints;
 use crate::runtime::handoff::{ToIo, to_hot, to_io};
 use crate::runtime::{Context, Failure, Input, io_thread};
 use crate::venue::kalshi_rest::KalshiRest;
 use crate::venue::signing::Signer;
 use crate::venue::tls::Trust;
 use layouts::Fill;
+use layouts::units::fee_micros;
 use office::{Change, Note, Office};
 use serde_json::{Value, json};
 use stages::positions::{Booked, PositionBook};
@@ -26,6 +28,9 @@ use std::path::Path;
 const BATCH: usize = 256;
 /// Notes and changes that may wait between the threads.
 const QUEUE: usize = 1_024;
+
+/// The venue rounds each fee up to $0.0001.
+const FEE_ROUNDING_MICROS: u64 = 100;
 
 /// Runs the process.
 ///
@@ -94,6 +99,11 @@ struct Ledger {
     repeated: u64,
     /// Settlements that contradict the one that was booked.
     contradicted: u64,
+    /// The taker's fee rate of each market that was announced.
+    fee_rates_e4: BTreeMap<u32, u16>,
+    /// Fills whose fee is not what the market's rate says.
+    fee_surprises: u64,
+    complaints: Complaints,
 }
 
 impl Ledger {
@@ -109,6 +119,9 @@ impl Ledger {
             refused: 0,
             repeated: 0,
             contradicted: 0,
+            fee_rates_e4: BTreeMap::new(),
+            fee_surprises: 0,
+            complaints: Complaints::default(),
         })
     }
 
@@ -131,9 +144,13 @@ impl Ledger {
             return Ok(false);
         }
         self.database.book(&self.batch)?;
-        for fill in &self.batch {
-            match self.book.fill(fill) {
-                Booked::New => drop(self.untold.insert(fill.market)),
+        for at in 0..self.batch.len() {
+            let fill = self.batch[at];
+            match self.book.fill(&fill) {
+                Booked::New => {
+                    self.untold.insert(fill.market);
+                    self.check_fee(&fill);
+                }
                 Booked::Again => self.repeated += 1,
                 Booked::Refused => self.refused += 1,
             }
@@ -142,12 +159,34 @@ impl Ledger {
         Ok(true)
     }
 
+    /// Compares what a fill was charged with what was reckoned with when its order was made. Makers pay less.
+    fn check_fee(&mut self, fill: &Fill) {
+        let rate = self.fee_rates_e4.get(&fill.market);
+        let Some(rate_e4) = rate.filter(|_| fill.is_taker != 0) else {
+            return;
+        };
+        let reckoned = fee_micros(*rate_e4, fill.price_e4, fill.count_centi);
+        if i64::from(fill.fee_micros).abs_diff(reckoned) <= FEE_ROUNDING_MICROS {
+            return;
+        }
+        self.fee_surprises += 1;
+        let ticker = self.tickers.get(&fill.market).map_or("", String::as_str);
+        let series = ticker.split('-').next().unwrap_or_default();
+        let cause = format!("a fee of {series} is not what its rate says");
+        let details = format!(
+            "{ticker}: {} for {} at {}, reckoned {reckoned} at the rate {rate_e4}e-4 (micro-dollars, 1/100 contract, 1/10,000 dollar)",
+            fill.fee_micros, fill.count_centi, fill.price_e4
+        );
+        self.complaints.say(&cause, &details);
+    }
+
     fn take(&mut self, note: Note) -> Result<(), DatabaseError> {
         match note {
             Note::Market { market, ticker } => {
                 self.database.name_market(market, &ticker)?;
                 self.tickers.insert(market, ticker);
             }
+            Note::Fee { market, rate_e4 } => drop(self.fee_rates_e4.insert(market, rate_e4)),
             Note::Settled {
                 market,
                 value_e4,
@@ -204,6 +243,7 @@ impl Ledger {
             "refused": self.refused,
             "repeated": self.repeated,
             "contradicted": self.contradicted,
+            "fee_surprises": self.fee_surprises,
             "settled": settled.count(),
             "cash_flow_micros": total.cash_micros,
             "fees_micros": total.fees_micros,
@@ -238,5 +278,37 @@ mod tests {
             settled.market(7).and_then(|position| position.settled_e4),
             Some(10_000)
         );
+    }
+
+    #[test]
+    fn a_fee_that_its_rate_does_not_explain_is_counted() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut ledger = Ledger::open(&directory.path().join("positions.db")).expect("opens");
+        let fill = |fee_micros: u32, is_taker| Fill {
+            market: 7,
+            count_centi: 100,
+            price_e4: 5_000,
+            fee_micros,
+            is_taker,
+            ..bytemuck::Zeroable::zeroed()
+        };
+        ledger.check_fee(&fill(90_000, 1));
+        assert_eq!(ledger.fee_surprises, 0, "nobody has told its rate");
+        let told = Note::Fee {
+            market: 7,
+            rate_e4: 700,
+        };
+        ledger.take(told).expect("takes");
+        for (fee, is_taker, surprises) in [
+            (17_500, 1, 0),
+            (17_600, 1, 0),
+            (4_400, 0, 0),
+            (17_700, 1, 1),
+            (8_800, 1, 2),
+            (35_000, 1, 3),
+        ] {
+            ledger.check_fee(&fill(fee, is_taker));
+            assert_eq!(ledger.fee_surprises, surprises, "{fee}");
+        }
     }
 }

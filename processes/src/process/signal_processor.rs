@@ -18,7 +18,7 @@ mod recovery;
 
 use super::pulse::Pulse;
 use crate::runtime::{Context, Control, Failure, Idle, Input, Passages, handoff};
-use ipc::{Observer, WakeSource};
+use ipc::{Observer, WakeSource as _};
 use layouts::{Mode, Order, OrderAck, Signal};
 use news::News;
 use serde::Serialize;
@@ -123,7 +123,9 @@ fn is_done(orders: &Observer) -> bool {
     statistics.position == statistics.published
 }
 
-/// Waits for any of the rings. The usual numbers of shards need no list on the heap.
+/// Waits for any of the rings. A list on the stack has a fixed length, and one on the heap would be made anew
+/// in each idle round.
+#[allow(clippy::many_single_char_names)]
 fn wait(
     idle: &mut Idle,
     signals: &mut [Input<Signal>],
@@ -131,14 +133,16 @@ fn wait(
     news: &mut handoff::Inbox<News>,
 ) {
     match signals {
-        [one] => idle.wait(&mut [one, acks, news]),
-        [one, two] => idle.wait(&mut [one, two, acks, news]),
-        [one, two, three, four] => idle.wait(&mut [one, two, three, four, acks, news]),
-        many => {
-            let mut sources: Vec<&mut dyn WakeSource> = vec![acks, news];
-            sources.extend(many.iter_mut().map(|ring| ring as &mut dyn WakeSource));
-            idle.wait(&mut sources);
-        }
+        [a] => idle.wait(&mut [a, acks, news]),
+        [a, b] => idle.wait(&mut [a, b, acks, news]),
+        [a, b, c] => idle.wait(&mut [a, b, c, acks, news]),
+        [a, b, c, d] => idle.wait(&mut [a, b, c, d, acks, news]),
+        [a, b, c, d, e] => idle.wait(&mut [a, b, c, d, e, acks, news]),
+        [a, b, c, d, e, f] => idle.wait(&mut [a, b, c, d, e, f, acks, news]),
+        [a, b, c, d, e, f, g] => idle.wait(&mut [a, b, c, d, e, f, g, acks, news]),
+        [a, b, c, d, e, f, g, h] => idle.wait(&mut [a, b, c, d, e, f, g, h, acks, news]),
+        // The pipeline file with more of them is refused.
+        _ => idle.wait(&mut [acks, news]),
     }
 }
 

@@ -1,16 +1,24 @@
 //! The feed's HTTP side: one conditional request for one league.
+//!
+//! Caches stand between the feed and us. What they have kept for a while says so (`Age`), and what its origin
+//! has stamped is no newer than that (`Date`), as far as clocks agree: a document is as old as it admits to be.
 
 use super::error::VenueError;
 use super::espn::Arrival;
 use super::league::League;
 use super::tls::Trust;
 use reqwest::StatusCode;
-use reqwest::header::{ETAG, HeaderValue, IF_NONE_MATCH};
+use reqwest::header::{AGE, DATE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH};
 use std::time::Duration;
 use url::Url;
 
 /// Longest wait for a whole document.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How far the feed's clock may be behind ours before its documents count as old: they are stamped in whole
+/// seconds, and nobody sets a server's clock for us.
+const DATE_BOUND_NS: u64 = 3_000_000_000;
+const NS_PER_S: u64 = 1_000_000_000;
 
 /// Polls one league's scoreboard.
 #[derive(Debug)]
@@ -19,12 +27,14 @@ pub struct EspnClient {
     url: Url,
     league: League,
     etag: Option<HeaderValue>,
+    /// The last document.
+    last: Vec<u8>,
 }
 
 /// What a poll brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Poll {
-    /// The document is as it was.
+    /// The document is as it was, to the byte, whether or not it was sent again.
     Unchanged(Arrival),
     /// A document.
     Document(Vec<u8>, Arrival),
@@ -55,6 +65,7 @@ impl EspnClient {
             url,
             league,
             etag: None,
+            last: Vec::new(),
         })
     }
 
@@ -82,7 +93,7 @@ impl EspnClient {
         let response = get.send().await.map_err(transport)?;
         let status = response.status();
         if status == StatusCode::NOT_MODIFIED {
-            return Ok(Poll::Unchanged(arrival()));
+            return Ok(Poll::Unchanged(arrival(response.headers())));
         }
         if !status.is_success() {
             let (code, details) = (String::new(), String::new());
@@ -93,24 +104,46 @@ impl EspnClient {
                 details,
             });
         }
-        let etag = response.headers().get(ETAG).cloned();
+        let headers = response.headers().clone();
         let document = response.bytes().await.map_err(transport)?.to_vec();
-        self.etag = etag;
-        Ok(Poll::Document(document, arrival()))
+        self.etag = headers.get(ETAG).cloned();
+        if document == self.last {
+            return Ok(Poll::Unchanged(arrival(&headers)));
+        }
+        self.last.clone_from(&document);
+        Ok(Poll::Document(document, arrival(&headers)))
     }
 
     /// The last document could not be used: ask for it again, whole.
     pub fn forget(&mut self) {
         self.etag = None;
+        self.last.clear();
     }
 }
 
-fn arrival() -> Arrival {
-    let unix_us = jiff::Timestamp::now().as_microsecond();
+/// When what has just come was true: now, less what it admits to be old.
+fn arrival(headers: &HeaderMap) -> Arrival {
+    let (mono_ns, unix_ns) = (ipc::clock::mono_ns(), ipc::clock::unix_ns());
+    let old_ns = old_ns(headers, unix_ns);
     Arrival {
-        mono_ns: ipc::clock::mono_ns(),
-        unix_us: u64::try_from(unix_us).unwrap_or(0),
+        mono_ns: mono_ns.saturating_sub(old_ns),
+        unix_us: unix_ns.saturating_sub(old_ns) / 1_000,
     }
+}
+
+/// How old an answer says it is. A header that cannot be read says nothing.
+fn old_ns(headers: &HeaderMap, now_unix_ns: u64) -> u64 {
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok();
+    let cached = text(AGE).and_then(|age| age.trim().parse::<u64>().ok());
+    let stamped = text(DATE).and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+    let stamped_ns = stamped.and_then(|date| u64::try_from(date.timestamp().as_nanosecond()).ok());
+    let since_stamped = stamped_ns.map_or(0, |stamped| {
+        now_unix_ns.saturating_sub(stamped.saturating_add(DATE_BOUND_NS))
+    });
+    cached
+        .unwrap_or(0)
+        .saturating_mul(NS_PER_S)
+        .max(since_stamped)
 }
 
 #[cfg(test)]
@@ -154,6 +187,59 @@ mod tests {
                 matches!(client.poll().await, Ok(Poll::Unchanged(again)) if again.mono_ns >= arrival.mono_ns)
             );
             client.forget();
+        }
+    }
+
+    /// A cache that serves what it has kept, under a new name each time.
+    #[tokio::test]
+    async fn what_a_cache_has_kept_is_as_old_as_it_says_and_no_news() {
+        let handler = || async {
+            let tag = format!("\"{}\"", ipc::clock::mono_ns());
+            ([(ETAG, tag), (AGE, "40".to_owned())], "{}")
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("binds");
+        let base = format!("http://{}", listener.local_addr().expect("bound"));
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
+        let mut client = EspnClient::new(&base, LEAGUES[0], &Trust::none()).expect("a client");
+        let before = ipc::clock::mono_ns();
+        let Ok(Poll::Document(_, arrival)) = client.poll().await else {
+            panic!("new")
+        };
+        let then = before - 40 * NS_PER_S;
+        assert!((then..then + 20 * NS_PER_S).contains(&arrival.mono_ns));
+        assert!(matches!(client.poll().await, Ok(Poll::Unchanged(_))));
+    }
+
+    #[test]
+    fn an_answer_is_as_old_as_its_age_and_its_date_say() {
+        let now_unix_ns = 784_111_777 * NS_PER_S;
+        let headers = |age: &'static str, date: &'static str| {
+            let pairs = [(AGE, age), (DATE, date)].into_iter();
+            let pairs = pairs.filter(|(_, text)| !text.is_empty());
+            pairs
+                .map(|(name, text)| (name, HeaderValue::from_static(text)))
+                .collect::<HeaderMap>()
+        };
+        // RFC 9110's own example is the moment.
+        let (now, minute_ago) = (
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 08:48:37 GMT",
+        );
+        for (age, date, old_s) in [
+            ("", "", 0),
+            ("", now, 0),
+            ("0", now, 0),
+            ("7", now, 7),
+            ("7", minute_ago, 57),
+            ("90", minute_ago, 90),
+            ("soon", "yesterday", 0),
+            // A clock that is ahead of ours makes nothing newer than it is.
+            ("7", "Sun, 06 Nov 1994 08:59:37 GMT", 7),
+        ] {
+            let old = old_ns(&headers(age, date), now_unix_ns);
+            assert_eq!(old, old_s * NS_PER_S, "{age} {date}");
         }
     }
 

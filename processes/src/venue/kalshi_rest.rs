@@ -2,8 +2,8 @@
 
 use super::error::VenueError;
 use super::kalshi_wire::{
-    AccountLimits, BalanceRecord, CreateOrder, EventRecord, FillRecord, OrderResult, OrderState,
-    PositionRecord, SeriesRecord, SettlementRecord, parse_error,
+    AccountLimits, BalanceRecord, CreateOrder, EventRecord, FeeChangeRecord, FillRecord,
+    OrderResult, OrderState, PositionRecord, SeriesRecord, SettlementRecord, parse_error,
 };
 use super::last_look::LastLook;
 use super::pace::{CANCEL_COST, DEFAULT_COST, Pace};
@@ -342,6 +342,16 @@ impl KalshiRest {
         self.get::<OneSeries>(&format!("/series/{series_ticker}"), &[])
             .await
             .map(|answer| answer.series)
+    }
+
+    /// The changes of a series' fees that are still to come, as far as they can be read.
+    pub async fn fee_changes(
+        &self,
+        series_ticker: &str,
+    ) -> Result<Listing<FeeChangeRecord>, VenueError> {
+        let query = [("series_ticker", series_ticker)];
+        self.pages("/series/fee_changes", "series_fee_change_arr", &query)
+            .await
     }
 
     /// Every page of a list.

@@ -327,6 +327,25 @@ pub struct SeriesRecord {
     pub fee_multiplier_e4: Option<u32>,
 }
 
+/// A change of a series' fees that the venue has announced.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct FeeChangeRecord {
+    /// Such as `KXNFLGAME`.
+    pub series_ticker: String,
+    /// From then on.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub fee_type: String,
+    /// From then on, 1/10,000.
+    #[serde(
+        rename = "fee_multiplier",
+        default,
+        deserialize_with = "units::optional_multiplier_e4"
+    )]
+    pub fee_multiplier_e4: Option<u32>,
+    /// From when on, RFC 3339.
+    pub scheduled_ts: String,
+}
+
 /// An event: one game, with its markets where they were asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct EventRecord {
@@ -338,6 +357,9 @@ pub struct EventRecord {
     /// In words.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub title: String,
+    /// Overrides the series' type of fees; empty where it does not.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub fee_type_override: String,
     /// Overrides the series' multiplier, 1/10,000.
     #[serde(
         rename = "fee_multiplier_override",

@@ -5,13 +5,15 @@
 //! greater loss of both outcomes over *both* positions: a hedged pair risks nothing. An open order
 //! may fill wholly or not at all, so it counts with all it can lose by itself.
 //!
-//! When a game is over its result is told once, and with it that of every order that is still open. An
-//! order of unknown fate counts as lost then: it cost no more.
+//! A position that is closed is decided at once: the venue settles what is held, and nothing else. What
+//! is still held is decided when the feed says that the game is over, and with it every order that is
+//! still open; an order of unknown fate counts as lost then: it cost no more. The feed may take that back
+//! until the venue has settled, so positions are kept, and are at stake again when the game goes on.
 
 use super::risk::Listing;
 use super::table::Table;
 use crate::limits::Limits;
-use layouts::units::{E4_PER_DOLLAR, cost_micros, fee_micros};
+use layouts::units::{E4_PER_DOLLAR, cost_micros, worst_fee_micros};
 use layouts::{
     CENTICONTRACTS_PER_CONTRACT, MICROS_PER_DOLLAR, Order, OrderAck, OrderStatus, Side, Signal,
     SignalKind, Sport,
@@ -77,12 +79,21 @@ pub(super) struct Exposure {
 struct Game {
     sport: Sport,
     markets: [Market; 2],
-    /// Worst case of the open orders, and of those whose fate the venue never told.
+    /// Worst case of the open orders.
     orders_micros: i64,
-    /// Of that, what belongs to orders whose fate nobody knows.
+    /// Worst case of the orders whose fate the venue never told.
     unknown_micros: i64,
+    /// What positions that were closed have gained; negative when they have lost.
+    closed_micros: i64,
     /// Decided: what is filled now is won or lost already.
-    over: Option<Outcome>,
+    over: Option<Over>,
+}
+
+/// A game's end as the feed tells it.
+#[derive(Debug, Clone, Copy)]
+struct Over {
+    outcome: Outcome,
+    told_mono_ns: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -116,14 +127,15 @@ struct OpenOrder {
     stake_micros: i64,
 }
 
-/// What an order can lose by itself: its cost, or the collateral of a short, and the fee.
+/// What an order can lose by itself: its cost, or the collateral of a short, and the greatest fee.
 pub(super) fn stake_micros(side: Side, price_e4: u16, fee_rate_e4: u16, count_centi: u32) -> i64 {
     let at_risk_e4 = match side {
         Side::Bid => price_e4,
         Side::Ask => E4_PER_DOLLAR.saturating_sub(price_e4),
     };
-    // A fill nearer to one half costs a greater fee, but its price improved by more than that.
-    cost_micros(at_risk_e4, count_centi) + fee_micros(fee_rate_e4, price_e4, count_centi)
+    // A fill at a better price, nearer to one half, may cost a greater fee, but never more than a price that
+    // is better by a whole cent saves.
+    cost_micros(at_risk_e4, count_centi) + worst_fee_micros(fee_rate_e4, price_e4, count_centi)
 }
 
 impl Game {
@@ -133,17 +145,32 @@ impl Game {
             markets: [Market::default(); 2],
             orders_micros: 0,
             unknown_micros: 0,
+            closed_micros: 0,
             over: None,
         }
     }
 
     /// The most that can be lost from here.
     fn at_stake(&self) -> i64 {
+        if self.over.is_some() {
+            return self.orders_micros;
+        }
         let [home, away] = &self.markets;
         let paid = home.paid_micros + away.paid_micros;
         let home_wins = paid - home.position_centi * PAYOUT_MICROS;
         let away_wins = paid - away.position_centi * PAYOUT_MICROS;
-        home_wins.max(away_wins).max(0) + self.orders_micros
+        home_wins.max(away_wins).max(0) + self.orders_micros + self.unknown_micros
+    }
+
+    /// What is decided of it: closed positions, and all of them once it is over.
+    fn result(&self) -> i64 {
+        let Some(Over { outcome, .. }) = self.over else {
+            return self.closed_micros;
+        };
+        let held = self.markets.iter().enumerate().map(|(team, market)| {
+            outcome.payout_micros(team) * market.position_centi - market.paid_micros
+        });
+        self.closed_micros + held.sum::<i64>() - self.unknown_micros
     }
 }
 
@@ -180,11 +207,40 @@ impl Exposure {
         u32::try_from((limit - held).max(0)).unwrap_or(u32::MAX)
     }
 
+    /// What is held and open towards one end of the game, of both its markets: to buy the one is the opinion
+    /// that sells the other. Negative when more is held against it.
+    pub(super) fn towards(&self, signal: &Signal, side: Side) -> i64 {
+        let team = usize::from(signal.team);
+        let Some(game) = self.games.get(u64::from(signal.game)) else {
+            return 0;
+        };
+        let (Some(own), Some(other)) = (game.markets.get(team), game.markets.get(1 - team)) else {
+            return 0;
+        };
+        let (same, against) = (side as usize, 1 - side as usize);
+        side.sign() * (own.position_centi - other.position_centi)
+            + own.open_centi[same]
+            + other.open_centi[against]
+    }
+
+    /// Forgets the game that has been over for longest if there is no room for this one.
+    pub(super) fn make_room(&mut self, game: u32) {
+        if self.games.len() == GAMES && self.games.get(u64::from(game)).is_none() {
+            self.games.evict_least(|game| {
+                let done = game.over.filter(|_| game.orders_micros == 0)?;
+                Some(done.told_mono_ns)
+            });
+        }
+    }
+
     /// Money that may still be put at stake. A game that the table has no room for has none.
     pub(super) fn money_room(&self, game: u32, sport: Sport, limits: &Limits) -> Room {
         let dollars = |dollars: u32| i64::from(dollars) * MICROS_PER_DOLLAR;
         let game = match self.games.get(u64::from(game)) {
-            Some(game) => dollars(limits.max_game_dollars) - game.at_stake(),
+            // What the game has cost by positions that are closed is not there to be risked once more.
+            Some(game) => {
+                dollars(limits.max_game_dollars) - game.at_stake() + game.closed_micros.min(0)
+            }
             None if self.games.len() < GAMES => dollars(limits.max_game_dollars),
             None => 0,
         };
@@ -195,8 +251,9 @@ impl Exposure {
         }
     }
 
-    /// Books an order that goes out.
-    pub(super) fn open(&mut self, order: &Order, terms: Terms, now: u64) {
+    /// Books an order that goes out; what is gained by it, micro-dollars: its game is not over, whatever the
+    /// feed has said.
+    pub(super) fn open(&mut self, order: &Order, terms: Terms, now: u64) -> i64 {
         let Terms {
             side,
             team,
@@ -213,7 +270,7 @@ impl Exposure {
             stake_micros: stake,
         };
         self.orders.entry(order.order, || open);
-        self.change(order.game, sport, |game| {
+        let gain = self.change(order.game, sport, |game| {
             game.over = None;
             game.orders_micros += stake;
             if let Some(market) = game.markets.get_mut(usize::from(team)) {
@@ -221,6 +278,7 @@ impl Exposure {
             }
         });
         self.remember(order, terms, now);
+        gain
     }
 
     /// Remembers that an order was made, to space out those after it.
@@ -247,8 +305,8 @@ impl Exposure {
         self.at_stake_micros += micros;
     }
 
-    /// Books what became of an order; `None` if it is not open. What it gained, micro-dollars, if its game
-    /// is over, else 0.
+    /// Books what became of an order; `None` if it is not open. What is decided by it, micro-dollars: a
+    /// position that it has closed, or what it filled of a game that is over.
     pub(super) fn acknowledge(&mut self, ack: &OrderAck, status: OrderStatus) -> Option<i64> {
         let order = self.orders.remove(ack.order)?;
         let filled = i64::from(ack.filled_centi);
@@ -258,46 +316,35 @@ impl Exposure {
             _ => i64::from(order.count_centi),
         };
         let freed = order.stake_micros * told / i64::from(order.count_centi).max(1);
-        let bought = order.side.sign() * filled;
-        let paid = ack.cost_micros + i64::from(ack.fee_micros);
-        let team = usize::from(order.team);
-        let mut gain = 0;
-        self.change_known(order.game, |game| {
-            game.orders_micros -= freed;
-            let unknown = order.stake_micros - freed;
-            let Some(market) = game.markets.get_mut(team) else {
+        Some(self.change_known(order.game, |game| {
+            game.orders_micros -= order.stake_micros;
+            game.unknown_micros += order.stake_micros - freed;
+            let Some(market) = game.markets.get_mut(usize::from(order.team)) else {
                 return;
             };
             market.open_centi[order.side as usize] -= told;
-            if let Some(outcome) = game.over {
-                game.orders_micros -= unknown;
-                gain = outcome.payout_micros(team) * bought - paid - unknown;
-            } else {
-                game.unknown_micros += unknown;
-                market.position_centi += bought;
-                market.paid_micros += paid;
+            market.position_centi += order.side.sign() * filled;
+            market.paid_micros += ack.cost_micros + i64::from(ack.fee_micros);
+            if market.position_centi == 0 {
+                game.closed_micros -= std::mem::take(&mut market.paid_micros);
             }
-        });
-        Some(gain)
+        }))
     }
 
-    /// Forgets the positions of a game that is over, and says what they gained, micro-dollars; its open
-    /// orders stay until they are answered.
-    pub(super) fn release(&mut self, game: u32, outcome: Outcome) -> i64 {
-        let mut gain = 0;
+    /// A game is over, as far as the feed knows; what that decides, micro-dollars. Its open orders stay until
+    /// they are answered.
+    pub(super) fn release(&mut self, game: u32, outcome: Outcome, now: u64) -> i64 {
         self.change_known(game, |game| {
-            game.over = Some(outcome);
-            // Whatever an order of unknown fate did, the game's settlement has decided it.
-            let unknown = std::mem::take(&mut game.unknown_micros);
-            game.orders_micros -= unknown;
-            gain -= unknown;
-            for (team, market) in game.markets.iter_mut().enumerate() {
-                let position = std::mem::take(&mut market.position_centi);
-                let paid = std::mem::take(&mut market.paid_micros);
-                gain += outcome.payout_micros(team) * position - paid;
-            }
-        });
-        gain
+            game.over = Some(Over {
+                outcome,
+                told_mono_ns: now,
+            });
+        })
+    }
+
+    /// A game is not over; what was decided by its end is so no more, micro-dollars.
+    pub(super) fn reopen(&mut self, game: u32) -> i64 {
+        self.change_known(game, |game| game.over = None)
     }
 
     fn market(&self, signal: &Signal) -> Option<&Market> {
@@ -307,19 +354,22 @@ impl Exposure {
             .get(usize::from(signal.team))
     }
 
-    fn change(&mut self, game: u32, sport: Sport, change: impl FnOnce(&mut Game)) {
+    fn change(&mut self, game: u32, sport: Sport, change: impl FnOnce(&mut Game)) -> i64 {
         // `money_room` gave no room to a game that does not fit, so the entry is there.
         self.games.entry(u64::from(game), || Game::of(sport));
-        self.change_known(game, change);
+        self.change_known(game, change)
     }
 
-    fn change_known(&mut self, game: u32, change: impl FnOnce(&mut Game)) {
-        if let Some(game) = self.games.get_mut(u64::from(game)) {
-            let before = game.at_stake();
-            change(game);
-            let more = game.at_stake() - before;
-            self.at_stake_micros += more;
-            self.by_sport_micros[game.sport as usize] += more;
-        }
+    /// Changes a game, and keeps the sums in step; what the change decides, micro-dollars.
+    fn change_known(&mut self, game: u32, change: impl FnOnce(&mut Game)) -> i64 {
+        let Some(game) = self.games.get_mut(u64::from(game)) else {
+            return 0;
+        };
+        let before = (game.at_stake(), game.result());
+        change(game);
+        let more = game.at_stake() - before.0;
+        self.at_stake_micros += more;
+        self.by_sport_micros[game.sport as usize] += more;
+        game.result() - before.1
     }
 }

@@ -1,7 +1,7 @@
 //! What is worth trading: arbitrage of the two complementary markets of a game, and the edge of the
 //! model over one market. Everything per contract, after the taker's fee, in 1/10,000 dollar.
 
-use layouts::units::{E4_PER_DOLLAR, fee_micros};
+use layouts::units::{E4_PER_DOLLAR, fee_micros, worst_fee_micros};
 use layouts::{CENTICONTRACTS_PER_CONTRACT, PriceUpdate, Side};
 
 /// Micro-dollars in 1/10,000 dollar.
@@ -12,7 +12,7 @@ const MICROS_PER_E4: i64 = 100;
 pub struct Arbitrage {
     /// [`Side::Bid`] buys both below a dollar, [`Side::Ask`] sells both above it.
     pub side: Side,
-    /// Gain of one pair after the fees of both legs.
+    /// Gain of one pair after the fees of both legs, in however many pieces each is filled.
     pub gain_e4: i16,
     /// Pairs that both books show.
     pub count_centi: u32,
@@ -45,6 +45,12 @@ fn fee_e4(price: &PriceUpdate, at_e4: u16) -> i64 {
     fee_micros(price.fee_rate_e4, at_e4, CENTICONTRACTS_PER_CONTRACT).div_euclid(MICROS_PER_E4)
 }
 
+/// The same at its worst: a gain that one more fill would undo is not certain.
+fn worst_fee_e4(price: &PriceUpdate, at_e4: u16) -> i64 {
+    worst_fee_micros(price.fee_rate_e4, at_e4, CENTICONTRACTS_PER_CONTRACT)
+        .div_euclid(MICROS_PER_E4)
+}
+
 /// The better of buying and selling both markets; its gain may be negative.
 #[must_use]
 pub fn arbitrage(home: &PriceUpdate, away: &PriceUpdate) -> Arbitrage {
@@ -52,7 +58,7 @@ pub fn arbitrage(home: &PriceUpdate, away: &PriceUpdate) -> Arbitrage {
         let (home_price, home_count) = shown(home, side);
         let (away_price, away_count) = shown(away, side);
         let sum = i64::from(home_price) + i64::from(away_price);
-        let fees = fee_e4(home, home_price) + fee_e4(away, away_price);
+        let fees = worst_fee_e4(home, home_price) + worst_fee_e4(away, away_price);
         let gain = side.sign() * (i64::from(E4_PER_DOLLAR) - sum) - fees;
         Arbitrage {
             side,
@@ -128,12 +134,12 @@ mod tests {
     #[test]
     fn buying_both_gains_what_the_dollar_leaves_after_both_fees() {
         let found = arbitrage(&quote(4_000, 4_200), &quote(5_000, 5_200));
-        // 1 - 0.42 - 0.52 = 0.06; fees 0.0171 and 0.0175.
+        // 1 - 0.42 - 0.52 = 0.06; fees of 0.0171 and 0.0175 as one fill, 0.02 each in 100 pieces.
         assert_eq!(
             found,
             Arbitrage {
                 side: Side::Bid,
-                gain_e4: 600 - 171 - 175,
+                gain_e4: 600 - 200 - 200,
                 count_centi: 700
             }
         );
@@ -146,7 +152,7 @@ mod tests {
             found,
             Arbitrage {
                 side: Side::Ask,
-                gain_e4: 600 - 175 - 173,
+                gain_e4: 600 - 200 - 200,
                 count_centi: 1_000
             }
         );
@@ -171,10 +177,11 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the game's end, the pair is worth a dollar: the gain is certain.
+        /// Whatever the game's end, and in however many pieces each leg is filled, the pair gains what was told.
         #[test]
         fn an_arbitrage_gains_in_every_outcome(
             home_bid in 1_u16..9_998, away_bid in 1_u16..9_998, spread in 1_u16..300, rate in 0_u16..1_000,
+            pieces in [1_u32..=100, 1..=100],
         ) {
             let at = |bid: u16| PriceUpdate { fee_rate_e4: rate, ..quote(bid, (bid + spread).min(9_999)) };
             let (home, away) = (at(home_bid), at(away_bid));
@@ -182,10 +189,12 @@ mod tests {
             let legs = [shown(&home, found.side).0, shown(&away, found.side).0];
             for home_pays in [0_i64, 5_000, 10_000] {
                 let pays = [home_pays, 10_000 - home_pays];
-                let gain: i64 = legs.iter().zip(pays).map(|(price, pay)| {
-                    found.side.sign() * (pay - i64::from(*price)) * 100 - fee_micros(rate, *price, 100)
+                let gain: i64 = legs.iter().zip(pays).zip(pieces).map(|((price, pay), piece)| {
+                    let fees: i64 = fee_micros(rate, *price, piece) * i64::from(100 / piece)
+                        + fee_micros(rate, *price, 100 % piece);
+                    found.side.sign() * (pay - i64::from(*price)) * 100 - fees
                 }).sum();
-                prop_assert_eq!(gain, i64::from(found.gain_e4) * 100);
+                prop_assert!(gain >= i64::from(found.gain_e4) * 100);
             }
         }
 

@@ -9,6 +9,7 @@
 //! | not expired by the message's own time | `expired` |
 //! | `repeat_ms` since the last order of the same market, side and kind | `repeated` |
 //! | room among the open orders | `open_orders` |
+//! | the game's stake is not taken yet | `at_target` |
 //! | room in order, market, game, sport, total and day for one whole contract | `too_small`, `market_limit`, `game_limit`, `sport_limit`, `total_limit`, `day_limit` |
 //!
 //! Repetitions are recognised by [`Sources`]. A stage that follows another one that died is told
@@ -20,22 +21,25 @@
 //! far as it is a loss, and what is at stake now. A game that is called off stays at its worst case.
 //!
 //! Sizing: `kelly_percent` of the Kelly stake on the total limit as bankroll. With edge e at price p the
-//! whole stake is `bankroll x e / (p (1 - p))` contracts for a buy and a sell alike. An arbitrage has no risk
-//! to weigh: it takes what is shown. Both are cut to the limits, then to whole contracts; both legs
-//! of an arbitrage get the same count or neither is sent.
+//! whole stake is `bankroll x e / (p (1 - p))` contracts for a buy and a sell alike. That is what the *game* is
+//! worth holding, not what each signal of it is worth ordering: an edge that lasts is told again and again, and
+//! its other market tells it too. So an order is what is missing of it, after all that is held and open in both
+//! markets. An arbitrage has no risk to weigh: it takes what is shown. Both are cut to the limits, then to
+//! whole contracts; both legs of an arbitrage get the same count or neither is sent.
 
 use super::day::Day;
-use super::exposure::{Exposure, Room, Terms, stake_micros};
+use super::exposure::{Exposure, Room};
 use super::sources::Sources;
 use crate::limits::Limits;
-use layouts::signal::{kind_of, other_leg};
 use layouts::units::E4_PER_DOLLAR;
 use layouts::{
-    CENTICONTRACTS_PER_CONTRACT, MICROS_PER_DOLLAR, Order, OrderAck, Side, Signal, SignalKind,
-    Sport,
+    CENTICONTRACTS_PER_CONTRACT, MICROS_PER_DOLLAR, Order, OrderAck, OrderStatus, Signal,
+    SignalKind,
 };
+use leg::{Checked, check, fit, is_other_half, is_pair, order, whole};
 use serde::Serialize;
 
+mod leg;
 mod recall;
 pub use super::exposure::Outcome;
 pub use recall::{Fate, Listing};
@@ -74,6 +78,8 @@ pub struct Counters {
     pub open_orders: u64,
     /// Dropped: less than a contract shown or worth taking.
     pub too_small: u64,
+    /// Dropped: what the game is worth holding is held or open already.
+    pub at_target: u64,
     /// Dropped: the market's limit is reached.
     pub market_limit: u64,
     /// Dropped: the game's limit is reached.
@@ -94,20 +100,12 @@ enum Drop {
     Repeated,
     OpenOrders,
     TooSmall,
+    AtTarget,
     MarketLimit,
     GameLimit,
     SportLimit,
     TotalLimit,
     DayLimit,
-}
-
-/// A signal whose bytes all mean something.
-#[derive(Debug, Clone, Copy)]
-struct Checked {
-    signal: Signal,
-    side: Side,
-    kind: SignalKind,
-    sport: Sport,
 }
 
 /// The stage.
@@ -121,8 +119,9 @@ pub struct Risk {
     taken: Sources,
     /// First leg of an arbitrage whose second is due next from the same shard.
     first_leg: Box<[Option<Checked>; SHARDS]>,
-    /// The first leg of an arbitrage that a predecessor sent before it died, without the second.
-    half_pair: Option<Order>,
+    /// The first leg of an arbitrage that a predecessor sent before it died, without the second, and how many
+    /// contracts of the second it calls for.
+    half_pair: Option<(Order, u32)>,
     halted: bool,
     counters: Counters,
 }
@@ -212,9 +211,9 @@ impl Risk {
                 match kind {
                     SignalKind::ModelEdge => self.send(&[checked], now),
                     SignalKind::Arbitrage => match self.half_pair {
-                        Some(first) if is_other_half(&first, signal) => {
+                        Some((first, count_centi)) if is_other_half(&first, signal) => {
                             self.half_pair = None;
-                            self.complete(&first, &checked, now)
+                            self.complete(count_centi, &checked, now)
                         }
                         _ => self.hold(shard, checked),
                     },
@@ -231,6 +230,12 @@ impl Risk {
             self.counters.malformed += 1;
             return;
         };
+        if let Some((first, count_centi)) = &mut self.half_pair
+            && first.order == ack.order
+            && status != OrderStatus::Unknown
+        {
+            *count_centi = ack.filled_centi;
+        }
         match self.exposure.acknowledge(ack, status) {
             Some(gain) => self.day.book(gain, ack.acked_mono_ns),
             None => self.counters.stray_acks += 1,
@@ -240,7 +245,13 @@ impl Risk {
     /// A game is over: what it cost or brought is decided, no longer at stake, and of the day of `now`, ns,
     /// CLOCK_MONOTONIC.
     pub fn on_game_over(&mut self, game: u32, outcome: Outcome, now: u64) {
-        let gain = self.exposure.release(game, outcome);
+        let gain = self.exposure.release(game, outcome, now);
+        self.day.book(gain, now);
+    }
+
+    /// A game is not over, or no more so: what its end had decided is at stake again.
+    pub fn on_game_on(&mut self, game: u32, now: u64) {
+        let gain = self.exposure.reopen(game);
         self.day.book(gain, now);
     }
 
@@ -255,6 +266,7 @@ impl Risk {
 
     /// Sends all legs, or none. A drop is counted once a leg.
     fn send(&mut self, legs: &[Checked], now: u64) -> Orders {
+        self.exposure.make_room(legs[0].signal.game);
         match self.count(legs, now) {
             Err(cause) => {
                 let legs = legs.len() as u64;
@@ -264,30 +276,32 @@ impl Risk {
             Ok(count_centi) => {
                 let mut orders = NOTHING;
                 for (slot, leg) in orders.iter_mut().zip(legs) {
-                    let order = order(&leg.signal, count_centi);
-                    self.exposure.open(&order, leg.terms(), now);
-                    self.counters.orders += 1;
-                    *slot = Some(order);
+                    *slot = Some(self.open(leg, count_centi, now));
                 }
                 orders
             }
         }
     }
 
-    /// Sends the second leg of a pair whose first is out already: admitted with it, of its size.
-    fn complete(&mut self, first: &Order, second: &Checked, now: u64) -> Orders {
-        if self.halted {
-            self.counters.halted += 1;
-            return NOTHING;
-        }
-        if now > second.signal.expires_mono_ns {
-            self.counters.expired += 1;
-            return NOTHING;
-        }
-        let order = order(&second.signal, first.count_centi);
-        self.exposure.open(&order, second.terms(), now);
+    fn open(&mut self, leg: &Checked, count_centi: u32, now: u64) -> Order {
+        let order = order(&leg.signal, count_centi);
+        let gain = self.exposure.open(&order, leg.terms(), now);
+        self.day.book(gain, now);
         self.counters.orders += 1;
-        [Some(order), None]
+        order
+    }
+
+    /// Sends the second leg of a pair whose first is out already: admitted with it, of its size, or of what is
+    /// known to have come of it.
+    fn complete(&mut self, count_centi: u32, second: &Checked, now: u64) -> Orders {
+        let cause = match whole(count_centi) {
+            _ if self.halted => Drop::Halted,
+            _ if now > second.signal.expires_mono_ns => Drop::Expired,
+            Some(count_centi) => return [Some(self.open(second, count_centi, now)), None],
+            None => Drop::TooSmall,
+        };
+        *self.counter(cause) += 1;
+        NOTHING
     }
 
     /// Whole contracts that every leg may have.
@@ -314,9 +328,10 @@ impl Risk {
             .limits
             .max_order_contracts
             .saturating_mul(CENTICONTRACTS_PER_CONTRACT);
-        let wanted = legs
-            .iter()
-            .fold(order, |least, leg| least.min(self.wanted(leg)));
+        let mut wanted = order;
+        for leg in legs {
+            wanted = wanted.min(self.wanted(leg)?);
+        }
         let mut count = whole(wanted).ok_or(Drop::TooSmall)?;
         for leg in legs {
             let room = self
@@ -341,23 +356,28 @@ impl Risk {
     }
 
     /// What the signal is worth taking: see the head of the file.
-    fn wanted(&self, leg: &Checked) -> u32 {
-        let Signal {
-            price_e4,
-            edge_e4,
-            count_centi,
-            ..
-        } = leg.signal;
+    fn wanted(&self, leg: &Checked) -> Result<u32, Drop> {
+        let shown = leg.signal.count_centi;
         if leg.kind == SignalKind::Arbitrage {
-            return count_centi;
+            return Ok(shown);
         }
-        let edge = u64::from(edge_e4.max(0).unsigned_abs());
-        let price = u64::from(price_e4);
+        let target = self.target(&leg.signal);
+        let missing = i64::from(target) - self.exposure.towards(&leg.signal, leg.side);
+        if target >= CENTICONTRACTS_PER_CONTRACT && missing < CENTICONTRACTS_PER_CONTRACT.into() {
+            return Err(Drop::AtTarget);
+        }
+        Ok(shown.min(u32::try_from(missing.max(0)).unwrap_or(u32::MAX)))
+    }
+
+    /// What the game is worth holding by this signal.
+    fn target(&self, signal: &Signal) -> u32 {
+        let edge = u64::from(signal.edge_e4.max(0).unsigned_abs());
+        let price = u64::from(signal.price_e4);
         let odds = price * u64::from(E4_PER_DOLLAR).saturating_sub(price);
         let bankroll_e4 = u64::from(self.limits.max_exposure_dollars) * u64::from(E4_PER_DOLLAR);
         let kelly_centi = bankroll_e4 * edge * u64::from(CENTICONTRACTS_PER_CONTRACT) / odds.max(1);
         let share = kelly_centi.saturating_mul(self.limits.kelly_percent.into()) / 100;
-        count_centi.min(u32::try_from(share).unwrap_or(u32::MAX))
+        u32::try_from(share).unwrap_or(u32::MAX)
     }
 
     fn counter(&mut self, cause: Drop) -> &mut u64 {
@@ -367,97 +387,13 @@ impl Risk {
             Drop::Repeated => &mut self.counters.repeated,
             Drop::OpenOrders => &mut self.counters.open_orders,
             Drop::TooSmall => &mut self.counters.too_small,
+            Drop::AtTarget => &mut self.counters.at_target,
             Drop::MarketLimit => &mut self.counters.market_limit,
             Drop::GameLimit => &mut self.counters.game_limit,
             Drop::SportLimit => &mut self.counters.sport_limit,
             Drop::TotalLimit => &mut self.counters.total_limit,
             Drop::DayLimit => &mut self.counters.day_limit,
         }
-    }
-}
-
-impl Checked {
-    fn terms(&self) -> Terms {
-        Terms {
-            side: self.side,
-            kind: self.kind,
-            team: self.signal.team,
-            sport: self.sport,
-            fee_rate_e4: self.signal.fee_rate_e4,
-        }
-    }
-}
-
-fn check(signal: &Signal) -> Option<Checked> {
-    let (side, kind, sport) = (signal.side()?, signal.kind()?, signal.sport()?);
-    let sane = (1..E4_PER_DOLLAR).contains(&signal.price_e4)
-        && signal.team <= 1
-        && kind_of(signal.signal) == kind;
-    sane.then_some(Checked {
-        signal: *signal,
-        side,
-        kind,
-        sport,
-    })
-}
-
-/// Two legs of one arbitrage: one input, the first and the second market of one game.
-fn is_pair(first: &Signal, second: &Signal) -> bool {
-    other_leg(first.signal) == second.signal
-        && first.game == second.game
-        && first.market != second.market
-        && first.team != second.team
-        && first.side == second.side
-        && first.sport == second.sport
-}
-
-/// The signal for the second leg of an arbitrage of which only the first became an order.
-fn is_other_half(first: &Order, second: &Signal) -> bool {
-    second.signal == other_leg(first.order)
-        && first.kind == second.kind
-        && first.game == second.game
-        && first.market != second.market
-        && first.side == second.side
-}
-
-/// Rounded down to whole contracts; none if that leaves nothing.
-fn whole(count_centi: u32) -> Option<u32> {
-    let count = count_centi - count_centi % CENTICONTRACTS_PER_CONTRACT;
-    (count > 0).then_some(count)
-}
-
-/// The greatest whole count, up to `count`, whose worst case over all legs fits into `room_micros`.
-fn fit(count: u32, legs: &[Checked], room_micros: i64) -> Option<u32> {
-    let cost = |count: u32| -> i64 {
-        legs.iter()
-            .map(|leg| stake_micros(leg.side, leg.signal.price_e4, leg.signal.fee_rate_e4, count))
-            .sum()
-    };
-    if cost(count) <= room_micros {
-        return Some(count);
-    }
-    // Per contract with the fee rounded up for each: never less than what the count costs.
-    let each = cost(CENTICONTRACTS_PER_CONTRACT).max(1);
-    let contracts = u32::try_from((room_micros / each).max(0)).unwrap_or(u32::MAX);
-    whole(
-        contracts
-            .saturating_mul(CENTICONTRACTS_PER_CONTRACT)
-            .min(count),
-    )
-}
-
-fn order(signal: &Signal, count_centi: u32) -> Order {
-    Order {
-        ingress_mono_ns: signal.ingress_mono_ns,
-        expires_mono_ns: signal.expires_mono_ns,
-        order: signal.signal,
-        market: signal.market,
-        game: signal.game,
-        count_centi,
-        price_e4: signal.price_e4,
-        side: signal.side,
-        kind: signal.kind,
-        padding: [0; 8],
     }
 }
 

@@ -162,6 +162,7 @@ impl Shard {
             self.counters.malformed += 1;
             return false;
         };
+        self.make_room(price.game);
         let Some(game) = self.games.entry(u64::from(price.game), Game::unknown) else {
             self.counters.no_room += 1;
             return false;
@@ -193,6 +194,7 @@ impl Shard {
             self.counters.malformed += 1;
             return NOTHING;
         }
+        self.make_room(state.game);
         let Some(game) = self.games.entry(u64::from(state.game), Game::unknown) else {
             self.counters.no_room += 1;
             return NOTHING;
@@ -214,6 +216,17 @@ impl Shard {
         game.home_e4 = self.models.home_win(&state).map(to_e4);
         game.state = Some(state);
         self.judge(state.game, self.cause(true, state.ingress_mono_ns, stamp))
+    }
+
+    /// Forgets the game that was the first to end if there is no room for this one.
+    fn make_room(&mut self, game: u32) {
+        if self.games.len() == GAMES && self.games.get(u64::from(game)).is_none() {
+            self.games.evict_least(|game| {
+                let ended =
+                    |state: &GameState| matches!(state.phase(), Some(Phase::Final | Phase::Off));
+                Some(game.state.filter(ended)?.ingress_mono_ns)
+            });
+        }
     }
 
     fn cause(&self, from_games: bool, ingress_mono_ns: u64, stamp: Stamp) -> Cause {

@@ -89,6 +89,14 @@ impl<V> Table<V> {
         }
     }
 
+    /// Takes out the entry of the least rank, if any has one. Looks at every slot: for a table that is full.
+    pub fn evict_least(&mut self, rank: impl Fn(&V) -> Option<u64>) -> Option<V> {
+        let ranked = self.slots.iter().flatten();
+        let ranked = ranked.filter_map(|(key, value)| Some((rank(value)?, *key)));
+        let (_, key) = ranked.min()?;
+        self.remove(key)
+    }
+
     /// Every value, in the order of the slots.
     pub fn values(&self) -> impl Iterator<Item = &V> {
         self.slots.iter().flatten().map(|(_, value)| value)
@@ -151,6 +159,19 @@ mod tests {
         );
         assert_eq!(table.remove(1), Some('a'));
         assert_eq!(table.entry(3, || 'c'), Some(&mut 'c'));
+    }
+
+    #[test]
+    fn the_least_of_those_that_may_go_is_evicted() {
+        let mut table = Table::with_room(3);
+        for (key, value) in [(1, 5), (2, 3), (3, 1)] {
+            table.entry(key, || value);
+        }
+        let may_go = |value: &u64| (*value > 1).then_some(*value);
+        assert_eq!(table.evict_least(may_go), Some(3));
+        assert_eq!(table.evict_least(may_go), Some(5));
+        assert_eq!(table.evict_least(may_go), None);
+        assert_eq!(table.get(3), Some(&1));
     }
 
     proptest! {

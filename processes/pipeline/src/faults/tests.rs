@@ -1,6 +1,7 @@
 //! Pipeline files with one fault, and those that come with the program.
 
 use super::*;
+use crate::Process;
 use std::path::Path;
 
 fn shipped(name: &str) -> Pipeline {
@@ -74,6 +75,25 @@ fn more_open_orders_than_the_rings_hold_are_a_fault() {
     assert_eq!(faults, "limits.max_open_orders = 65537, at most 65536");
     let fits = |pipeline: &mut Pipeline| pipeline.limits.max_open_orders = 1_024;
     assert_eq!(faults_after(fits), "");
+}
+
+#[test]
+fn more_shards_than_the_signal_processor_waits_for_are_a_fault() {
+    let with = |shards: usize| {
+        faults_after(|pipeline| {
+            let shard = pipeline
+                .processes
+                .iter()
+                .find(|one| one.name == "game_shard.0");
+            let shard = shard.unwrap().clone();
+            pipeline.processes.extend((2..shards).map(|index| Process {
+                name: format!("game_shard.{index}"),
+                ..shard.clone()
+            }));
+        })
+    };
+    assert!(with(9).contains("there are 9 shards"), "{}", with(9));
+    assert!(!with(8).contains("there are"), "{}", with(8));
 }
 
 #[test]

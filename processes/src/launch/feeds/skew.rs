@@ -3,19 +3,23 @@
 //! A frame arrives as much later than it was stamped as its way took and our clock is ahead. The way is never
 //! negative and at times short, so the least of the last frames tells the clocks apart, whatever was held up:
 //! one late frame is a late frame, all of them late are a clock. (Or prices that all come so late that they
-//! may not be traded on either.) Nothing is judged before the first frame that carries a time.
+//! may not be traded on either.) Frames of a quiet market are few, and a clock that is set meanwhile must not be
+//! excused by those before: none is judged by for longer than a while, but the last of all. Nothing is judged
+//! before the first frame that carries a time.
 
 use std::collections::{HashMap, VecDeque};
 
 /// Frames that are judged by.
 const FRAMES: usize = 32;
+/// For how long after the last one, by their arrival, ns.
+const KEPT_NS: u64 = 60_000_000_000;
 
 /// The clocks under watch.
 #[derive(Debug)]
 pub(super) struct Skew {
     bound_us: i64,
-    /// Arrival less the venue's stamp, oldest first, us.
-    frames: VecDeque<i64>,
+    /// Arrival, ns, and how much later it is than the venue's stamp, us; oldest first.
+    frames: VecDeque<(u64, i64)>,
     /// The arrival of each market's frame that was heard last.
     heard: HashMap<u32, u64>,
 }
@@ -47,13 +51,15 @@ impl Skew {
             self.frames.pop_front();
         }
         let signed = |us: u64| i64::try_from(us).unwrap_or(i64::MAX);
+        let late_us = signed(arrived_unix_us).saturating_sub(signed(venue_unix_us));
+        self.frames.push_back((arrival_mono_ns, late_us));
         self.frames
-            .push_back(signed(arrived_unix_us).saturating_sub(signed(venue_unix_us)));
+            .retain(|(then, _)| arrival_mono_ns.saturating_sub(*then) <= KEPT_NS);
     }
 
     /// How far the venue's clock is behind ours, ms, where that is beyond the bound; negative when ahead.
     pub(super) fn beyond_ms(&self) -> Option<i64> {
-        let least = *self.frames.iter().min()?;
+        let least = self.frames.iter().map(|(_, late_us)| *late_us).min()?;
         (least.saturating_abs() > self.bound_us).then_some(least / 1_000)
     }
 }
@@ -103,6 +109,21 @@ mod tests {
         assert!(heard(wrong.into_iter().chain(right)).beyond_ms().is_none());
         right[0] = -9_000_000;
         assert!(heard(wrong.into_iter().chain(right)).beyond_ms().is_some());
+    }
+
+    /// One frame a minute: half an hour of good ones excused what came after.
+    #[test]
+    fn a_clock_that_is_set_wrong_is_seen_in_a_quiet_market_too() {
+        let mut skew = Skew::within(2_000);
+        for minute in 1..=10 {
+            skew.hear(7, minute * (KEPT_NS + 1), NOW_US - 50_000, NOW_US);
+        }
+        assert_eq!(skew.beyond_ms(), None);
+        skew.hear(7, 11 * (KEPT_NS + 1), NOW_US - 9_000_000, NOW_US);
+        assert_eq!(skew.beyond_ms(), Some(9_000));
+        // Within the while one good frame is enough.
+        skew.hear(8, 11 * (KEPT_NS + 1) + KEPT_NS, NOW_US - 50_000, NOW_US);
+        assert_eq!(skew.beyond_ms(), None);
     }
 
     #[test]

@@ -273,3 +273,74 @@ async fn a_number_beyond_the_board_is_refused() {
         matches!(beyond, Err(Trouble::Refused(reason)) if reason.contains("beyond the board's 1 slots"))
     );
 }
+
+/// The fees of a market were those of the moment when it was found, for ever.
+#[tokio::test]
+async fn a_market_whose_fee_changes_is_announced_anew() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    // What the venue says of the event, and of changes to come.
+    let (say, said) = tokio::sync::watch::channel((json!({}), json!([])));
+    let handler = move |uri: Uri| {
+        let (event, changes) = said.borrow().clone();
+        async move {
+            if uri.path().ends_with("/fee_changes") {
+                return Json(json!({ "series_fee_change_arr": changes }));
+            }
+            if uri.path().contains("/series/") {
+                return Json(json!({"series": {"ticker": "KXMLBGAME", "fee_multiplier": 1}}));
+            }
+            let ticker = "KXMLBGAME-26JUN281335CINPIT";
+            let market =
+                |team: &str| json!({"ticker": format!("{ticker}-{team}"), "event_ticker": ticker});
+            let mut listed =
+                json!({"event_ticker": ticker, "markets": [market("CIN"), market("PIT")]});
+            for (name, value) in event.as_object().into_iter().flatten() {
+                listed[name] = value.clone();
+            }
+            Json(json!({ "cursor": "", "events": [listed] }))
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("binds");
+    let base = format!("http://{}/v2", listener.local_addr().expect("bound"));
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
+    let cold = server.cold().await;
+    let announcer = Announcer::start(cold.clone());
+    let mut finder = finder(&cold, &base, 64);
+    finder.learn(game(7, "CIN", "PIT"));
+    let past = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(60);
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(30);
+    let change = |at: jiff::Timestamp| {
+        json!([{"series_ticker": "KXMLBGAME", "fee_type": "quadratic",
+        "fee_multiplier": 3, "scheduled_ts": at.to_string()}])
+    };
+    let mut cursor = Cursor::default();
+    for (event, changes, rate) in [
+        (json!({}), json!([]), 700),
+        (json!({"fee_multiplier_override": 0.5}), json!([]), 350),
+        (json!({}), change(past), 2_100),
+        (
+            json!({"fee_type_override": "flat"}),
+            json!([]),
+            PROHIBITIVE_E4,
+        ),
+        (json!({"fee_multiplier_override": 1}), change(soon), 700),
+    ] {
+        say.send_replace((event, changes));
+        finder.catalogue.grow_old();
+        for looked in finder.looked.values_mut() {
+            looked.due = Instant::now();
+        }
+        finder.look_for_due(&announcer).await;
+        for market in two_markets(&cold, &mut cursor).await {
+            assert_eq!(market.fee_rate_e4, rate);
+        }
+    }
+    assert_eq!((finder.counters.markets, finder.counters.changed), (2, 8));
+    // Looked for again when the change is due, and not only after the usual while.
+    let due = finder.looked[&7].due - Instant::now();
+    assert!(due <= Duration::from_secs(30), "{due:?}");
+}

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 /// How often a live game that does not change is sent, so that its readers know it to be fresh.
 pub const REFRESH_NS: u64 = 1_000_000_000;
+const NS_PER_MS: u64 = 1_000_000;
 
 /// Every game, in memory.
 #[derive(Debug)]
@@ -17,8 +18,17 @@ pub struct GameDesk {
     next_shard: u8,
     assigned: HashMap<u32, u8>,
     games: HashMap<u32, Known>,
-    /// The games of each league's last scoreboard, by the league's path.
-    shown: HashMap<&'static str, HashSet<u32>>,
+    /// What each league's last scoreboard showed, by the league's path.
+    shown: HashMap<&'static str, Shown>,
+    /// How long a scoreboard that does not change is believed.
+    frozen_ns: u64,
+}
+
+#[derive(Debug)]
+struct Shown {
+    games: HashSet<u32>,
+    /// Since when it has been the same.
+    since_mono_ns: u64,
 }
 
 #[derive(Debug)]
@@ -34,12 +44,18 @@ pub struct Outcome {
     pub states: Vec<(u8, GameState)>,
     /// To be announced.
     pub announcements: Vec<Game>,
+    /// The scoreboard has been the same for longer than is believed: it keeps no game fresh.
+    pub frozen: bool,
 }
 
 impl GameDesk {
-    /// Starts with the assignments of an earlier run.
+    /// Starts with the assignments of an earlier run. A scoreboard is believed for so long without a change.
     #[must_use]
-    pub fn new(shards: u8, remembered: impl IntoIterator<Item = (u32, u8)>) -> Self {
+    pub fn new(
+        shards: u8,
+        frozen_ms: u64,
+        remembered: impl IntoIterator<Item = (u32, u8)>,
+    ) -> Self {
         let shards = shards.max(1);
         let assigned: HashMap<u32, u8> = remembered
             .into_iter()
@@ -52,6 +68,7 @@ impl GameDesk {
             assigned,
             games: HashMap::new(),
             shown: HashMap::new(),
+            frozen_ns: frozen_ms.saturating_mul(NS_PER_MS),
         }
     }
 
@@ -67,10 +84,18 @@ impl GameDesk {
         self.games.is_empty()
     }
 
-    /// Takes the games of a fresh scoreboard.
-    pub fn on_scoreboard(&mut self, league: League, games: Vec<ParsedGame>) -> Outcome {
+    /// Takes the games of a scoreboard that has changed.
+    pub fn on_scoreboard(
+        &mut self,
+        league: League,
+        games: Vec<ParsedGame>,
+        arrival: Arrival,
+    ) -> Outcome {
         let mut outcome = Outcome::default();
-        let shown = games.iter().map(|game| game.state.game).collect();
+        let shown = Shown {
+            games: games.iter().map(|game| game.state.game).collect(),
+            since_mono_ns: arrival.mono_ns,
+        };
         self.shown.insert(league.path, shown);
         for game in games {
             self.on_game(league, game, &mut outcome);
@@ -79,10 +104,19 @@ impl GameDesk {
     }
 
     /// Takes the news that a league's scoreboard is what it was. It says so of the games on it only:
-    /// one that has left it must grow old.
+    /// one that has left it must grow old. So must all of them when nothing at all changes for too long:
+    /// somebody in between serves what he has kept, and says that it is new.
     pub fn on_unchanged(&mut self, league: League, arrival: Arrival) -> Outcome {
         let mut outcome = Outcome::default();
-        for number in self.shown.get(league.path).into_iter().flatten() {
+        let Some(shown) = self.shown.get(league.path) else {
+            return outcome;
+        };
+        let same_ns = arrival.mono_ns.saturating_sub(shown.since_mono_ns);
+        outcome.frozen = same_ns > self.frozen_ns && self.is_any_live(&shown.games);
+        if outcome.frozen {
+            return outcome;
+        }
+        for number in &shown.games {
             let Some(known) = self.games.get_mut(number) else {
                 continue;
             };
@@ -95,6 +129,11 @@ impl GameDesk {
             }
         }
         outcome
+    }
+
+    fn is_any_live(&self, games: &HashSet<u32>) -> bool {
+        let mut known = games.iter().filter_map(|number| self.games.get(number));
+        known.any(|known| known.last.phase() == Some(Phase::Live))
     }
 
     fn on_game(&mut self, league: League, game: ParsedGame, outcome: &mut Outcome) {
@@ -177,6 +216,7 @@ mod tests {
     use bytemuck::Zeroable as _;
 
     const NFL: League = LEAGUES[0];
+    const FROZEN_MS: u64 = 120_000;
 
     fn game(number: u32, phase: Phase, home_score: u16, mono_ns: u64) -> ParsedGame {
         let team = Team {
@@ -204,6 +244,49 @@ mod tests {
         }
     }
 
+    fn desk() -> GameDesk {
+        GameDesk::new(1, FROZEN_MS, [])
+    }
+
+    fn at(mono_ns: u64) -> Arrival {
+        Arrival {
+            mono_ns,
+            unix_us: 9,
+        }
+    }
+
+    /// The arrival is that of the games.
+    fn on_scoreboard(desk: &mut GameDesk, games: Vec<ParsedGame>) -> Outcome {
+        let arrived = games.iter().map(|game| game.state.ingress_mono_ns).max();
+        desk.on_scoreboard(NFL, games, at(arrived.unwrap_or(0)))
+    }
+
+    /// Somebody in between answers for ever with what he has kept.
+    #[test]
+    fn limit_frozen_feed_trips() {
+        let mut desk = desk();
+        on_scoreboard(&mut desk, vec![game(1, Phase::Live, 0, 0)]);
+        let frozen = desk.on_unchanged(NFL, at(FROZEN_MS * NS_PER_MS + 1));
+        assert!(frozen.frozen && frozen.states.is_empty(), "{frozen:?}");
+        // One change, of whatever, and it is believed again.
+        let later = 2 * FROZEN_MS * NS_PER_MS;
+        on_scoreboard(&mut desk, vec![game(1, Phase::Live, 0, later)]);
+        let alive = desk.on_unchanged(NFL, at(later + FROZEN_MS * NS_PER_MS));
+        assert_eq!((alive.frozen, alive.states.len()), (false, 1));
+    }
+
+    #[test]
+    fn limit_frozen_feed_lets_pass() {
+        let mut desk = desk();
+        on_scoreboard(&mut desk, vec![game(1, Phase::Live, 0, 0)]);
+        let outcome = desk.on_unchanged(NFL, at(FROZEN_MS * NS_PER_MS));
+        assert_eq!((outcome.frozen, outcome.states.len()), (false, 1));
+        // Where nothing is played, nothing needs to change.
+        on_scoreboard(&mut desk, vec![game(1, Phase::Final, 0, 0)]);
+        let night = desk.on_unchanged(NFL, at(9 * FROZEN_MS * NS_PER_MS));
+        assert_eq!(night, Outcome::default());
+    }
+
     fn shards(outcome: &Outcome) -> Vec<u8> {
         outcome
             .announcements
@@ -214,16 +297,16 @@ mod tests {
 
     #[test]
     fn games_go_to_shards_in_turn_and_stay_there() {
-        let mut desk = GameDesk::new(2, []);
+        let mut desk = GameDesk::new(2, FROZEN_MS, []);
         let all = || {
             (1..=4)
                 .map(|number| game(number, Phase::Scheduled, 0, 1))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(shards(&desk.on_scoreboard(NFL, all())), [0, 1, 0, 1]);
-        let mut again = GameDesk::new(2, [(3, 0), (9, 7)]);
+        assert_eq!(shards(&on_scoreboard(&mut desk, all())), [0, 1, 0, 1]);
+        let mut again = GameDesk::new(2, FROZEN_MS, [(3, 0), (9, 7)]);
         assert_eq!(
-            shards(&again.on_scoreboard(NFL, all())),
+            shards(&on_scoreboard(&mut again, all())),
             [1, 0, 0, 1],
             "3 remembered, 9 no shard of ours"
         );
@@ -231,8 +314,8 @@ mod tests {
 
     #[test]
     fn a_change_is_sent_at_once_and_a_live_game_every_second() {
-        let mut desk = GameDesk::new(1, []);
-        let mut sent = |game| desk.on_scoreboard(NFL, vec![game]).states.len();
+        let mut desk = desk();
+        let mut sent = |game| on_scoreboard(&mut desk, vec![game]).states.len();
         assert_eq!(sent(game(1, Phase::Live, 0, 0)), 1, "new");
         assert_eq!(sent(game(1, Phase::Live, 0, REFRESH_NS - 1)), 0, "the same");
         assert_eq!(sent(game(1, Phase::Live, 3, REFRESH_NS - 1)), 1, "a score");
@@ -251,9 +334,9 @@ mod tests {
 
     #[test]
     fn an_unchanged_board_keeps_live_games_fresh() {
-        let mut desk = GameDesk::new(1, []);
-        desk.on_scoreboard(
-            NFL,
+        let mut desk = desk();
+        on_scoreboard(
+            &mut desk,
             vec![game(1, Phase::Live, 0, 0), game(2, Phase::Scheduled, 0, 0)],
         );
         let later = Arrival {
@@ -277,10 +360,10 @@ mod tests {
 
     #[test]
     fn a_live_game_that_left_the_board_is_not_kept_fresh() {
-        let mut desk = GameDesk::new(1, []);
+        let mut desk = desk();
         let live = |number| game(number, Phase::Live, 0, 0);
-        desk.on_scoreboard(NFL, vec![live(1), live(2)]);
-        desk.on_scoreboard(NFL, vec![live(2)]);
+        on_scoreboard(&mut desk, vec![live(1), live(2)]);
+        on_scoreboard(&mut desk, vec![live(2)]);
         let later = Arrival {
             mono_ns: 5 * REFRESH_NS,
             unix_us: 9,
@@ -293,13 +376,13 @@ mod tests {
 
     #[test]
     fn phases_are_announced_and_the_line_before_the_game_is_kept() {
-        let mut desk = GameDesk::new(1, []);
-        desk.on_scoreboard(NFL, vec![game(1, Phase::Scheduled, 0, 0)]);
-        let outcome = desk.on_scoreboard(NFL, vec![game(1, Phase::Live, 0, 1)]);
+        let mut desk = desk();
+        on_scoreboard(&mut desk, vec![game(1, Phase::Scheduled, 0, 0)]);
+        let outcome = on_scoreboard(&mut desk, vec![game(1, Phase::Live, 0, 1)]);
         assert_eq!(outcome.announcements[0].phase, "live");
         assert_eq!(outcome.states[0].1.pregame_home_win_e4, 6_000);
         assert_eq!(
-            desk.on_scoreboard(NFL, vec![game(1, Phase::Live, 0, 2)]),
+            on_scoreboard(&mut desk, vec![game(1, Phase::Live, 0, 2)]),
             Outcome::default()
         );
     }
@@ -307,9 +390,9 @@ mod tests {
     /// A result is announced once, when it is one: each score of a live game would be an announcement.
     #[test]
     fn the_score_is_announced_when_it_is_final() {
-        let mut desk = GameDesk::new(1, []);
+        let mut desk = desk();
         let mut announced = |phase, score, at| {
-            let outcome = desk.on_scoreboard(NFL, vec![game(1, phase, score, at)]);
+            let outcome = on_scoreboard(&mut desk, vec![game(1, phase, score, at)]);
             outcome
                 .announcements
                 .first()

@@ -32,6 +32,8 @@ const POSITIONS: &str = "positions";
 pub(super) enum Note {
     /// A market's name at the venue.
     Market { market: u32, ticker: String },
+    /// The taker's fee rate of a market, from now on.
+    Fee { market: u32, rate_e4: u16 },
     /// A market was decided.
     Settled {
         market: u32,
@@ -159,9 +161,17 @@ impl Look {
     }
 
     async fn learn(&mut self, discovery: Discovery, notes: &mut ToHot<Note>) -> Told {
-        let Discovery::Market(Market { market, ticker, .. }) = discovery else {
+        let Discovery::Market(Market {
+            market,
+            ticker,
+            fee_rate_e4: rate_e4,
+            ..
+        }) = discovery
+        else {
             return Ok(());
         };
+        let fee = Note::Fee { market, rate_e4 };
+        notes.send(fee).await.map_err(drop)?;
         if self.markets.get(&ticker) == Some(&market) {
             return Ok(());
         }
@@ -286,6 +296,14 @@ mod tests {
         // It may be settled since long ago.
         let named = look.learn(market(4, "A-B"), &mut notes).await;
         assert_eq!((named, since(&mut look, &mut notes).await), (Ok(()), None));
+        let fee = inbox.pop();
+        assert!(matches!(
+            fee,
+            Some(Note::Fee {
+                market: 4,
+                rate_e4: 700
+            })
+        ));
         assert!(matches!(inbox.pop(), Some(Note::Market { market: 4, .. })));
         let settled = inbox.pop();
         assert!(matches!(

@@ -1,6 +1,7 @@
 //! What is said of games and markets away from the hot path, as far as limits depend on it.
 //!
-//! A game that is over is decided: what it cost is of the day, and its limits are free again. A position that
+//! A game that is over is decided: what it cost is of the day, and its limits are free again, unless the feed
+//! takes its end back: then all of it is at stake again. A position that
 //! an earlier launch has left belongs to a game once its market is listed, or is decided as the position
 //! database says. While nobody tells, the limits are only stricter; so is a game that is called off, which
 //! stays at stake at its worst case.
@@ -29,6 +30,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 pub(super) enum News {
     /// A game is over.
     Over { game: u32, outcome: Outcome },
+    /// A game is not over, or no more so.
+    On { game: u32 },
     /// Where a position belongs.
     Listed {
         listing: Listing,
@@ -50,6 +53,8 @@ impl News {
         let now = clock::mono_ns();
         match *self {
             Self::Over { game, outcome } => risk.on_game_over(game, outcome, now),
+            // Said of every game that is announced: seldom any news.
+            Self::On { game } => return risk.on_game_on(game, now),
             Self::Listed {
                 listing,
                 position_centi,
@@ -87,7 +92,7 @@ pub(super) fn follow(
         loop {
             let news = tokio::select! {
                 Some(discovery) = discoveries.recv() => match discovery {
-                    Discovery::Game(game) => over(&game).into_iter().collect(),
+                    Discovery::Game(game) => told(&game).into_iter().collect(),
                     Discovery::Market(market) => listed(&market, &mut unlisted).into_iter().collect(),
                 },
                 _ = due.tick(), if !unlisted.is_empty() => {
@@ -109,12 +114,14 @@ pub(super) fn follow(
     Ok(inbox)
 }
 
-fn over(game: &Game) -> Option<News> {
-    let score = game.final_score.filter(|_| game.phase == "final")?;
-    Some(News::Over {
-        game: game.game,
-        outcome: Outcome::of_score(score),
-    })
+fn told(told: &Game) -> Option<News> {
+    let game = told.game;
+    if told.phase != "final" {
+        return Some(News::On { game });
+    }
+    // Without its score where it was announced by an earlier version: it will be announced again.
+    let outcome = Outcome::of_score(told.final_score?);
+    Some(News::Over { game, outcome })
 }
 
 fn listed(market: &Market, unlisted: &mut Unlisted) -> Option<News> {
@@ -185,15 +192,16 @@ mod tests {
     }
 
     #[test]
-    fn a_game_is_decided_by_its_final_score_and_one_that_is_called_off_is_not() {
+    fn a_game_is_decided_by_its_final_score_until_it_goes_on() {
         let tie = News::Over {
             game: 5,
             outcome: Outcome::Tie,
         };
-        assert_eq!(over(&game("final", Some([17, 17]))), Some(tie));
-        // Announced before scores were: it will be announced again.
-        assert_eq!(over(&game("final", None)), None);
-        assert_eq!(over(&game("off", None)), None);
+        assert_eq!(told(&game("final", Some([17, 17]))), Some(tie));
+        assert_eq!(told(&game("final", None)), None);
+        for phase in ["live", "scheduled", "off"] {
+            assert_eq!(told(&game(phase, None)), Some(News::On { game: 5 }));
+        }
         let old = r#"{"game":5,"league":"","shard":0,"start":"","phase":"final",
             "home":{"code":"","location":"","name":""},"away":{"code":"","location":"","name":""}}"#;
         let old: Game = serde_json::from_str(old).expect("an announcement without a score");

@@ -6,7 +6,7 @@
 //! | which are open | no acknowledgement that was committed, and: not committed by the execution service yet, or an acknowledgement still waits for us |
 //! | positions | the position database and what still waits for it in the ring of fills, less the fills of open orders, which come with their acknowledgements |
 //! | game, team, sport and fee of a market | the price board |
-//! | what the trading day has cost | the settlements of the day in the position database |
+//! | what the trading day has cost | the settlements of the day in the position database, and the positions that were closed in it: the venue settles none of those |
 //!
 //! All of it is shared memory and one file: Redis is not needed. What an earlier launch has left is in that
 //! file alone: the day's result, and positions in markets that the board does not show yet. Those are at
@@ -16,7 +16,7 @@
 //! asked after the one that is ahead of it.
 
 use super::day::{TradingDay, result_micros};
-use crate::cold::database::{self, Database};
+use crate::cold::database::{self, Database, DatabaseError};
 use crate::runtime::{Context, Failure, Input};
 use ipc::{BoardReader, Message, Observer, clock};
 use layouts::{Fill, Order, OrderAck, OrderStatus, PriceUpdate};
@@ -44,14 +44,16 @@ pub(super) fn recall(
     }
     let board = board(context)?;
     let open = recall_orders(context, risk, acks, sent, &board)?;
-    let (book, settled_today) = positions(context, &open, day)?;
-    risk.recall_day(day.ends_mono_ns, result_micros(&book, &settled_today));
+    let database = database(context)?;
+    let (book, decided_today) = positions(database.as_ref(), waiting_fills(context)?, &open, day)
+        .map_err(Failure::other)?;
+    risk.recall_day(day.ends_mono_ns, result_micros(&book, &decided_today));
     let mut unlisted = Unlisted::new();
     for (market, position) in book.markets() {
         let (held, paid) = (position.position_centi, -position.cash_micros);
         match listing(&board, market) {
             // Decided: it is of the day's result, or of an earlier day's.
-            _ if position.settled_e4.is_some() => {}
+            _ if held == 0 || position.settled_e4.is_some() => {}
             Some(listing) => risk.recall_position(listing, held, paid),
             None => {
                 risk.recall_unlisted(held, paid);
@@ -91,7 +93,7 @@ fn recall_orders(
         let listing = listing(board, order.market).ok_or_else(|| {
             Failure::other(format!("market {} is not on the price board", order.market))
         })?;
-        if fate != Fate::Closed {
+        if !matches!(fate, Fate::Closed { .. }) {
             open.insert((order.order, order.ingress_mono_ns));
         }
         risk.recall_order(&order, listing, fate);
@@ -128,36 +130,42 @@ impl Answers {
     fn fate(&self, order: &Order, in_flight: bool) -> Fate {
         match self.taken.get(&order.order) {
             Some(ack) if ack.status() == Some(OrderStatus::Unknown) => Fate::Unknown(*ack),
-            Some(_) => Fate::Closed,
+            Some(ack) => Fate::Closed {
+                filled_centi: ack.filled_centi,
+            },
             None if in_flight || self.waiting.contains(&order.order) => Fate::Open,
-            None => Fate::Closed,
+            None => Fate::Closed { filled_centi: 0 },
         }
     }
 }
 
-/// What all fills but those of the orders `without` have made, and which markets were settled today.
+/// The position database; `None` before the first fill is booked, also when it is just being made.
+fn database(context: &Context) -> Result<Option<Database>, Failure> {
+    let path = database::path(&context.pipeline);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let database = Database::open_read_only(&path).map_err(Failure::other)?;
+    let is_laid_out = database.is_laid_out().map_err(Failure::other)?;
+    Ok(is_laid_out.then_some(database))
+}
+
+/// What all fills but those of the orders `without` have made, and which markets were decided today: those
+/// that the venue has settled, and those in which nothing is held since a fill of today.
 fn positions(
-    context: &Context,
+    database: Option<&Database>,
+    waiting: Vec<Fill>,
     without: &HashSet<(u64, u64)>,
     day: TradingDay,
-) -> Result<(PositionBook, Vec<u32>), Failure> {
-    let mut fills = waiting_fills(context)?;
-    let path = database::path(&context.pipeline);
+) -> Result<(PositionBook, Vec<u32>), DatabaseError> {
     let mut book = PositionBook::default();
-    let mut settled_today = Vec::new();
-    let database = match path.exists() {
-        true => Some(Database::open_read_only(&path).map_err(Failure::other)?),
-        false => None,
-    };
-    // Before the first fill is booked there may be none, or one that is just being made.
-    if let Some(database) = database
-        && database.is_laid_out().map_err(Failure::other)?
-    {
-        settled_today = database
-            .settled_since(day.began_unix_s)
-            .map_err(Failure::other)?;
-        fills.extend(database.fills().map_err(Failure::other)?);
-        for (market, value_e4) in database.settlements().map_err(Failure::other)? {
+    let mut traded_today: HashSet<u32> = waiting.iter().map(|fill| fill.market).collect();
+    let (mut fills, mut decided_today) = (waiting, Vec::new());
+    if let Some(database) = database {
+        decided_today = database.settled_since(day.began_unix_s)?;
+        traded_today.extend(database.traded_since(day.began_unix_s)?);
+        fills.extend(database.fills()?);
+        for (market, value_e4) in database.settlements()? {
             book.settle(market, value_e4);
         }
     }
@@ -166,7 +174,12 @@ fn positions(
     for fill in &fills {
         book.fill(fill);
     }
-    Ok((book, settled_today))
+    let closed = |market: &u32| {
+        let position = book.market(*market);
+        position.is_some_and(|one| one.position_centi == 0 && one.settled_e4.is_none())
+    };
+    decided_today.extend(traded_today.iter().filter(|market| closed(market)));
+    Ok((book, decided_today))
 }
 
 /// The fills that the position tracker has not committed; what it commits meanwhile it has booked.
@@ -207,4 +220,67 @@ fn listing(board: &BoardReader<PriceUpdate>, market: u32) -> Option<Listing> {
         sport: row.value.sport()?,
         fee_rate_e4: row.value.fee_rate_e4,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytemuck::Zeroable as _;
+    use layouts::Side;
+
+    const TODAY: TradingDay = TradingDay {
+        began_unix_s: 2_000,
+        ends_mono_ns: 0,
+    };
+
+    fn fill(trade: u8, market: u32, side: Side, price_e4: u16) -> Fill {
+        Fill {
+            trade: [trade; 16],
+            market,
+            count_centi: 1_000,
+            price_e4,
+            side: side as u8,
+            ..Fill::zeroed()
+        }
+    }
+
+    /// The venue settles what is held: of what was sold again it never says a word.
+    #[test]
+    fn what_was_closed_is_decided_on_the_day_of_its_last_fill_whoever_comes_later() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("positions.db");
+        let mut database = Database::open(&path).expect("opens");
+        // A gain of yesterday, a loss of today, and one of which the second half still waits.
+        let booked = [
+            fill(1, 1, Side::Bid, 4_000),
+            fill(2, 1, Side::Ask, 6_000),
+            fill(3, 2, Side::Bid, 5_000),
+            fill(4, 2, Side::Ask, 4_500),
+            fill(5, 3, Side::Bid, 5_000),
+        ];
+        database.book(&booked).expect("new");
+        let times = rusqlite::Connection::open(&path).expect("opens");
+        times
+            .execute(
+                "UPDATE fills SET booked_unix_s = iif(market = 1, 1999, 2000)",
+                [],
+            )
+            .expect("writes");
+        let waiting = vec![fill(6, 3, Side::Ask, 4_900)];
+        let told = |day| {
+            let (book, decided) =
+                positions(Some(&database), waiting.clone(), &HashSet::new(), day).expect("reads");
+            result_micros(&book, &decided)
+        };
+        assert_eq!(told(TODAY), -500_000 - 100_000);
+        let tomorrow = TradingDay {
+            began_unix_s: 3_000,
+            ..TODAY
+        };
+        assert_eq!(
+            told(tomorrow),
+            -100_000,
+            "what waits is of the day that it is"
+        );
+    }
 }

@@ -25,6 +25,7 @@ fn event(ticker: &str, markets: &[(&str, &str)]) -> EventRecord {
         event_ticker: ticker.into(),
         series_ticker: String::new(),
         title: String::new(),
+        fee_type_override: String::new(),
         fee_multiplier_override_e4: None,
         exchange_index: None,
         markets: markets.iter().map(market).collect(),

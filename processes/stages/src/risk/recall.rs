@@ -1,7 +1,8 @@
 //! What a stage is told that takes over from one that died.
 
-use super::{Day, E4_PER_DOLLAR, Order, OrderAck, Risk, SignalKind, Sport, Terms};
-use layouts::{OrderStatus, signal::other_leg};
+use super::{Day, E4_PER_DOLLAR, Order, OrderAck, OrderStatus, Risk, SignalKind};
+use crate::exposure::Terms;
+use layouts::{Sport, signal::other_leg};
 
 /// A market as the price board shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,14 +22,18 @@ pub struct Listing {
 pub enum Fate {
     /// Its acknowledgement is still to come, and its fills are in no position yet.
     Open,
-    /// It was acknowledged, and its fills are in the positions.
-    Closed,
+    /// It was acknowledged, and its fills, so many contracts, are in the positions.
+    Closed {
+        /// 0 where nobody knows any more.
+        filled_centi: u32,
+    },
     /// It was acknowledged with [`OrderStatus::Unknown`]; its fills are in no position yet.
     Unknown(OrderAck),
 }
 
 impl Risk {
-    /// Recalls a position: long YES positive, and what was paid for it with fees.
+    /// Recalls a position that is held: long YES positive, and what was paid for it with fees. One that was
+    /// closed is decided, and of the day on which it was ([`Risk::recall_day`]).
     pub fn recall_position(&mut self, listing: Listing, position_centi: i64, paid_micros: i64) {
         self.exposure.hold(listing, position_centi, paid_micros);
     }
@@ -74,8 +79,15 @@ impl Risk {
         };
         self.half_pair = match self.half_pair {
             // The second leg of the one before.
-            Some(first) if other_leg(first.order) == order.order => None,
-            _ => (kind == SignalKind::Arbitrage && order.order & 1 == 0).then_some(*order),
+            Some((first, _)) if other_leg(first.order) == order.order => None,
+            _ if kind == SignalKind::Arbitrage && order.order & 1 == 0 => {
+                let count_centi = match fate {
+                    Fate::Closed { filled_centi } => filled_centi,
+                    Fate::Open | Fate::Unknown(_) => order.count_centi,
+                };
+                Some((*order, count_centi))
+            }
+            _ => None,
         };
         let terms = Terms {
             side,
@@ -87,8 +99,9 @@ impl Risk {
         // The signal's own time is not in the order; the tick's is a little earlier.
         let made = order.ingress_mono_ns;
         match fate {
-            Fate::Closed => self.exposure.remember(order, terms, made),
-            Fate::Open => self.exposure.open(order, terms, made),
+            Fate::Closed { .. } => self.exposure.remember(order, terms, made),
+            // Nothing is known to be over yet, so nothing is gained by it.
+            Fate::Open => drop(self.exposure.open(order, terms, made)),
             Fate::Unknown(ack) => {
                 self.exposure.open(order, terms, made);
                 self.exposure.acknowledge(&ack, OrderStatus::Unknown);

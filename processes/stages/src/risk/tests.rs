@@ -1,12 +1,14 @@
 //! Risk as signals and acknowledgements drive it, and the lessons of the earlier system.
 
 use super::*;
+use crate::exposure::stake_micros;
 use bytemuck::Zeroable;
 use layouts::signal::signal_id;
-use layouts::{OrderStatus, RejectReason};
+use layouts::{RejectReason, Side, Sport};
 use proptest::prelude::*;
 
 mod limits;
+mod sizing;
 
 pub(super) const MS: u64 = NS_PER_MS;
 
@@ -146,6 +148,7 @@ fn lesson_8_size_is_in_contracts() {
         side: Side::Ask as u8,
         price_e4: 1_000,
         edge_e4: 100,
+        game: 2,
         ..signal(2, 1)
     };
     // 1000 x 0.01 / (4 x 0.09) = 27.7
@@ -281,7 +284,7 @@ fn money_limits_hold_and_a_hedge_frees_them() {
     let [Some(order), None] = risk.on_signal(&signal(1, 0), MS) else {
         panic!("one order")
     };
-    // $10 buys 19 at $0.50 with a fee of $0.0175 each.
+    // $10 buys 19 at $0.50 with a fee of $0.0200 each at the worst.
     assert_eq!(order.count_centi, 1_900);
     risk.on_ack(&ack(&order, 1_900, 332_500));
     assert_eq!(risk.on_signal(&signal(2, 0), 600 * MS), NOTHING);
@@ -310,20 +313,17 @@ fn money_limits_hold_and_a_hedge_frees_them() {
 
 #[test]
 fn an_order_whose_fate_is_unknown_stays_at_stake() {
-    let mut risk = Risk::new(Limits {
-        max_exposure_dollars: 12,
-        ..limits()
-    });
+    let mut risk = Risk::new(limits());
     let [Some(order), None] = risk.on_signal(&signal(1, 0), MS) else {
         panic!("one order")
     };
-    let before = count(risk.clone().on_signal(&signal(2, 1), 600 * MS));
+    let before = risk.at_stake_micros();
+    assert_eq!(before, 26_000_000, "50 at $0.52");
     risk.on_ack(&OrderAck {
         status: OrderStatus::Unknown as u8,
         ..ack(&order, 0, 0)
     });
-    assert_eq!(risk.open_orders(), 0);
-    assert_eq!(count(risk.on_signal(&signal(2, 1), 600 * MS)), before);
+    assert_eq!((risk.open_orders(), risk.at_stake_micros()), (0, before));
 }
 
 #[test]
@@ -408,7 +408,7 @@ proptest! {
     )) {
         let limits = Limits { max_exposure_dollars: 60, max_game_dollars: 25, max_market_contracts: 40, ..limits() };
         let mut risk = Risk::new(limits);
-        let (mut open, mut held) = (Vec::<Order>::new(), [[(0_i64, 0_i64); 2]; 4]);
+        let (mut open, mut held, mut decided) = (Vec::<Order>::new(), [[(0_i64, 0_i64); 2]; 4], 0_i64);
         for (step, (game, team, buy, price_e4, edge_e4, quarters, answered)) in (1_u64..).zip(steps) {
             let signal = Signal {
                 game, team, price_e4, edge_e4, market: game * 2 + u32::from(team),
@@ -423,9 +423,13 @@ proptest! {
                 let held = &mut held[order.game as usize][(order.market % 2) as usize];
                 held.0 += Side::from_byte(order.side).unwrap().sign() * i64::from(filled);
                 held.1 += answer.cost_micros + i64::from(answer.fee_micros);
+                if held.0 == 0 {
+                    decided -= std::mem::take(&mut held.1);
+                }
                 risk.on_ack(&answer);
                 prop_assert!(held.0.abs() <= 4_000);
             }
+            prop_assert_eq!(risk.result_today_micros(), decided);
             prop_assert_eq!(risk.exposure.at_stake_micros(), worst_case(&open, &held));
         }
     }

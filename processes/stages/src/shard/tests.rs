@@ -124,7 +124,7 @@ fn lesson_4_an_arbitrage_is_two_legs_of_one_size() {
         (Some(Side::Bid), Some(Side::Bid))
     );
     assert_eq!(home.kind(), Some(SignalKind::Arbitrage));
-    assert_eq!(home.edge_e4, 700 - 174 - 175);
+    assert_eq!(home.edge_e4, 700 - 200 - 200);
     assert_eq!(
         home.signal,
         signal_id(3, false, 1, SignalKind::Arbitrage, 0)
@@ -294,4 +294,31 @@ fn a_flood_of_games_does_not_grow_the_table() {
         shard.on_price(&quote(TeamSide::Home, 4_000, 4_200), at(2, MS)),
         NOTHING
     );
+}
+
+/// A season has more games than the table: those that are over make room.
+#[test]
+fn games_that_are_over_make_room_for_others() {
+    let mut shard = Shard::new(0, model(), 1_000);
+    let of_game = |game: u32, phase: Phase| GameState {
+        game,
+        phase: phase as u8,
+        ingress_mono_ns: u64::from(game),
+        ..GameState::zeroed()
+    };
+    for game in 1..=4_096 {
+        let phase = if game % 2 == 0 {
+            Phase::Final
+        } else {
+            Phase::Live
+        };
+        shard.on_state(&of_game(game, phase), at(game.into(), MS));
+    }
+    assert_eq!(shard.counters().no_room, 0);
+    for game in 10_000..10_000 + 2_048 {
+        shard.on_state(&of_game(game, Phase::Live), at(game.into(), MS));
+    }
+    assert_eq!(shard.counters().no_room, 0);
+    shard.on_state(&of_game(20_000, Phase::Live), at(20_000, MS));
+    assert_eq!(shard.counters().no_room, 1, "all that are left are on");
 }

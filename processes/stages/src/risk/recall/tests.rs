@@ -13,6 +13,10 @@ fn listing(signal: &Signal) -> Listing {
     }
 }
 
+fn closed(filled_centi: u32) -> Fate {
+    Fate::Closed { filled_centi }
+}
+
 /// A stage that sent an order for each signal, and those orders.
 fn predecessor(signals: &[Signal]) -> (Risk, Vec<Order>) {
     let mut risk = Risk::new(limits());
@@ -34,7 +38,7 @@ fn open_orders_and_positions_are_at_stake_as_before() {
     let mut successor = Risk::new(limits());
     let paid = filled.cost_micros + i64::from(filled.fee_micros);
     successor.recall_position(listing(&home), 3_000, paid);
-    successor.recall_order(&first, listing(&home), Fate::Closed);
+    successor.recall_order(&first, listing(&home), closed(3_000));
     successor.recall_order(&second, listing(&away), Fate::Open);
     assert_eq!(successor.at_stake_micros(), dead.at_stake_micros());
     assert_eq!(successor.open_orders(), 1);
@@ -55,7 +59,7 @@ fn an_order_is_not_made_twice_of_one_signal_and_the_next_is_spaced_out() {
     let told = signal(7, 0);
     let (_, orders) = predecessor(&[told]);
     let mut successor = Risk::new(limits());
-    successor.recall_order(&orders[0], listing(&told), Fate::Closed);
+    successor.recall_order(&orders[0], listing(&told), closed(5_000));
     assert_eq!(successor.on_signal(&told, MS), [None, None]);
     assert_eq!(successor.counters().duplicate, 1);
     assert_eq!(successor.on_signal(&signal(8, 0), 2 * MS), [None, None]);
@@ -134,4 +138,34 @@ fn a_position_that_nobody_lists_is_at_stake_until_it_is_listed() {
     risk.settle_unlisted(1_000, 4_000_000, -4_000_000, MS);
     assert_eq!(risk.at_stake_micros(), 0);
     assert_eq!(risk.lost_today_micros(), 4_000_000);
+}
+
+/// The second leg of a pair hedges the first: it follows what came of it.
+#[test]
+fn a_half_sent_pair_is_completed_by_what_its_first_leg_has_filled() {
+    let (home, away) = (leg(4, 0), leg(4, 1));
+    let (_, orders) = predecessor(&[home, away]);
+    let first = orders[0];
+    for (filled_centi, follows) in [
+        (0, None),
+        (99, None),
+        (1_250, Some(1_200)),
+        (5_000, Some(5_000)),
+    ] {
+        // Answered before the predecessor died, and after.
+        let mut before = Risk::new(limits());
+        before.recall_order(&first, listing(&home), closed(filled_centi));
+        let mut after = Risk::new(limits());
+        after.recall_order(&first, listing(&home), Fate::Open);
+        after.on_ack(&ack(&first, filled_centi, 0));
+        for mut risk in [before, after] {
+            let second = risk.on_signal(&away, MS)[0];
+            assert_eq!(
+                second.map(|order| order.count_centi),
+                follows,
+                "{filled_centi}"
+            );
+            assert_eq!(risk.counters().too_small, u64::from(follows.is_none()));
+        }
+    }
 }
