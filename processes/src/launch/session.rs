@@ -342,7 +342,7 @@ impl Session {
             }
             let crash_loops = self.processes.crash_loops();
             if let Some(helm) = &mut self.helm {
-                helm.look(&self.events, &crash_loops);
+                helm.look(&self.events, &crash_loops, self.processes.restarts());
             }
             let now = Instant::now();
             // Nobody is stopped while somebody is away: what waits in his rings would be left behind.
