@@ -2,159 +2,25 @@
 //! and a confirmation; nothing is started on books that do not agree; and no secret is seen anywhere.
 
 use super::{alone, number, signal};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use nix::sys::signal::Signal;
-use pipeline::Pipeline;
-use processes::venue::{
-    kalshi_rest::KalshiRest,
-    signing::{Signature, Signer},
-    tls::Trust,
-};
-use serde_json::{Value, json};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-};
-use tests::{
-    programs::program,
-    scratch::{Outcome, Scratch, await_some},
-};
+use serde_json::Value;
+use std::{collections::BTreeMap, fs, path::Path};
+use tests::scratch::{Outcome, Scratch, await_some};
+use world::{KeyKind, World};
 
-/// An exchange, a feed and a Redis that outlive the pipelines which use them.
-struct World {
-    _directory: Scratch,
-    resolved: Pipeline,
-    addresses: Value,
-    redis_url: String,
-    children: Vec<Child>,
-    runtime: tokio::runtime::Runtime,
-}
-
-impl World {
-    fn new() -> Self {
-        let mut scratch = Scratch::of("demo.toml");
-        let socket = scratch.path().join("redis");
-        let redis = Command::new("redis-server")
-            .args(["--port", "0", "--save", "", "--unixsocket"])
-            .arg(&socket)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("start redis-server");
-        await_some("redis-server", || socket.exists().then_some(()));
-        scratch.pipeline.redis.url = format!("redis+unix://{}", socket.display());
-        fs::create_dir(&scratch.pipeline.rings).unwrap();
-        let file = scratch.path().join("pipeline.toml");
-        fs::write(&file, toml::to_string(&scratch.pipeline).unwrap()).unwrap();
-        let prepared = scratch.tell(&["prepare"]);
-        assert_eq!(prepared.status.code(), Some(0), "{}", prepared.errors);
-        let resolved_file = scratch.pipeline.run_dir.join("pipeline.toml");
-        let simulator = Command::new(program("simulator"))
-            .arg("--pipeline")
-            .arg(&resolved_file)
-            .args(["--name", "simulator"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("start the simulator");
-        let ready = scratch.pipeline.run_dir.join("simulator.ready");
-        let addresses = await_some("the simulator's addresses", || {
-            serde_json::from_str(&fs::read_to_string(&ready).ok()?).ok()
-        });
-        Self {
-            resolved: Pipeline::load(&resolved_file).unwrap(),
-            redis_url: scratch.pipeline.redis.url.clone(),
-            addresses,
-            children: vec![simulator, redis],
-            runtime: tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap(),
-            _directory: scratch,
-        }
-    }
-
-    fn address(&self, name: &str) -> String {
-        self.addresses[name].as_str().unwrap().to_owned()
-    }
-
-    /// A pipeline for which all of this is the real thing.
-    fn pipeline(&self) -> Scratch {
-        let mut scratch = Scratch::of("demo.toml");
-        let pipeline = &mut scratch.pipeline;
-        pipeline.simulator = None;
-        pipeline
-            .processes
-            .retain(|process| process.name != "simulator");
-        pipeline.redis.url.clone_from(&self.redis_url);
-        pipeline.feed.url = self.address("feed");
-        pipeline.venue = self.resolved.venue.clone();
-        pipeline.venue.rest = self.address("rest");
-        pipeline.venue.websocket = self.address("websocket");
-        scratch
-    }
-
-    fn signer(&self) -> Signer {
-        let venue = &self.resolved.venue;
-        Signer::load(&venue.key_id, &venue.key_file).unwrap()
-    }
-
-    fn rest(&self) -> KalshiRest {
-        KalshiRest::new(&self.address("rest"), self.signer(), &Trust::none()).unwrap()
-    }
-
-    fn orders_at_the_venue(&self) -> usize {
-        let rest = self.rest();
-        self.runtime.block_on(rest.orders(None)).unwrap().len()
-    }
-
-    /// Rests an order, as somebody at the venue's web page would, and returns its id; `None` where the market is closed.
-    fn rest_an_order(&self, ticker: &str) -> Option<String> {
-        let url = format!("{}/portfolio/events/orders", self.address("rest"));
-        let signature = self
-            .signer()
-            .sign_now("POST", "/trade-api/v2/portfolio/events/orders");
-        let signature: Signature = signature.unwrap();
-        let body = json!({
-            "ticker": ticker, "client_order_id": uuid::Uuid::new_v4().to_string(), "side": "bid", "count": "1.00",
-            "price": "0.0100", "time_in_force": "good_till_canceled", "self_trade_prevention_type": "taker_at_cross",
-        });
-        let request = Trust::none().http(&url).unwrap().build().unwrap().post(url);
-        let request = signature
-            .headers()
-            .into_iter()
-            .fold(request, |request, (name, value)| {
-                request.header(name, value)
-            });
-        let answer: Value = self.runtime.block_on(async {
-            let answer = request.json(&body).send().await.unwrap();
-            answer.json().await.unwrap()
-        });
-        let id = answer["order_id"].as_str()?;
-        let rest = self.rest();
-        // The venue's reads lag behind its writes.
-        await_some("the order to be listed", || {
-            let resting = self.runtime.block_on(rest.resting_orders()).unwrap();
-            resting
-                .iter()
-                .any(|order| order.order_id == id)
-                .then_some(())
-        });
-        Some(id.to_owned())
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        for child in &mut self.children {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
+#[path = "live/blind.rs"]
+mod blind;
+#[path = "live/history.rs"]
+mod history;
+#[path = "live/killed.rs"]
+mod killed;
+#[path = "live/world.rs"]
+mod world;
 
 /// It ends by itself where it is started against all expectation.
 const LIVE: [&str; 5] = ["--live", "--confirm", "demo", "--for", "60s"];
+/// Long enough to start everything, and to compare the books.
+const BRIEFLY: [&str; 5] = ["--live", "--confirm", "demo", "--for", "3s"];
 
 fn refused(outcome: &Outcome, parts: &[&str]) {
     assert_eq!(outcome.status.code(), Some(2), "{}", outcome.errors);
@@ -164,15 +30,40 @@ fn refused(outcome: &Outcome, parts: &[&str]) {
     }
 }
 
+/// Runs for a while, and ends with books that agree.
+fn agrees(scratch: &Scratch, arguments: &[&str]) -> Outcome {
+    let outcome = scratch.launch(arguments).finish();
+    let report = scratch.report();
+    assert_eq!(
+        outcome.status.code(),
+        Some(0),
+        "{}\n{report:#}",
+        outcome.errors
+    );
+    assert_eq!(report["reconciled"], true);
+    outcome
+}
+
 #[test]
 fn real_money_is_traded_only_when_said_and_confirmed_and_only_on_books_that_agree() {
     let _alone = alone();
-    let world = World::new();
+    let world = World::new(KeyKind::Rsa, |simulator| {
+        // The games outlast all launches.
+        simulator.speed = 10.0;
+    });
     let scratch = world.pipeline();
     refused(&scratch.launch(&[]).finish(), &["--live", "--dry-orders"]);
     refused(&scratch.launch(&["--live"]).finish(), &["--confirm demo"]);
     let other = ["--live", "--confirm", "another"];
     refused(&scratch.launch(&other).finish(), &["`another`", "`demo`"]);
+    refused(
+        &scratch.tell(&["prepare", "--live"]),
+        &["--live", "without a launcher"],
+    );
+    let in_argv = ["prepare", "--dry-orders", "--redis", "redis://:hidden@host"];
+    let told = scratch.tell(&in_argv);
+    refused(&told, &["redis://***@host", "mode 600"]);
+    assert!(!told.errors.contains("hidden"), "{}", told.errors);
 
     shown_and_not_sent(&world, &scratch);
     traded(&world, &scratch);
@@ -180,17 +71,38 @@ fn real_money_is_traded_only_when_said_and_confirmed_and_only_on_books_that_agre
     let database = scratch.pipeline.run_dir.join("positions.db");
     // The books go on where they stopped, and what a killed run did not book is booked.
     forget_a_fill(&database);
-    let outcome = scratch
-        .launch(&["--live", "--confirm", "demo", "--for", "3s"])
-        .finish();
-    assert_eq!(outcome.status.code(), Some(0), "{}", outcome.errors);
-    assert_eq!(scratch.report()["reconciled"], true);
+    let outcome = agrees(&scratch, &BRIEFLY);
     assert!(world.orders_at_the_venue() >= after_the_first);
     let told = &outcome.errors;
     assert!(told.contains("1 fills of ours booked only now"), "{told}");
-    killed_and_launched_again(&scratch);
+    differing_lines_are_named(&world, &scratch, &database);
+}
 
-    let tickers = tickers_with_a_fill(&database);
+/// Each kind of line in which books and venue may differ, one after the other; what can be put right again is.
+fn differing_lines_are_named(world: &World, scratch: &Scratch, database: &Path) {
+    let edit = |statement: &str| {
+        let connection = rusqlite::Connection::open(database).unwrap();
+        connection.execute_batch(statement).unwrap();
+    };
+    edit("UPDATE opening SET cash_micros = cash_micros + 1250000");
+    let told = [
+        "balance: ours $",
+        "nothing else differs",
+        "--accept-balance",
+    ];
+    refused(&scratch.launch(&LIVE).finish(), &told);
+    let accepted = [&BRIEFLY[..], &["--accept-balance"]].concat();
+    agrees(scratch, &accepted);
+    agrees(scratch, &BRIEFLY);
+    // Decided by our books alone.
+    edit(
+        "INSERT INTO markets VALUES (9999, 'KXNONE-26NOV29AB-A'); INSERT INTO settlements (market, value_e4) VALUES (9999, 10000)",
+    );
+    let told = ["settlement of KXNONE-26NOV29AB-A: booked by us, the venue has none"];
+    refused(&scratch.launch(&LIVE).finish(), &told);
+    edit("DELETE FROM settlements WHERE market = 9999");
+
+    let tickers = tickers_with_a_fill(database);
     let rested = |ticker: String| Some((world.rest_an_order(&ticker)?, ticker));
     let (order, ticker) = tickers
         .into_iter()
@@ -200,10 +112,21 @@ fn real_money_is_traded_only_when_said_and_confirmed_and_only_on_books_that_agre
         &scratch.launch(&LIVE).finish(),
         &[&order, &ticker, "rests at the venue"],
     );
-    let trade = falsify_a_fill(&database);
-    refused(&scratch.launch(&LIVE).finish(), &[&trade, "the venue's ("]);
+    // More is held of it by our books than there, or was when it was settled.
+    let (trade, ticker) = falsify_a_fill(database);
+    let outcome = scratch.launch(&LIVE).finish();
+    refused(&outcome, &[&trade, "the venue's (", "balance: ours $"]);
+    let lines = [
+        format!("position of {ticker}: ours"),
+        format!("settlement of {ticker}: we held"),
+    ];
+    assert!(
+        lines.iter().any(|line| outcome.errors.contains(line)),
+        "{lines:?} in {}",
+        outcome.errors
+    );
     // Books that begin anew do not hide what is held.
-    fs::rename(&database, database.with_extension("away")).unwrap();
+    fs::rename(database, database.with_extension("away")).unwrap();
     refused(&scratch.launch(&LIVE).finish(), &["we have no books of it"]);
 }
 
@@ -233,10 +156,12 @@ fn traded(world: &World, scratch: &Scratch) {
     let launched = scratch.launch(&LIVE);
     scratch.await_trading();
     let rings = scratch.pipeline.ring_dir();
-    no_secret_in(world, &[&scratch.pipeline.run_dir, &rings]);
+    world.no_secret_in(&[&scratch.pipeline.run_dir, &rings]);
     await_some("orders at the venue", || {
         (world.orders_at_the_venue() >= 3).then_some(())
     });
+    open_positions_are_marked(scratch);
+    a_second_launch_touches_nothing(scratch);
     signal(launched.pid(), Signal::SIGINT);
     let outcome = launched.finish();
     let report = scratch.report();
@@ -248,69 +173,98 @@ fn traded(world: &World, scratch: &Scratch) {
     );
     assert_eq!(report["reconciled"], true);
     assert!(outcome.errors.contains("real money"), "{}", outcome.errors);
-    no_secret_in(world, &[&scratch.pipeline.run_dir]);
-    for text in [&outcome.output, &outcome.errors] {
-        assert!(
-            secrets(world)
-                .iter()
-                .all(|secret| !holds(text.as_bytes(), secret))
-        );
+    world.no_secret_in(&[&scratch.pipeline.run_dir]);
+    world.no_secret_in_text(&outcome.output);
+    world.no_secret_in_text(&outcome.errors);
+    // Nobody keeps prices up to date any more.
+    let statement = statement(scratch);
+    assert_eq!(statement["total"]["pnl"], report["pnl"]);
+    for row in statement["markets"].as_array().unwrap() {
+        assert!(row["mark"].is_null(), "{row}");
     }
 }
 
-/// The private key in each form in which it could get out.
-fn secrets(world: &World) -> Vec<Vec<u8>> {
-    let text = fs::read_to_string(&world.resolved.venue.key_file).unwrap();
-    let base64: String = text.lines().filter(|line| !line.starts_with('-')).collect();
-    let der = STANDARD.decode(&base64).unwrap();
-    // RFC 8410: the seed of an Ed25519 key follows sixteen bytes of wrapping.
-    let seed = der[16..48].to_vec();
-    let hex: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
-    vec![base64.as_bytes()[..40].to_vec(), seed, hex.into_bytes()]
+fn statement(scratch: &Scratch) -> Value {
+    let told = scratch.tell(&["positions", "--json"]);
+    assert_eq!(told.status.code(), Some(0), "{}", told.errors);
+    serde_json::from_str(&told.output).unwrap()
 }
 
-fn holds(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
+/// Dollars as text, in micro-dollars.
+fn micros(value: &Value) -> i64 {
+    let text = value.as_str().unwrap();
+    let (whole, part) = text.split_once('.').unwrap();
+    format!("{whole}{part:0<6}").parse().unwrap()
 }
 
-/// Files of these directories, command lines and environments of all processes, and everything in Redis.
-fn no_secret_in(world: &World, directories: &[&Path]) {
-    let mut files: Vec<PathBuf> = Vec::new();
-    for directory in directories {
-        files.extend(
-            fs::read_dir(directory)
-                .unwrap()
-                .map(|entry| entry.unwrap().path()),
-        );
-        files.extend(
-            fs::read_dir(directory.join("logs"))
-                .into_iter()
-                .flatten()
-                .map(|entry| entry.unwrap().path()),
-        );
-    }
-    for process in fs::read_dir("/proc").unwrap().flatten() {
-        files.extend(["cmdline", "environ"].map(|name| process.path().join(name)));
-    }
-    let mut looked = 0;
-    let secrets = secrets(world);
-    for file in files {
-        let Ok(content) = fs::read(&file) else {
-            continue;
-        };
-        looked += content.len();
-        for secret in &secrets {
-            assert!(!holds(&content, secret), "the key is in {}", file.display());
+/// While it runs, each open position is shown with what closing it would bring.
+fn open_positions_are_marked(scratch: &Scratch) {
+    let marked = await_some("a position with a price", || {
+        let told = statement(scratch);
+        let rows = told["markets"].as_array().unwrap();
+        rows.iter()
+            .any(|row| !row["mark"].is_null())
+            .then_some(told)
+    });
+    let rows = marked["markets"].as_array().unwrap();
+    for row in rows {
+        let held = micros(&row["contracts"]) / 10_000;
+        match (&row["mark"], &row["unrealised"]) {
+            (Value::Null, Value::Null) => assert_ne!(held, 0, "{row}"),
+            (Value::Null, nothing) => assert_eq!((held, micros(nothing)), (0, 0), "{row}"),
+            (mark, gain) => assert_eq!(
+                micros(gain),
+                micros(mark) / 100 * held - micros(&row["cost"]),
+                "{row}"
+            ),
         }
     }
-    assert!(looked > 10_000, "{looked} bytes are not what a run leaves");
-    let dump = Command::new("redis-cli")
-        .args(["-s", world.redis_url.trim_start_matches("redis+unix://")])
-        .args(["--rdb", "-"])
-        .output()
-        .expect("start redis-cli");
-    assert!(dump.stdout.len() > 1_000, "{:?}", dump.stderr);
-    assert!(secrets.iter().all(|secret| !holds(&dump.stdout, secret)));
+    let parts = rows.iter().map(|row| &row["unrealised"]);
+    let total = &marked["total"]["unrealised"];
+    if parts.clone().any(Value::is_null) {
+        assert!(total.is_null(), "{marked:#}");
+    } else {
+        assert_eq!(micros(total), parts.map(micros).sum::<i64>(), "{marked:#}");
+    }
+    // The table has the same columns, a row each.
+    let table = scratch.tell(&["positions"]).output;
+    let mut lines = table.lines();
+    let header = lines.next().unwrap();
+    assert!(
+        header.contains("MARK $") && header.contains("UNREALISED $"),
+        "{table}"
+    );
+    let words = |line: &str| line.split_whitespace().count();
+    let by_name: BTreeMap<&str, usize> = lines
+        .take_while(|line| !line.is_empty())
+        .map(|line| (line.split_whitespace().next().unwrap(), words(line)))
+        .collect();
+    for name in rows
+        .iter()
+        .map(|row| row["ticker"].as_str().unwrap())
+        .chain(["all"])
+    {
+        assert_eq!(by_name.get(name), Some(&9), "{name} in {table}");
+    }
+}
+
+/// With fills on their way that the books lack: whoever looked at the account before he had the lock booked them.
+fn a_second_launch_touches_nothing(scratch: &Scratch) {
+    let fills = ipc::Observer::open(&scratch.pipeline.ring_path("fills")).unwrap();
+    let tracker = scratch.await_ready("position_tracker");
+    signal(tracker, Signal::SIGSTOP);
+    await_some("a fill that is not booked", || {
+        let statistics = fills.statistics();
+        (statistics.position < statistics.published).then_some(())
+    });
+    let books = || {
+        ["positions.db", "positions.db-wal"]
+            .map(|name| fs::read(scratch.pipeline.run_dir.join(name)).unwrap())
+    };
+    let before = books();
+    refused(&scratch.launch(&LIVE).finish(), &["is running already"]);
+    assert!(books() == before, "a launch that is refused has written");
+    signal(tracker, Signal::SIGCONT);
 }
 
 fn tickers_with_a_fill(database: &Path) -> Vec<String> {
@@ -321,25 +275,6 @@ fn tickers_with_a_fill(database: &Path) -> Vec<String> {
     rows.collect::<Result<_, _>>().unwrap()
 }
 
-/// The launcher and all of its processes die with orders on their way; what they did is booked at the next start.
-fn killed_and_launched_again(scratch: &Scratch) {
-    let launched = scratch.launch(&LIVE);
-    scratch.await_trading();
-    signal(launched.pid(), Signal::SIGKILL);
-    let _ = launched.finish();
-    scratch.await_nobody();
-    let again = ["--live", "--confirm", "demo", "--for", "3s"];
-    let outcome = scratch.launch(&again).finish();
-    let report = scratch.report();
-    assert_eq!(
-        outcome.status.code(),
-        Some(0),
-        "{}\n{report:#}",
-        outcome.errors
-    );
-    assert_eq!(report["reconciled"], true);
-}
-
 /// Takes a fill out of the books.
 fn forget_a_fill(database: &Path) {
     let connection = rusqlite::Connection::open(database).unwrap();
@@ -347,11 +282,14 @@ fn forget_a_fill(database: &Path) {
     assert_eq!(connection.execute(statement, []), Ok(1));
 }
 
-/// Changes a fill in the books, and returns its trade id.
-fn falsify_a_fill(database: &Path) -> String {
+/// Changes a fill in the books, and returns its trade id and its market.
+fn falsify_a_fill(database: &Path) -> (String, String) {
     let connection = rusqlite::Connection::open(database).unwrap();
     let query = "UPDATE fills SET count_centi = count_centi + 100
-                 WHERE trade = (SELECT max(trade) FROM fills) RETURNING trade";
-    let trade: [u8; 16] = connection.query_row(query, [], |row| row.get(0)).unwrap();
-    uuid::Uuid::from_bytes(trade).to_string()
+                 WHERE trade = (SELECT max(trade) FROM fills)
+                 RETURNING trade, (SELECT ticker FROM markets WHERE markets.market = fills.market)";
+    let (trade, ticker): ([u8; 16], String) = connection
+        .query_row(query, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    (uuid::Uuid::from_bytes(trade).to_string(), ticker)
 }

@@ -48,9 +48,24 @@ impl Scratch {
     /// When the file system refuses.
     #[must_use]
     pub fn of(shipped: &str) -> Self {
+        Self::within(&std::env::temp_dir(), shipped)
+    }
+
+    /// The same in a directory that outlasts a reboot, as books of real money must: beside the programs.
+    ///
+    /// # Panics
+    ///
+    /// When the file system refuses.
+    #[must_use]
+    pub fn lasting(shipped: &str) -> Self {
+        let launcher = crate::programs::program("launcher");
+        Self::within(launcher.parent().expect("in a directory"), shipped)
+    }
+
+    fn within(parent: &Path, shipped: &str) -> Self {
         let directory = tempfile::Builder::new()
             .prefix("arbees-test-")
-            .tempdir()
+            .tempdir_in(parent)
             .expect("a temporary directory");
         let file = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../processes/pipelines")

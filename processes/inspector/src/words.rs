@@ -1,7 +1,10 @@
 //! What the processes of a pipeline say in Redis of the files that they are attached to.
 
 use crate::{Failure, judge::Words};
-use pipeline::attendance::{End, key};
+use pipeline::{
+    attendance::{End, key},
+    redis_address::shown,
+};
 use redis::{Client, Commands as _, Connection};
 use std::{collections::HashMap, time::Duration};
 
@@ -10,7 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A server that answers.
 pub(crate) struct Server {
-    url: String,
+    /// Its address, without the password.
+    shown: String,
     connection: Connection,
 }
 
@@ -27,9 +31,9 @@ impl Server {
             connection.set_write_timeout(Some(PATIENCE))?;
             Ok(connection)
         };
-        let connection = talk().map_err(|error| failed(url, &error))?;
-        let url = url.to_owned();
-        Ok(Self { url, connection })
+        let shown = shown(url);
+        let connection = talk().map_err(|error| failed(&shown, &error))?;
+        Ok(Self { shown, connection })
     }
 
     /// What the processes of a pipeline say. What cannot be understood is left out: nothing follows from it.
@@ -41,7 +45,7 @@ impl Server {
         let said: HashMap<String, String> = self
             .connection
             .hgetall(key(pipeline))
-            .map_err(|error| failed(&self.url, &error))?;
+            .map_err(|error| failed(&self.shown, &error))?;
         let read =
             |(field, json): (&String, &String)| End::read(field, serde_json::from_str(json).ok()?);
         Ok(Words {
@@ -52,8 +56,8 @@ impl Server {
     }
 }
 
-fn failed(url: &str, error: &redis::RedisError) -> Failure {
+fn failed(shown: &str, error: &redis::RedisError) -> Failure {
     Failure::Other(format!(
-        "cannot ask Redis at `{url}` who is attached to what: {error} (fix: redis://HOST:PORT or unix:///PATH, as [redis] url in the pipeline's resolved file; without --redis the files alone are judged)"
+        "cannot ask Redis at `{shown}` who is attached to what: {error} (fix: redis://HOST:PORT or unix:///PATH, as [redis] url in the pipeline's resolved file; without --redis the files alone are judged)"
     ))
 }

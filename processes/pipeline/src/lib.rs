@@ -7,6 +7,7 @@ mod error;
 mod faults;
 mod presence;
 mod priority;
+pub mod redis_address;
 mod supervision;
 
 pub use duration::duration;

@@ -6,68 +6,16 @@
 //! done: NORMAL could lose the last transactions to a power cut, and with them money. Batches make
 //! the cost of a sync small.
 
+mod migrations;
+
 use layouts::{E4_PER_DOLLAR, Fill};
+use migrations::{AGREED, AMENDED, FILLS_TIMED, LAUNCHED, MIGRATIONS, OPENED, TIMED};
 use pipeline::Pipeline;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
-use stages::positions::PositionBook;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
+use stages::positions::{Booked, PositionBook};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// Schema changes in order; `user_version` counts those that are applied. Only ever append.
-const MIGRATIONS: [&str; 5] = [
-    "
-    CREATE TABLE markets (
-        market INTEGER PRIMARY KEY,
-        ticker TEXT NOT NULL UNIQUE
-    ) STRICT;
-    CREATE TABLE fills (
-        trade BLOB PRIMARY KEY CHECK (length(trade) = 16),
-        client_order INTEGER NOT NULL,
-        market INTEGER NOT NULL,
-        side INTEGER NOT NULL CHECK (side IN (0, 1)),
-        count_centi INTEGER NOT NULL CHECK (count_centi >= 0),
-        price_e4 INTEGER NOT NULL CHECK (price_e4 BETWEEN 0 AND 10000),
-        fee_micros INTEGER NOT NULL,
-        is_taker INTEGER NOT NULL,
-        ingress_mono_ns INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX fills_of_market ON fills (market);
-    CREATE TABLE settlements (
-        market INTEGER PRIMARY KEY,
-        value_e4 INTEGER NOT NULL CHECK (value_e4 BETWEEN 0 AND 10000)
-    ) STRICT;
-    CREATE VIEW positions AS
-        SELECT fills.market AS market,
-            CASE WHEN settlements.market IS NULL
-                THEN sum(iif(side = 0, count_centi, -count_centi)) ELSE 0 END AS position_centi,
-            sum(iif(side = 0, -price_e4, price_e4) * count_centi - fee_micros)
-                + coalesce(value_e4, 0) * sum(iif(side = 0, count_centi, -count_centi))
-                * (settlements.market IS NOT NULL) AS cash_micros,
-            sum(fee_micros) AS fees_micros
-        FROM fills LEFT JOIN settlements USING (market) GROUP BY fills.market;
-",
-    "
-    CREATE TABLE opening (
-        only INTEGER PRIMARY KEY CHECK (only = 0),
-        unix_s INTEGER NOT NULL,
-        cash_micros INTEGER NOT NULL
-    ) STRICT;
-",
-    "
-    ALTER TABLE settlements ADD COLUMN settled_unix_s INTEGER;
-",
-    "
-    CREATE TABLE launches (run_id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
-",
-    "
-    ALTER TABLE fills ADD COLUMN booked_unix_s INTEGER;
-",
-];
-/// The version from which on settlements have a time.
-const TIMED: u32 = 3;
-/// The version from which on fills have one.
-const FILLS_TIMED: u32 = 5;
 
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -90,16 +38,6 @@ pub enum DatabaseError {
         /// The latest that this program knows.
         known: usize,
     },
-    /// A market was decided twice, differently.
-    #[error("market {market} was settled at {before} and is now said to be {now} (1/10000 dollar)")]
-    Contradiction {
-        /// Market number.
-        market: u32,
-        /// Value booked.
-        before: u16,
-        /// Value told now.
-        now: u16,
-    },
     /// A market's number changed, because the registry of numbers was lost.
     #[error(
         "market {market} is said to be {ticker}, the position database knows {}\n  fix: use another run directory, or restore the registry `market_ids` in Redis",
@@ -115,13 +53,27 @@ pub enum DatabaseError {
     },
 }
 
-/// The account at a real venue as it was before our first fill. What lies before it is none of ours.
+/// Where our books of the account at a real venue begin. What lies before is none of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Opening {
-    /// When it was looked at, Unix seconds.
+    /// When they begin, Unix seconds.
+    pub began_unix_s: i64,
+    /// From when on the venue is to be asked for fills, Unix seconds: what lies before is none of ours, or has agreed with it.
+    /// It does not tell everything for ever.
     pub unix_s: i64,
-    /// Money in it.
+    /// Money in the account before our first fill, with what was paid in or out since.
     pub cash_micros: i64,
+}
+
+/// A fill as it was booked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookedFill {
+    /// The run id of the launch that ordered it; empty where an earlier version of this program booked it.
+    pub launch: String,
+    /// The fill.
+    pub fill: Fill,
+    /// Whether it was in the books when they last agreed with the venue's at a live start.
+    pub agreed: bool,
 }
 
 /// The database, open.
@@ -171,7 +123,7 @@ impl Database {
     fn migrate(&mut self, path: &Path) -> Result<(), DatabaseError> {
         let transaction = self
             .connection
-            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let version = version(&transaction)?;
         let known = MIGRATIONS.len();
         if version as usize > known {
@@ -189,17 +141,21 @@ impl Database {
         Ok(transaction.commit()?)
     }
 
-    /// Books a batch of fills in one transaction; durable when it returns. How many were new.
+    /// Books a batch of fills of a launch in one transaction; durable when it returns. How many were new.
     ///
     /// # Errors
     ///
     /// When nothing of the batch was booked.
-    pub fn book(&mut self, fills: &[Fill]) -> Result<usize, DatabaseError> {
-        let transaction = self.connection.transaction()?;
+    pub fn book(&mut self, launch: &str, fills: &[Fill]) -> Result<usize, DatabaseError> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut new = 0;
         {
             let mut insert = transaction.prepare_cached(
-                "INSERT INTO fills VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, unixepoch())
+                "INSERT INTO fills (trade, client_order, market, side, count_centi, price_e4, fee_micros,
+                                    is_taker, ingress_mono_ns, launch, booked_unix_s)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, unixepoch())
                  ON CONFLICT (trade) DO NOTHING",
             )?;
             for fill in fills {
@@ -213,6 +169,7 @@ impl Database {
                     fill.fee_micros,
                     fill.is_taker,
                     fill.ingress_mono_ns.cast_signed(),
+                    launch,
                 ])?;
             }
         }
@@ -220,18 +177,21 @@ impl Database {
         Ok(new)
     }
 
-    /// Books the decision of a market, and when the venue made it, Unix seconds; whether it was new.
+    /// Books the decision of a market, and when the venue made it, Unix seconds. A value that it had before is kept in
+    /// `superseded`: the last word counts.
     ///
     /// # Errors
     ///
-    /// When it contradicts an earlier one, or cannot be written.
+    /// When it cannot be written.
     pub fn settle(
         &mut self,
         market: u32,
         value_e4: u16,
         settled_unix_s: Option<i64>,
-    ) -> Result<bool, DatabaseError> {
-        let transaction = self.connection.transaction()?;
+    ) -> Result<Booked, DatabaseError> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let before: Option<u16> = transaction
             .query_row(
                 "SELECT value_e4 FROM settlements WHERE market = ?1",
@@ -239,53 +199,114 @@ impl Database {
                 |row| row.get(0),
             )
             .optional()?;
-        match before {
-            Some(before) if before == value_e4 => return Ok(false),
-            Some(before) => {
-                return Err(DatabaseError::Contradiction {
-                    market,
-                    before,
-                    now: value_e4,
-                });
+        let booked = match before {
+            Some(before) if before == value_e4 => return Ok(Booked::Again),
+            Some(_) => {
+                transaction.execute(
+                    "INSERT INTO superseded (market, value_e4, settled_unix_s)
+                     SELECT market, value_e4, settled_unix_s FROM settlements WHERE market = ?1",
+                    [market],
+                )?;
+                Booked::Amended
             }
-            None => {}
-        }
+            None => Booked::New,
+        };
         transaction.execute(
-            "INSERT INTO settlements (market, value_e4, settled_unix_s) VALUES (?1, ?2, ?3)",
+            "INSERT INTO settlements (market, value_e4, settled_unix_s) VALUES (?1, ?2, ?3)
+             ON CONFLICT (market) DO UPDATE
+             SET value_e4 = excluded.value_e4, settled_unix_s = excluded.settled_unix_s, agreed = 0",
             params![market, value_e4, settled_unix_s],
         )?;
         transaction.commit()?;
-        Ok(true)
+        Ok(booked)
     }
 
-    /// How the account was opened, if that was written down.
+    /// What settlements said before they were amended: market and value, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn superseded(&self) -> Result<Vec<(u32, u16)>, DatabaseError> {
+        if version(&self.connection)? < AMENDED {
+            return Ok(Vec::new());
+        }
+        let mut select = self
+            .connection
+            .prepare("SELECT market, value_e4 FROM superseded ORDER BY id")?;
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Where our books of the account begin, if that was written down.
     ///
     /// # Errors
     ///
     /// When it cannot be read.
     pub fn opening(&self) -> Result<Option<Opening>, DatabaseError> {
-        let row = self
-            .connection
-            .query_row("SELECT unix_s, cash_micros FROM opening", [], |row| {
-                Ok(Opening {
-                    unix_s: row.get(0)?,
-                    cash_micros: row.get(1)?,
-                })
-            });
+        let select = match version(&self.connection)? {
+            AGREED.. => "SELECT unix_s, coalesce(agreed_unix_s, unix_s), cash_micros FROM opening",
+            OPENED.. => "SELECT unix_s, unix_s, cash_micros FROM opening",
+            _ => return Ok(None),
+        };
+        let row = self.connection.query_row(select, [], |row| {
+            Ok(Opening {
+                began_unix_s: row.get(0)?,
+                unix_s: row.get(1)?,
+                cash_micros: row.get(2)?,
+            })
+        });
         Ok(row.optional()?)
     }
 
-    /// Writes down how the account was opened, or that money was paid in or out since.
+    /// Writes down how the account was opened, or what it would have been opened with had money been paid in or out then.
     ///
     /// # Errors
     ///
     /// When it cannot be written.
     pub fn open_account(&mut self, opening: Opening) -> Result<(), DatabaseError> {
         self.connection.execute(
-            "INSERT OR REPLACE INTO opening VALUES (0, ?1, ?2)",
-            params![opening.unix_s, opening.cash_micros],
+            "INSERT INTO opening (only, unix_s, cash_micros) VALUES (0, ?1, ?2)
+             ON CONFLICT (only) DO UPDATE SET cash_micros = excluded.cash_micros",
+            params![opening.began_unix_s, opening.cash_micros],
         )?;
         Ok(())
+    }
+
+    /// Writes down that everything booked agrees with the venue, which needs to be asked only for what came at this moment
+    /// or later, Unix seconds. The books keep all of it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn agree(&mut self, unix_s: i64) -> Result<(), DatabaseError> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(
+            "UPDATE fills SET agreed = 1 WHERE agreed = 0;
+             UPDATE settlements SET agreed = 1 WHERE agreed = 0;",
+        )?;
+        transaction.execute(
+            "UPDATE opening SET agreed_unix_s = max(coalesce(agreed_unix_s, unix_s), ?1)",
+            [unix_s],
+        )?;
+        Ok(transaction.commit()?)
+    }
+
+    /// The markets whose settlement was in the books when they last agreed with the venue's.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn settlements_agreed(&self) -> Result<HashSet<u32>, DatabaseError> {
+        if version(&self.connection)? < AGREED {
+            return Ok(HashSet::new());
+        }
+        let mut select = self
+            .connection
+            .prepare("SELECT market FROM settlements WHERE agreed = 1")?;
+        let rows = select.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Remembers a launch, whose orders at the venue are ours from now on.
@@ -360,12 +381,26 @@ impl Database {
     ///
     /// When it cannot be read.
     pub fn fills(&self) -> Result<Vec<Fill>, DatabaseError> {
-        let mut select = self.connection.prepare(
+        let booked = self.booked()?.into_iter();
+        Ok(booked.map(|booked| booked.fill).collect())
+    }
+
+    /// Every fill with what else is known of it, by trade id.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn booked(&self) -> Result<Vec<BookedFill>, DatabaseError> {
+        // Its writer may be about to bring it up to date.
+        let version = version(&self.connection)?;
+        let launch = if version < LAUNCHED { "''" } else { "launch" };
+        let agreed = if version < AGREED { "0" } else { "agreed" };
+        let mut select = self.connection.prepare(&format!(
             "SELECT trade, client_order, market, side, count_centi, price_e4, fee_micros, is_taker,
-                    ingress_mono_ns FROM fills ORDER BY trade",
-        )?;
+                    ingress_mono_ns, {launch}, {agreed} FROM fills ORDER BY trade",
+        ))?;
         let rows = select.query_map([], |row| {
-            Ok(Fill {
+            let fill = Fill {
                 trade: row.get(0)?,
                 order: row.get::<_, i64>(1)?.cast_unsigned(),
                 market: row.get(2)?,
@@ -375,6 +410,11 @@ impl Database {
                 fee_micros: row.get(6)?,
                 is_taker: row.get(7)?,
                 ingress_mono_ns: row.get::<_, i64>(8)?.cast_unsigned(),
+            };
+            Ok(BookedFill {
+                launch: row.get(9)?,
+                fill,
+                agreed: row.get(10)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

@@ -7,8 +7,11 @@
 //! The venue may decide a market after our last look; its settlements are booked first, then judged
 //! by what *our* fills say they should have paid. A venue that decides another one between two of
 //! our requests would look different from itself, so a difference is looked at again.
+//!
+//! The venue is asked from the opening on. What was booked before has agreed with it at a live start (`agreed`): the venue
+//! need not list it any more, but what it does list is compared all the same.
 
-use super::database::{Database, DatabaseError, Opening};
+use super::database::{BookedFill, Database, DatabaseError, Opening};
 use crate::venue::error::VenueError;
 use crate::venue::kalshi_rest::KalshiRest;
 use crate::venue::kalshi_wire::{FillRecord, PositionRecord, SettlementRecord};
@@ -17,7 +20,7 @@ use layouts::{E4_PER_DOLLAR, Fill};
 use serde::Serialize;
 use stages::attribution::Attribution;
 use stages::positions::{Position, PositionBook};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -37,6 +40,15 @@ pub enum ReconcileError {
     /// The venue's side.
     #[error(transparent)]
     Venue(#[from] VenueError),
+}
+
+/// What a comparison may do to the books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Book settlements that they lack: nobody else has them open.
+    Write,
+    /// Nothing.
+    Read,
 }
 
 /// The outcome.
@@ -60,6 +72,9 @@ pub struct Reconciliation {
     pub attribution: Attribution,
     /// Fills booked.
     pub fills: usize,
+    /// Settlements that the venue has amended since they were booked first, in words: no difference, but somebody should
+    /// know.
+    pub amended: Vec<String>,
 }
 
 /// One market in the outcome.
@@ -84,9 +99,13 @@ struct Account {
 /// What we say of us.
 #[derive(Debug, Clone)]
 struct Ledger {
-    fills: Vec<Fill>,
+    fills: Vec<BookedFill>,
     book: PositionBook,
     tickers: BTreeMap<u32, String>,
+    /// Markets whose settlement has agreed before.
+    agreed: HashSet<u32>,
+    /// Market and value before the amendment, the oldest first.
+    superseded: Vec<(u32, u16)>,
     starting_cash_micros: i64,
 }
 
@@ -99,16 +118,19 @@ pub async fn reconcile(
     database: &Path,
     rest: &KalshiRest,
     opening: Opening,
+    access: Access,
 ) -> Result<Reconciliation, ReconcileError> {
     let mut look = 1;
     loop {
         let account = Account {
-            settlements: rest.settlements(opening.unix_s).await?,
+            // All of them: an old one may be amended.
+            settlements: rest.settlements(opening.began_unix_s).await?,
             fills: rest.fills_since(opening.unix_s).await?,
             positions: rest.positions().await?,
             balance_micros: rest.balance().await?.balance_micros,
         };
-        let outcome = judge(&ledger(database, &account, opening.cash_micros)?, &account);
+        let ledger = ledger(database, &account, opening.cash_micros, access)?;
+        let outcome = judge(&ledger, &account);
         if outcome.equal || look == LOOKS {
             return Ok(outcome);
         }
@@ -122,8 +144,13 @@ fn ledger(
     path: &Path,
     account: &Account,
     starting_cash_micros: i64,
+    access: Access,
 ) -> Result<Ledger, DatabaseError> {
-    let mut database = Database::open(path)?;
+    let mut database = match access {
+        Access::Write => Database::open(path)?,
+        Access::Read => Database::open_read_only(path)?,
+    };
+    let mut book = database.load()?;
     let tickers: BTreeMap<u32, String> = database.markets()?.into_iter().collect();
     for (market, ticker) in &tickers {
         let of_market = account
@@ -135,16 +162,17 @@ fn ledger(
         else {
             continue;
         };
-        match database.settle(*market, value_e4, settled_unix_s(record)) {
-            // Told as a difference below: the payouts disagree.
-            Ok(_) | Err(DatabaseError::Contradiction { .. }) => {}
-            Err(error) => return Err(error),
+        book.settle(*market, value_e4);
+        if access == Access::Write {
+            database.settle(*market, value_e4, settled_unix_s(record))?;
         }
     }
     Ok(Ledger {
-        fills: database.fills()?,
-        book: database.load()?,
+        fills: database.booked()?,
+        book,
         tickers,
+        agreed: database.settlements_agreed()?,
+        superseded: database.superseded()?,
         starting_cash_micros,
     })
 }
@@ -200,10 +228,15 @@ fn judge(ledger: &Ledger, account: &Account) -> Reconciliation {
         positions: positions.collect(),
         pnl_micros: total.pnl_micros(),
         fees_micros: total.fees_micros,
-        attribution: Attribution::of(&ledger.fills, |market| {
-            ledger.book.market(market).and_then(|held| held.settled_e4)
-        }),
+        attribution: Attribution::of(
+            ledger
+                .fills
+                .iter()
+                .map(|booked| (booked.launch.as_str(), &booked.fill)),
+            |market| ledger.book.market(market).and_then(|held| held.settled_e4),
+        ),
         fills: ledger.fills.len(),
+        amended: ledger.amended(),
     }
 }
 
@@ -215,6 +248,19 @@ impl Ledger {
             .unwrap_or_else(|| format!("market {market}"))
     }
 
+    fn amended(&self) -> Vec<String> {
+        let words = self.superseded.iter().map(|(market, before)| {
+            let now = self.book.market(*market).and_then(|held| held.settled_e4);
+            format!(
+                "settlement of {}: the venue said {} and has amended it, now {}",
+                self.ticker(*market),
+                format_decimal(i64::from(*before), 4),
+                format_decimal(now.map_or(0, i64::from), 4)
+            )
+        });
+        words.collect()
+    }
+
     fn by_ticker(&self) -> BTreeMap<String, Position> {
         self.book
             .markets()
@@ -224,8 +270,11 @@ impl Ledger {
 }
 
 fn compare_fills(ledger: &Ledger, account: &Account, differences: &mut Vec<String>) {
-    let ours: BTreeMap<[u8; 16], &Fill> =
-        ledger.fills.iter().map(|fill| (fill.trade, fill)).collect();
+    let ours: BTreeMap<[u8; 16], &BookedFill> = ledger
+        .fills
+        .iter()
+        .map(|booked| (booked.fill.trade, booked))
+        .collect();
     let theirs: BTreeMap<[u8; 16], &FillRecord> = account
         .fills
         .iter()
@@ -235,9 +284,10 @@ fn compare_fills(ledger: &Ledger, account: &Account, differences: &mut Vec<Strin
     for trade in trades {
         let id = uuid::Uuid::from_bytes(trade);
         match (ours.get(&trade), theirs.get(&trade)) {
+            (Some(our), None) if our.agreed => {}
             (Some(our), None) => differences.push(format!(
                 "fill {id}: ours ({}), the venue has none",
-                our_words(&ledger.ticker(our.market), our)
+                our_words(&ledger.ticker(our.fill.market), &our.fill)
             )),
             (None, Some(their)) => {
                 differences.push(format!(
@@ -247,7 +297,7 @@ fn compare_fills(ledger: &Ledger, account: &Account, differences: &mut Vec<Strin
             }
             (Some(our), Some(their)) => {
                 let (our, their) = (
-                    our_words(&ledger.ticker(our.market), our),
+                    our_words(&ledger.ticker(our.fill.market), &our.fill),
                     their_words(their),
                 );
                 if our != their {
@@ -266,13 +316,7 @@ fn compare_positions(ledger: &Ledger, account: &Account, differences: &mut Vec<S
         .iter()
         .map(|position| (position.ticker.as_str(), position))
         .collect();
-    let fees = account
-        .fills
-        .iter()
-        .fold(BTreeMap::<&str, i64>::new(), |mut fees, fill| {
-            *fees.entry(fill.ticker.as_str()).or_default() += fill.fee_micros;
-            fees
-        });
+    let fees = fees_charged(ledger, account);
     let tickers: BTreeSet<&str> = ours
         .keys()
         .map(String::as_str)
@@ -301,6 +345,28 @@ fn compare_positions(ledger: &Ledger, account: &Account, differences: &mut Vec<S
             ));
         }
     }
+}
+
+/// By the venue's fills, and by those of ours that have agreed with it and that it need not list any more.
+fn fees_charged(ledger: &Ledger, account: &Account) -> BTreeMap<String, i64> {
+    let theirs = account.fills.iter();
+    let listed: HashSet<[u8; 16]> = theirs.clone().map(|fill| fill.trade_id).collect();
+    let unlisted = ledger
+        .fills
+        .iter()
+        .filter(|booked| booked.agreed && !listed.contains(&booked.fill.trade))
+        .map(|booked| {
+            let fill = &booked.fill;
+            (ledger.ticker(fill.market), i64::from(fill.fee_micros))
+        });
+    let mut fees = BTreeMap::<String, i64>::new();
+    for (ticker, fee) in theirs
+        .map(|fill| (fill.ticker.clone(), fill.fee_micros))
+        .chain(unlisted)
+    {
+        *fees.entry(ticker).or_default() += fee;
+    }
+    fees
 }
 
 fn compare_settlements(ledger: &Ledger, account: &Account, differences: &mut Vec<String>) {
@@ -339,8 +405,12 @@ fn compare_settlements(ledger: &Ledger, account: &Account, differences: &mut Vec
             ));
         }
     }
-    for (ticker, position) in &ours {
-        if position.settled_e4.is_some() && !theirs.contains_key(ticker.as_str()) {
+    for (market, position) in ledger.book.markets() {
+        let ticker = ledger.ticker(market);
+        if position.settled_e4.is_some()
+            && !theirs.contains_key(ticker.as_str())
+            && !ledger.agreed.contains(&market)
+        {
             differences.push(format!(
                 "settlement of {ticker}: booked by us, the venue has none"
             ));
@@ -350,7 +420,8 @@ fn compare_settlements(ledger: &Ledger, account: &Account, differences: &mut Vec
 
 /// What we held when it was decided: the sum of all fills.
 fn held_by_ticker(ledger: &Ledger) -> BTreeMap<String, i64> {
-    ledger.fills.iter().fold(BTreeMap::new(), |mut held, fill| {
+    let fills = ledger.fills.iter().map(|booked| &booked.fill);
+    fills.fold(BTreeMap::new(), |mut held, fill| {
         let change = fill.side().map_or(0, |side| side.sign()) * i64::from(fill.count_centi);
         *held.entry(ledger.ticker(fill.market)).or_default() += change;
         held

@@ -4,6 +4,7 @@
 //! two seconds; the next one connects anew. Callers log the failure and go on.
 
 use crate::discovery::Discovery;
+use pipeline::redis_address::shown;
 use redis::aio::MultiplexedConnection;
 use redis::streams::{StreamReadOptions, StreamReadReply};
 use redis::{AsyncCommands as _, AsyncConnectionConfig, Client, FromRedisValue, Pipeline};
@@ -33,7 +34,7 @@ pub enum ColdError {
         "`{url}` is no Redis address: {reason}\n  fix: redis://HOST:PORT or unix:///PATH in [redis] url"
     )]
     Address {
-        /// The text.
+        /// The text, without a password.
         url: String,
         /// Why not.
         reason: String,
@@ -92,7 +93,7 @@ impl Cold {
     #[must_use]
     pub fn connect(url: &str, pipeline: &str) -> Self {
         let client = Client::open(url).map_err(|error| ColdError::Address {
-            url: url.to_owned(),
+            url: shown(url),
             reason: error.to_string(),
         });
         let shared = Shared {

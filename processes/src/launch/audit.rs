@@ -5,7 +5,7 @@ use super::voice::say;
 use crate::{
     cold::{
         database::{self, Opening},
-        standing::{Doubts, look},
+        standing::{Doubts, LOOKS, look},
     },
     runtime::Failure,
     venue::{kalshi_rest::KalshiRest, signing::Signer, tls::Trust},
@@ -18,9 +18,9 @@ use std::{
     thread::JoinHandle,
     time::Duration,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
-/// Time between two looks while something differs. Ten of them outlast what `execution_service` takes to find out
+/// Time between two looks while something differs, or nothing can be compared. Ten of them outlast what `execution_service` takes to find out
 /// about an order that its predecessor may have sent.
 const IN_DOUBT: Duration = Duration::from_millis(2_500);
 
@@ -38,6 +38,8 @@ pub struct Audits {
 /// The thread, and what it has found. Dropping it ends it.
 pub(super) struct Audit {
     found: Arc<Mutex<Found>>,
+    /// Rung to look before it is time.
+    at_once: Arc<Notify>,
     /// Dropped to end the thread.
     close: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -45,7 +47,7 @@ pub(super) struct Audit {
 
 #[derive(Default)]
 struct Found {
-    /// What is beyond doubt, until it is taken.
+    /// What is beyond doubt, or that nothing can be known, until it is taken.
     certain: Vec<String>,
     audits: Audits,
 }
@@ -57,6 +59,7 @@ struct Work {
     opening: Opening,
     every: Duration,
     found: Arc<Mutex<Found>>,
+    at_once: Arc<Notify>,
 }
 
 impl Audit {
@@ -70,12 +73,14 @@ impl Audit {
         let signer = Signer::load(&venue.key_id, &venue.key_file).map_err(Failure::other)?;
         let trust = Trust::load(&pipeline.ca_file).map_err(Failure::other)?;
         let found = Arc::new(Mutex::new(Found::default()));
+        let at_once = Arc::new(Notify::new());
         let work = Work {
             rest: KalshiRest::new(&venue.rest, signer, &trust).map_err(Failure::other)?,
             database: database::path(pipeline),
             opening,
             every: Duration::from_secs(pipeline.safety.audit_every_s),
             found: Arc::clone(&found),
+            at_once: Arc::clone(&at_once),
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -95,15 +100,21 @@ impl Audit {
             .map_err(|error| Failure::io("create a thread", error))?;
         Ok(Self {
             found,
+            at_once,
             close: Some(close),
             thread: Some(thread),
         })
     }
 
-    /// What differs for certain, if that was found since the last question.
+    /// Why the books are not to be traded on, in whole sentences, if that was found since the last question.
     pub(super) fn verdict(&self) -> Option<Vec<String>> {
         let certain = std::mem::take(&mut lock(&self.found).certain);
         (!certain.is_empty()).then_some(certain)
+    }
+
+    /// Has it look now, whenever it would have been time.
+    pub(super) fn look_now(&self) {
+        self.at_once.notify_one();
     }
 
     /// How often it was looked so far.
@@ -125,31 +136,44 @@ impl Drop for Audit {
 impl Work {
     async fn compare(self) {
         let mut doubts = Doubts::default();
-        let mut has_failed = false;
+        // Attempts in a row that did not succeed.
+        let mut failures = 0_u32;
         loop {
-            let due = if doubts.are_there() {
+            let due = if failures > 0 || doubts.are_there() {
                 IN_DOUBT
             } else {
                 self.every
             };
-            tokio::time::sleep(due).await;
+            // Asked in time, or when it is time.
+            let _ = tokio::time::timeout(due, self.at_once.notified()).await;
             match look(&self.database, &self.rest, self.opening).await {
                 Ok(gaps) => {
-                    has_failed = false;
+                    failures = 0;
                     let certain = doubts.weigh(&gaps);
                     let mut found = lock(&self.found);
                     found.audits.looks += 1;
                     found.audits.in_doubt += u64::from(!gaps.is_empty());
                     if !certain.is_empty() {
-                        found.certain = certain;
+                        let told = certain
+                            .iter()
+                            .map(|gap| format!("the account is not as our books say: {gap}"));
+                        found.certain = told.collect();
                     }
                 }
                 Err(error) => {
-                    lock(&self.found).audits.failed += 1;
-                    if !std::mem::replace(&mut has_failed, true) {
+                    failures = failures.saturating_add(1);
+                    let mut found = lock(&self.found);
+                    found.audits.failed += 1;
+                    if failures == 1 {
                         say(&format!(
                             "\nwarning: the account cannot be compared with our books, trying on: {error}"
                         ));
+                    }
+                    // Whoever cannot see does not know that nothing differs.
+                    if failures >= LOOKS {
+                        found.certain = vec![format!(
+                            "the account cannot be compared with our books, {failures} times in a row: {error}"
+                        )];
                     }
                 }
             }

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     cold::{
         database::{self, Database, Opening},
-        reconcile::{ReconcileError, Reconciliation, reconcile},
+        reconcile::{Access, ReconcileError, Reconciliation, reconcile},
     },
     runtime::Failure,
     venue::{error::VenueError, kalshi_rest::KalshiRest, signing::Signer, tls::Trust},
@@ -25,6 +25,8 @@ pub(super) struct Books {
     pub(super) positions: Vec<Position>,
     pub(super) pnl: Option<String>,
     pub(super) profit: Option<Profit>,
+    /// Settlements that the venue has amended, in words.
+    pub(super) amended: Vec<String>,
     /// Empty when everything agrees.
     pub(super) differences: Vec<String>,
 }
@@ -61,6 +63,7 @@ impl Auditor {
             .map_err(Failure::other)?;
         let opening = match &pipeline.simulator {
             Some(simulator) => Opening {
+                began_unix_s: 0,
                 unix_s: 0,
                 cash_micros: i64::from(simulator.balance_dollars) * MICROS_PER_DOLLAR,
             },
@@ -80,30 +83,18 @@ impl Auditor {
     }
 
     /// Compares fills, positions, fees, settlements and cash.
-    pub(super) fn compare(&self, pipeline: &Pipeline) -> Books {
+    pub(super) fn compare(&self, pipeline: &Pipeline, access: Access) -> Books {
         let path = database::path(pipeline);
         if !path.exists() {
             let difference = format!(
                 "there is no database `{}`: the position tracker booked nothing",
                 path.display()
             );
-            return Books {
-                cash: None,
-                positions: Vec::new(),
-                pnl: None,
-                profit: None,
-                differences: vec![difference],
-            };
+            return Books::unknown(difference);
         }
-        match self.reconcile(&path) {
+        match self.reconcile(&path, access) {
             Ok(outcome) => Books::of(&outcome),
-            Err(error) => Books {
-                cash: None,
-                positions: Vec::new(),
-                pnl: None,
-                profit: None,
-                differences: vec![format!("could not be compared: {error}")],
-            },
+            Err(error) => Books::unknown(format!("could not be compared: {error}")),
         }
     }
 
@@ -113,8 +104,12 @@ impl Auditor {
     }
 
     /// Compares a database with the venue.
-    pub(super) fn reconcile(&self, database: &Path) -> Result<Reconciliation, ReconcileError> {
-        let comparison = reconcile(database, &self.rest, self.opening);
+    pub(super) fn reconcile(
+        &self,
+        database: &Path,
+        access: Access,
+    ) -> Result<Reconciliation, ReconcileError> {
+        let comparison = reconcile(database, &self.rest, self.opening, access);
         self.runtime.block_on(comparison)
     }
 
@@ -149,6 +144,18 @@ impl Auditor {
 }
 
 impl Books {
+    /// Where nothing could be compared, and why.
+    pub(super) fn unknown(why: String) -> Self {
+        Self {
+            cash: None,
+            positions: Vec::new(),
+            pnl: None,
+            profit: None,
+            amended: Vec::new(),
+            differences: vec![why],
+        }
+    }
+
     fn of(outcome: &Reconciliation) -> Self {
         let traded = outcome.positions.iter().map(|held| held.ticker.as_str());
         let open = outcome
@@ -165,6 +172,7 @@ impl Books {
                 .collect(),
             pnl: Some(dollars(outcome.pnl_micros)),
             profit: Some(Profit::of(&outcome.attribution, traded)),
+            amended: outcome.amended.clone(),
             differences: outcome.differences.clone(),
         }
     }
@@ -174,14 +182,16 @@ impl Books {
 async fn opening(pipeline: &Pipeline, rest: &KalshiRest) -> Result<Opening, Failure> {
     let path = database::path(pipeline);
     if path.exists() {
-        let database = Database::open(&path).map_err(Failure::other)?;
+        let database = Database::open_read_only(&path).map_err(Failure::other)?;
         if let Some(opening) = database.opening().map_err(Failure::other)? {
             return Ok(opening);
         }
     }
     let balance = rest.balance().await.map_err(Failure::other)?;
+    let now_unix_s = jiff::Timestamp::now().as_second();
     Ok(Opening {
-        unix_s: jiff::Timestamp::now().as_second(),
+        began_unix_s: now_unix_s,
+        unix_s: now_unix_s,
         cash_micros: balance.balance_micros,
     })
 }

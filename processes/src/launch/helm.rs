@@ -42,6 +42,8 @@ pub(super) struct Helm {
     clerk: Clerk,
     /// None where no order goes to the venue.
     audit: Option<Audit>,
+    /// How often processes had been started again at the last look.
+    restarts: u32,
     /// What was last refused of the config.
     refused: Vec<String>,
     began: Instant,
@@ -73,6 +75,7 @@ impl Helm {
             feeds: Feeds::open(pipeline, mono_ns())?,
             clerk: Clerk::start(pipeline, bell)?,
             audit: audit.transpose()?,
+            restarts: 0,
             refused: Vec::new(),
             began: Instant::now(),
             due: Instant::now(),
@@ -91,8 +94,8 @@ impl Helm {
         self.due
     }
 
-    /// Looks at everything that may halt trading or let it go on.
-    pub(super) fn look(&mut self, events: &Events, crash_loops: &[String]) {
+    /// Looks at everything that may halt trading or let it go on. `restarts` counts all processes' since the start.
+    pub(super) fn look(&mut self, events: &Events, crash_loops: &[String], restarts: u32) {
         // Whoever watches the board sees that we live, however long there is nothing new to say.
         self.board.beat();
         let (halt, resume) = events.switches();
@@ -112,8 +115,14 @@ impl Helm {
         for process in crash_loops {
             self.safety.crash_loop(process);
         }
-        if let Some(differences) = self.audit.as_ref().and_then(Audit::verdict) {
-            self.safety.books_differ(differences);
+        if let Some(audit) = &self.audit {
+            if let Some(differences) = audit.verdict() {
+                self.safety.books_differ(differences);
+            }
+            // What was on its way when somebody died is what may have been lost.
+            if std::mem::replace(&mut self.restarts, restarts) != restarts {
+                audit.look_now();
+            }
         }
         let now = Instant::now();
         if now >= self.due || resume {

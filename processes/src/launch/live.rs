@@ -2,10 +2,12 @@
 
 use super::{arguments::MoneyArguments, opening::Account, report::dollars};
 use layouts::{MICROS_PER_DOLLAR, units::format_decimal};
+use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use pipeline::Pipeline;
 use std::{
     fmt::Write as _,
     io::{self, BufRead, IsTerminal, Write},
+    path::Path,
 };
 use url::{Host, Url};
 
@@ -26,6 +28,9 @@ pub(super) fn faults(pipeline: &Pipeline, money: &MoneyArguments) -> Vec<String>
         ),
         _ => {}
     }
+    if pipeline.simulator.is_none() && money.live {
+        faults.extend(fleeting(&pipeline.run_dir));
+    }
     if pipeline.simulator.is_none() {
         let addresses = [
             ("venue.rest", &pipeline.venue.rest),
@@ -40,6 +45,53 @@ pub(super) fn faults(pipeline: &Pipeline, money: &MoneyArguments) -> Vec<String>
         }
     }
     faults
+}
+
+/// Why a pipeline may not be laid out for processes that somebody else starts. Those have no launcher, and it is the
+/// launcher that compares the account, hears the kill switch and halts on lost feeds and wrong clocks.
+pub(super) fn faults_of_prepared(pipeline: &Pipeline, money: &MoneyArguments) -> Vec<String> {
+    const UNWATCHED: &str = "nobody would halt processes without a launcher when the account, a feed or a clock goes wrong, or when you say so; run `launch --pipeline FILE --live` on the host, as a service (scripts/systemd/arbees@.service) or in one container, or give --dry-orders";
+    if money.live {
+        return vec![format!("--live: {UNWATCHED}")];
+    }
+    let mut faults = faults(pipeline, money);
+    if pipeline.simulator.is_none() && !money.dry_orders && !pipeline.dry_orders {
+        faults[0] = format!(
+            "it would trade real money at `{}`: {UNWATCHED}",
+            pipeline.venue.rest
+        );
+    }
+    faults
+}
+
+/// Directories that a system empties by itself.
+const FLEETING: [&str; 5] = ["/tmp", "/var/tmp", "/dev/shm", "/run", "/var/run"];
+
+/// Why the books of real money may not lie there: with them the numbers of markets and the file `safe` would be gone after
+/// a reboot.
+fn fleeting(run_dir: &Path) -> Option<String> {
+    const CURE: &str = "they and the file `safe` would be gone after a reboot; set run_dir in the pipeline file to a directory on a disk, such as \"/var/lib/arbees/live\"";
+    let run_dir = std::path::absolute(run_dir).ok()?;
+    // It may not be there yet: then what it is made in says where it will lie.
+    let there = run_dir
+        .ancestors()
+        .find_map(|path| path.canonicalize().ok())?;
+    if let Some(place) = FLEETING
+        .iter()
+        .find(|place| there.starts_with(place) || run_dir.starts_with(place))
+    {
+        return Some(format!(
+            "run_dir = \"{}\": the books of real money do not belong in {place}: {CURE}",
+            run_dir.display()
+        ));
+    }
+    let in_memory = statfs(&there).is_ok_and(|found| found.filesystem_type() == TMPFS_MAGIC);
+    in_memory.then(|| {
+        format!(
+            "run_dir = \"{}\": the books of real money do not belong in memory (tmpfs): {CURE}",
+            run_dir.display()
+        )
+    })
 }
 
 /// Nobody on the way can read along.
@@ -147,9 +199,9 @@ fn summary(pipeline: &Pipeline, account: &Account) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::opening::Write;
     use super::*;
     use crate::cold::database::Opening;
-    use std::path::Path;
 
     fn shipped() -> Pipeline {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/demo.toml");
@@ -162,6 +214,7 @@ mod tests {
         pipeline.venue.rest = "https://venue.example/trade-api/v2".into();
         pipeline.venue.websocket = "wss://venue.example/trade-api/ws/v2".into();
         pipeline.venue.key_file = "/secret/place/key.pem".into();
+        pipeline.run_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("run");
         pipeline
     }
 
@@ -191,6 +244,44 @@ mod tests {
     }
 
     #[test]
+    fn books_of_real_money_outlast_a_reboot() {
+        let found = |run_dir: &str, live| {
+            let mut pipeline = real();
+            pipeline.run_dir = run_dir.into();
+            faults(&pipeline, &money(live, !live)).join("\n")
+        };
+        for run_dir in [
+            "/tmp/arbees/live",
+            "/tmp",
+            "/var/tmp/x",
+            "/dev/shm/not/there/yet",
+            "/run/arbees",
+        ] {
+            let refused = found(run_dir, true);
+            for part in [run_dir, "after a reboot", "/var/lib/arbees/live"] {
+                assert!(refused.contains(part), "{part} in {refused}");
+            }
+            assert_eq!(found(run_dir, false), "", "nothing is booked");
+        }
+        for run_dir in ["/var/lib/arbees/live", "/tmpfiles/of/another/name"] {
+            assert_eq!(found(run_dir, true), "");
+        }
+    }
+
+    #[test]
+    fn what_is_prepared_for_others_trades_no_real_money() {
+        let refused = faults_of_prepared(&real(), &money(true, false)).join("\n");
+        for part in ["--live", "without a launcher", "arbees@.service"] {
+            assert!(refused.contains(part), "{part} in {refused}");
+        }
+        let unsaid = faults_of_prepared(&real(), &money(false, false));
+        assert_eq!(unsaid.len(), 1);
+        assert!(unsaid[0].contains("without a launcher"), "{unsaid:?}");
+        assert!(faults_of_prepared(&real(), &money(false, true)).is_empty());
+        assert!(faults_of_prepared(&shipped(), &money(false, false)).is_empty());
+    }
+
+    #[test]
     fn orders_in_the_clear_stay_on_the_host() {
         let mut pipeline = real();
         for (address, private) in [
@@ -212,10 +303,11 @@ mod tests {
         let account = Account {
             balance_micros: 1_234_560_000,
             opening: Opening {
+                began_unix_s: 0,
                 unix_s: 0,
                 cash_micros: 0,
             },
-            is_new: true,
+            write: Write::Opening,
             positions: 2,
             adopted: 3,
             differences: Vec::new(),

@@ -8,12 +8,16 @@
 //! | a fill of an order of ours that the books lack | whoever was to book it was killed: it is booked now |
 //! | books that differ from the venue's in any line | nothing is started, the lines are told |
 //! | a balance that differs and nothing else | likewise, unless it is said that money was paid in or out |
+//! | books that agree in every line | from now on only what comes is compared line by line: the venue forgets |
+//!
+//! Whoever looks holds the run directory's lock: nobody else has the books open.
 
 use super::books::Auditor;
 use crate::{
     cold::{
-        database::{self, Database, Opening},
-        reconcile::ReconcileError,
+        database::{self, Database, DatabaseError, Opening},
+        market_numbers::Numbers,
+        reconcile::{Access, ReconcileError},
         standing::resting_orders,
     },
     runtime::Failure,
@@ -35,6 +39,9 @@ use std::{
 /// some 0.4 s. Nothing tells when both are over, so they are given five times that.
 const SETTLE: Duration = Duration::from_secs(2);
 
+/// How far before a look the venue is asked again, seconds: its clock may not be ours. What is read twice is compared twice.
+const READ_AGAIN_S: i64 = 60 * 60;
+
 /// The account, looked at.
 #[derive(Debug)]
 pub(super) struct Account {
@@ -42,14 +49,23 @@ pub(super) struct Account {
     pub(super) balance_micros: i64,
     /// Where our books begin.
     pub(super) opening: Opening,
-    /// Whether that is to be written down: it is new, or the balance was accepted.
-    pub(super) is_new: bool,
+    /// What of it is to be written down.
+    pub(super) write: Write,
     /// Markets in which something is held.
     pub(super) positions: usize,
     /// Fills of ours that were booked only now.
     pub(super) adopted: usize,
     /// What does not agree, in words.
     pub(super) differences: Vec<String>,
+}
+
+/// What a look at the account leaves to be written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Write {
+    /// The opening as it was found: books begin here.
+    Opening,
+    /// That the books agree with the venue, which needs to be asked from this moment on only, Unix seconds.
+    Agreement(i64),
 }
 
 impl Account {
@@ -64,6 +80,7 @@ impl Account {
         accept_balance: bool,
     ) -> Result<Self, Failure> {
         let path = database::path(pipeline);
+        let began_unix_s = jiff::Timestamp::now().as_second();
         let known = if path.exists() {
             let database = Database::open(&path).map_err(Failure::other)?;
             std::thread::sleep(SETTLE);
@@ -78,14 +95,15 @@ impl Account {
         let mut account = Self {
             balance_micros: balance.balance_micros,
             opening: auditor.opening(),
-            is_new: known.is_none(),
+            write: Write::Opening,
             positions: 0,
             adopted: 0,
             differences: Vec::new(),
         };
         if known.is_some() {
-            account.adopted = adopt(&path, auditor)?;
-            let outcome = auditor.reconcile(&path).map_err(failure)?;
+            account.write = Write::Agreement(began_unix_s - READ_AGAIN_S);
+            account.adopted = adopt(pipeline, auditor)?;
+            let outcome = auditor.reconcile(&path, Access::Write).map_err(failure)?;
             let held = outcome.positions.iter();
             account.positions = held
                 .filter(|held| held.position.position_centi != 0)
@@ -94,7 +112,6 @@ impl Account {
                 outcome.differences.len() == 1 && outcome.balance_gap_micros != 0;
             if accept_balance && only_the_balance {
                 account.opening.cash_micros += outcome.balance_gap_micros;
-                account.is_new = true;
             } else {
                 differences.extend(outcome.differences);
                 if only_the_balance {
@@ -118,7 +135,7 @@ impl Account {
         Ok(account)
     }
 
-    /// Writes down that this launch begins, and where our books begin if that is new.
+    /// Writes down that this launch begins, and where our books begin or to what they agree.
     ///
     /// # Errors
     ///
@@ -126,8 +143,10 @@ impl Account {
     pub(super) fn write_down(&self, pipeline: &Pipeline) -> Result<(), Failure> {
         let write = || {
             let mut database = Database::open(&database::path(pipeline))?;
-            if self.is_new {
-                database.open_account(self.opening)?;
+            // As it was but for the money, where books begin no more.
+            database.open_account(self.opening)?;
+            if let Write::Agreement(unix_s) = self.write {
+                database.agree(unix_s)?;
             }
             database.begin_launch(&pipeline.run_id)
         };
@@ -136,10 +155,11 @@ impl Account {
 }
 
 /// Books what the venue says was traded by orders of earlier launches and was not booked; how many fills that were.
-fn adopt(path: &Path, auditor: &Auditor) -> Result<usize, Failure> {
+fn adopt(pipeline: &Pipeline, auditor: &Auditor) -> Result<usize, Failure> {
     let since = auditor.opening().unix_s;
     let theirs = auditor.ask(|rest| async move { rest.fills_since(since).await })?;
-    let mut database = Database::open(path).map_err(Failure::other)?;
+    let path = database::path(pipeline);
+    let mut database = Database::open(&path).map_err(Failure::other)?;
     let ours = database.fills().map_err(Failure::other)?;
     let booked: HashSet<[u8; 16]> = ours.iter().map(|fill| fill.trade).collect();
     let lacking = |fill: &&FillRecord| !booked.contains(&fill.trade_id);
@@ -149,33 +169,42 @@ fn adopt(path: &Path, auditor: &Auditor) -> Result<usize, Failure> {
     }
     let orders = auditor.ask(|rest| async move { rest.orders(None).await })?;
     let fills = (|| {
-        let (launches, markets) = (database.launches()?, database.markets()?);
-        let fills = of_ours(&lacking, &orders, &launches, &markets);
-        database.book(&fills)
+        let launches = database.launches()?;
+        let numbers = numbers(database.markets()?, &pipeline.run_dir);
+        let mut adopted = 0;
+        for (launch, fill, ticker) in of_ours(&lacking, &orders, &launches, &numbers) {
+            database.name_market(fill.market, ticker)?;
+            adopted += database.book(launch, &[fill])?;
+        }
+        Ok::<_, DatabaseError>(adopted)
     })();
     fills.map_err(Failure::other)
 }
 
-/// The fills whose orders were made by one of these launches, in markets that the books know.
-fn of_ours(
-    fills: &[&FillRecord],
-    orders: &[OrderState],
+/// The numbers of markets by ticker: those of the books, and those that were given out when nobody was left to book them.
+fn numbers(booked: Vec<(u32, String)>, run_dir: &Path) -> HashMap<String, u32> {
+    let mut numbers = Numbers::within(run_dir).load();
+    numbers.extend(booked.into_iter().map(|(number, ticker)| (ticker, number)));
+    numbers
+}
+
+/// The fills whose orders were made by one of these launches, in markets whose number is known, each with its launch and
+/// its market's ticker.
+fn of_ours<'a>(
+    fills: &[&'a FillRecord],
+    orders: &'a [OrderState],
     launches: &HashSet<String>,
-    markets: &[(u32, String)],
-) -> Vec<Fill> {
-    let numbers: HashMap<&str, u32> = markets
-        .iter()
-        .map(|(number, ticker)| (ticker.as_str(), *number))
-        .collect();
+    numbers: &HashMap<String, u32>,
+) -> Vec<(&'a str, Fill, &'a str)> {
     let orders: HashMap<&str, &str> = orders
         .iter()
         .map(|order| (order.order_id.as_str(), order.client_order_id.as_str()))
         .collect();
-    let fill = |record: &&FillRecord| {
+    let fill = |record: &&'a FillRecord| {
         let id = orders.get(record.order_id.as_str())?;
         let (run_id, order) = of_client_order_id(id)?;
         launches.contains(run_id).then_some(())?;
-        Some(Fill {
+        let fill = Fill {
             ingress_mono_ns: 0,
             order,
             trade: record.trade_id,
@@ -185,7 +214,8 @@ fn of_ours(
             price_e4: record.price_e4,
             side: record.side as u8,
             is_taker: u8::from(record.is_taker),
-        })
+        };
+        Some((run_id, fill, record.ticker.as_str()))
     };
     fills.iter().filter_map(fill).collect()
 }
@@ -247,7 +277,8 @@ mod tests {
         ];
         let fills: Vec<&FillRecord> = fills.iter().collect();
         let launches = HashSet::from(["aa".to_owned()]);
-        let found = of_ours(&fills, &orders, &launches, &[(7, "A".into())]);
+        let numbers = HashMap::from([("A".to_owned(), 7)]);
+        let found = of_ours(&fills, &orders, &launches, &numbers);
         let mine = Fill {
             ingress_mono_ns: 0,
             order: 77,
@@ -259,6 +290,19 @@ mod tests {
             side: Side::Ask as u8,
             is_taker: 1,
         };
-        assert_eq!(found, [mine]);
+        assert_eq!(found, [("aa", mine, "A")]);
+    }
+
+    /// A killed run may have traded in a market before its name was booked.
+    #[test]
+    fn numbers_that_were_given_out_and_not_booked_are_known_and_the_books_have_the_last_word() {
+        let directory = tempfile::tempdir().expect("a directory");
+        Numbers::within(directory.path())
+            .keep(&HashMap::from([("A".to_owned(), 7), ("B".to_owned(), 8)]));
+        let found = numbers(vec![(9, "B".into())], directory.path());
+        assert_eq!(
+            found,
+            HashMap::from([("A".to_owned(), 7), ("B".to_owned(), 9)])
+        );
     }
 }

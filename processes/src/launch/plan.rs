@@ -4,7 +4,7 @@ use super::{
     placement::{Placement, place},
     topology::Topology,
 };
-use pipeline::{Core, HotPath, Pipeline, Wait};
+use pipeline::{Core, HotPath, Pipeline, Wait, redis_address::shown};
 use std::{collections::BTreeSet, fmt::Write as _};
 
 /// How a pipeline fits this host.
@@ -157,9 +157,9 @@ pub(super) fn describe(pipeline: &Pipeline, fit: &Fit) -> String {
         None => format!("{} (real orders)", pipeline.venue.rest),
     };
     let redis = if pipeline.redis.url.is_empty() {
-        "a private redis-server on a Unix socket"
+        "a private redis-server on a Unix socket".to_owned()
     } else {
-        &pipeline.redis.url
+        shown(&pipeline.redis.url)
     };
     let _ = writeln!(
         text,

@@ -10,12 +10,15 @@ use super::{
     rings::Rings,
     run_directory::RunDirectory,
     segments::Segments,
-    session::{permit, program_directory, refuse, write_json},
+    session::{program_directory, refuse, write_json},
     topology::Topology,
 };
-use crate::runtime::{Failure, await_pipeline, heed_signals};
+use crate::{
+    cold::reconcile::Access,
+    runtime::{Failure, await_pipeline, heed_signals},
+};
 use ipc::Observer;
-use pipeline::Pipeline;
+use pipeline::{Pipeline, redis_address::shown};
 use std::{
     sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
@@ -46,7 +49,15 @@ pub(super) fn prepare(
         pipeline.redis.url.clone_from(url);
     }
     let mut faults = pipeline.faults();
-    faults.extend(live::faults(&pipeline, &arguments.money));
+    if let Some(url) = &arguments.redis
+        && shown(url) != *url
+    {
+        faults.push(format!(
+            "--redis {}: everybody on this host can read the password in a command line; give the address as [redis] url of a pipeline file with mode 600",
+            shown(url)
+        ));
+    }
+    faults.extend(live::faults_of_prepared(&pipeline, &arguments.money));
     if pipeline.redis.url.is_empty() {
         faults.push(
             "redis.url is empty, and nobody is there to start a server: give it, or `--redis URL`"
@@ -70,19 +81,14 @@ pub(super) fn prepare(
         );
         return Ok(Exit::Clean);
     }
-    let account = match permit(&mut pipeline, &arguments.money) {
-        Ok(account) => account,
-        Err(exit) => return Ok(exit),
-    };
+    pipeline.dry_orders |= arguments.money.dry_orders;
     let fit = plan::fit(&mut pipeline, &Topology::of_host());
     let directory = RunDirectory::take(&pipeline)?;
+    directory.clear(pipeline.simulator.is_some())?;
     // Whoever waits for the pipeline reads the file again once he sees the rings: an old one must be gone by then.
     directory.retract_pipeline()?;
     let segments = Segments::lay_out(&pipeline)?;
     identity::assume(&mut pipeline)?;
-    if let Some(account) = account {
-        account.write_down(&pipeline)?;
-    }
     if let Err(failure) = registry::withdraw(&pipeline).and_then(|()| registry::publish(&pipeline))
     {
         eprintln!("warning: the registry is not in Redis: {failure}");
@@ -136,7 +142,13 @@ pub(super) fn reconcile(arguments: &ReconcileArguments) -> Result<Exit, Failure>
             events.wait_until(Instant::now() + LOOK);
         }
     }
-    let books = auditor.compare(&pipeline);
+    // While they trade, the books are the position tracker's.
+    let access = if arguments.when_stopped {
+        Access::Write
+    } else {
+        Access::Read
+    };
+    let books = auditor.compare(&pipeline, access);
     let rings = match Rings::open(&pipeline) {
         Ok(rings) => Some(rings),
         Err(failure) => {
@@ -172,6 +184,7 @@ pub(super) fn reconcile(arguments: &ReconcileArguments) -> Result<Exit, Failure>
         profit: books.profit,
         reconciled: books.differences.is_empty(),
         differences: books.differences,
+        amended: books.amended,
     };
     print!("{}", report.to_text());
     if let Some(path) = &arguments.json {

@@ -2,7 +2,7 @@
 
 use crate::runtime::Failure;
 use ipc::Message as _;
-use pipeline::{CONTROL, Pipeline, attendance};
+use pipeline::{CONTROL, Pipeline, attendance, redis_address::shown};
 use serde_json::json;
 use std::time::Duration;
 
@@ -82,5 +82,6 @@ fn exchange(pipeline: &Pipeline, batch: &redis::Pipeline) -> Result<(), Failure>
         connection.set_write_timeout(Some(PATIENCE))?;
         batch.exec(&mut connection)
     };
-    talk().map_err(|error| Failure::other(format!("redis `{}`: {error}", pipeline.redis.url)))
+    let url = &pipeline.redis.url;
+    talk().map_err(|error| Failure::other(format!("redis `{}`: {error}", shown(url))))
 }

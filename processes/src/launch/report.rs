@@ -67,6 +67,8 @@ pub struct Report {
     pub reconciled: bool,
     /// What does not agree, or why it could not be compared.
     pub differences: Vec<String>,
+    /// Settlements that the venue has amended since our books began, in words.
+    pub amended: Vec<String>,
 }
 
 /// One process in the report.
@@ -337,6 +339,9 @@ impl Report {
         let _ = writeln!(text, "reconciled  {verdict}");
         for difference in &self.differences {
             let _ = writeln!(text, "  {difference}");
+        }
+        for amended in &self.amended {
+            let _ = writeln!(text, "AMENDED  {amended}");
         }
         if self.lost_in_lossless() > 0 {
             let _ = writeln!(

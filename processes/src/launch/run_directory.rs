@@ -9,7 +9,7 @@ use pipeline::Pipeline;
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{ErrorKind, Read, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -20,7 +20,8 @@ pub(super) struct RunDirectory {
 }
 
 impl RunDirectory {
-    /// Takes the run directory of a pipeline and clears away what an earlier run left.
+    /// Takes the run directory of a pipeline. Nothing in it may be written before, not even looked at to judge by it: there
+    /// may be somebody who does both.
     ///
     /// # Errors
     ///
@@ -35,10 +36,14 @@ impl RunDirectory {
                 Failure::io(format!("create run directory `{}`", path.display()), error)
             })?;
         check_owner(&path)?;
+        if pipeline.simulator.is_none() {
+            // What is held at a real venue is nobody else's business.
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).map_err(|error| {
+                Failure::io(format!("close run directory `{}`", path.display()), error)
+            })?;
+        }
         let lock = lock(&path, &pipeline.name)?;
-        let directory = Self { path, _lock: lock };
-        directory.clear(pipeline.simulator.is_some())?;
-        Ok(directory)
+        Ok(Self { path, _lock: lock })
     }
 
     /// Where the processes' output goes.
@@ -67,9 +72,9 @@ impl RunDirectory {
     pub(super) fn write_pipeline(&self, pipeline: &Pipeline) -> Result<PathBuf, Failure> {
         let path = self.pipeline_file();
         let text = toml::to_string(pipeline).map_err(Failure::other)?;
-        // Whole or not at all: somebody may wait for it.
+        // Whole or not at all: somebody may wait for it. And for us alone: it may hold the password of Redis.
         let partial = path.with_extension("partial");
-        fs::write(&partial, text)
+        write_private(&partial, &text)
             .and_then(|()| fs::rename(&partial, &path))
             .map_err(|error| Failure::io(format!("write `{}`", path.display()), error))?;
         Ok(path)
@@ -90,9 +95,13 @@ impl RunDirectory {
         self.path.join("pipeline.toml")
     }
 
-    /// Removes what belongs to one run only. With a simulator that includes the databases of earlier
+    /// Clears away what an earlier run left and belongs to that run only. With a simulator that includes the databases of earlier
     /// runs: its venue begins anew each time, and so do the books.
-    fn clear(&self, simulated: bool) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be removed.
+    pub(super) fn clear(&self, simulated: bool) -> Result<(), Failure> {
         let failed = |error| {
             Failure::io(
                 format!("clear run directory `{}`", self.path.display()),
@@ -126,6 +135,20 @@ impl RunDirectory {
         }
         Ok(())
     }
+}
+
+/// Writes a file that only its owner may read, from its first byte on.
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path);
+    let mut file = file?;
+    // One that was there keeps its mode otherwise.
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    file.write_all(text.as_bytes())
 }
 
 /// A directory of somebody else's, or one that others may write to, could be given another pipeline

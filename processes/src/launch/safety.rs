@@ -8,7 +8,7 @@
 //! | operator | nobody knows yet what the config in Redis says | it was read, or Redis has not answered |
 //! | crash loop | a process died too often in a row | SIGUSR2, as by `launch resume` |
 //! | prices, games | the feed has been silent for longer than its bound | it has been heard again for as long |
-//! | books differ | the account is not as our books say, through ten looks | SIGUSR2, as by `launch resume`; begins anew if it still is not |
+//! | books differ | the account is not as our books say, or cannot be compared with them, through ten looks | SIGUSR2, as by `launch resume`; begins anew if it still is not |
 //! | clock skew | the venue's time stamps are further from our clock than the bound | they are within it |
 //!
 //! A feed comes back by itself every night; what a person has halted, or what keeps dying for a reason that
@@ -32,7 +32,7 @@ pub(super) struct Safety {
     unread: bool,
     /// Who cannot be kept alive.
     crash_loops: BTreeSet<String>,
-    /// What the venue says otherwise than our books.
+    /// What the venue says otherwise than our books, or that nobody can say.
     differences: Vec<String>,
     lost: Lost,
     /// As the clocks were when they were found apart: the figure moves all the time, the words stay.
@@ -94,7 +94,7 @@ impl Safety {
         }
     }
 
-    /// The account does not stand as our books say.
+    /// The account does not stand as our books say, or cannot be compared with them; in whole sentences.
     pub(super) fn books_differ(&mut self, differences: Vec<String>) {
         self.differences = differences;
     }
@@ -142,9 +142,7 @@ impl Safety {
             ));
         }
         for difference in &self.differences {
-            reasons.push(format!(
-                "the account is not as our books say: {difference} (ends with `launch resume`)"
-            ));
+            reasons.push(format!("{difference} (ends with `launch resume`)"));
         }
         if self.lost.prices {
             reasons.push("no good price of a live game (ends when they are back)".into());

@@ -22,7 +22,10 @@ use super::{
     topology::Topology,
     voice::{self, say},
 };
-use crate::runtime::{Failure, take_addresses};
+use crate::{
+    cold::reconcile::Access,
+    runtime::{Failure, take_addresses},
+};
 use nix::{
     sched::{CpuSet, sched_setaffinity},
     unistd::Pid,
@@ -90,6 +93,13 @@ pub(super) fn run(mut pipeline: Pipeline, arguments: &RunArguments) -> Exit {
     if !obstacles.is_empty() {
         return refuse("this host", &obstacles);
     }
+    let directory = match RunDirectory::take(&pipeline) {
+        Ok(directory) => directory,
+        Err(failure) => {
+            say(&format!("error: {failure}"));
+            return Exit::Refused;
+        }
+    };
     let account = match permit(&mut pipeline, &arguments.money) {
         Ok(account) => account,
         Err(exit) => return exit,
@@ -102,7 +112,14 @@ pub(super) fn run(mut pipeline: Pipeline, arguments: &RunArguments) -> Exit {
         say(&format!("warning: {warning}"));
     }
     make_way(&fit.others);
-    let session = match Session::start(pipeline, account.as_ref(), fit.summary, &programs) {
+    let started = Session::start(
+        pipeline,
+        directory,
+        account.as_ref(),
+        fit.summary,
+        &programs,
+    );
+    let session = match started {
         Ok(session) => session,
         Err(failure) => {
             say(&format!("error: {failure}"));
@@ -129,11 +146,8 @@ pub(super) fn run(mut pipeline: Pipeline, arguments: &RunArguments) -> Exit {
 }
 
 /// Looks at the account of a real venue, and has it confirmed that it may be traded with. Nothing is looked at where
-/// no order can be sent.
-pub(super) fn permit(
-    pipeline: &mut Pipeline,
-    money: &MoneyArguments,
-) -> Result<Option<Account>, Exit> {
+/// no order can be sent. The run directory is ours by now: whoever trades with these books already is left alone.
+fn permit(pipeline: &mut Pipeline, money: &MoneyArguments) -> Result<Option<Account>, Exit> {
     pipeline.dry_orders |= money.dry_orders;
     if !money.live {
         return Ok(None);
@@ -200,11 +214,12 @@ pub(super) fn write_json(path: &Path, report: &Report) -> std::io::Result<()> {
 impl Session {
     fn start(
         mut pipeline: Pipeline,
+        directory: RunDirectory,
         account: Option<&Account>,
         placement: String,
         programs: &Path,
     ) -> Result<Self, Failure> {
-        let directory = RunDirectory::take(&pipeline)?;
+        directory.clear(pipeline.simulator.is_some())?;
         voice::log_to(&directory.logs())
             .map_err(|error| Failure::io("open `launcher.log`", error))?;
         let mut events = Events::watch(&pipeline.run_dir)?;
@@ -309,10 +324,10 @@ impl Session {
         };
         self.processes
             .stop(|name| name != "simulator", patience, &mut self.events);
-        let books = self
-            .auditor
-            .as_ref()
-            .map_or_else(no_books, |auditor| auditor.compare(&self.pipeline));
+        let books = self.auditor.as_ref().map_or_else(
+            || Books::unknown("the venue was never reached".into()),
+            |auditor| auditor.compare(&self.pipeline, Access::Write),
+        );
         self.processes.stop(|_| true, patience, &mut self.events);
         let safe = self.helm.take().map_or_else(Vec::new, |helm| helm.times());
         // A registry that outlives its pipeline would send people to rings that are gone.
@@ -342,7 +357,7 @@ impl Session {
             }
             let crash_loops = self.processes.crash_loops();
             if let Some(helm) = &mut self.helm {
-                helm.look(&self.events, &crash_loops);
+                helm.look(&self.events, &crash_loops, self.processes.restarts());
             }
             let now = Instant::now();
             // Nobody is stopped while somebody is away: what waits in his rings would be left behind.
@@ -449,16 +464,7 @@ impl Session {
             profit: books.profit,
             reconciled: books.differences.is_empty(),
             differences: books.differences,
+            amended: books.amended,
         }
-    }
-}
-
-fn no_books() -> Books {
-    Books {
-        cash: None,
-        positions: Vec::new(),
-        pnl: None,
-        profit: None,
-        differences: vec!["the venue was never reached".into()],
     }
 }

@@ -210,6 +210,11 @@ impl Supervisor {
         }
     }
 
+    /// How often anybody was started again.
+    pub(super) fn restarts(&self) -> u32 {
+        self.wards.iter().map(|ward| ward.restarts).sum()
+    }
+
     /// How everybody ended.
     pub(super) fn report(&mut self) -> Vec<ProcessReport> {
         self.wards

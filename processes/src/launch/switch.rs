@@ -134,6 +134,10 @@ fn words(causes: u32) -> Vec<&'static str> {
             cause::CLOCK_SKEW,
             "a clock that is wrong, the venue's or ours",
         ),
+        (
+            cause::BOOKS_DIFFER,
+            "an account that is not as our books say, or cannot be compared (see the report or `launch logs`)",
+        ),
     ]
     .into_iter()
     .filter_map(|(cause, words)| (causes & cause != 0).then_some(words))

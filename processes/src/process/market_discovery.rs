@@ -19,6 +19,7 @@
 pub mod catalogue;
 
 use crate::cold::announcer::{Announcer, heart};
+use crate::cold::database;
 use crate::cold::market_numbers::Numbers;
 use crate::cold::redis::Cold;
 use crate::discovery::{Discovery, Game, Market};
@@ -66,12 +67,17 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         .boards
         .iter()
         .filter(|board| board.message == PriceUpdate::NAME);
+    let mut numbers = Numbers::within(&pipeline.run_dir);
+    let known = numbers
+        .load_with(&database::path(pipeline))
+        .map_err(Failure::other)?;
     let finder = Finder {
         cold: Cold::connect(&pipeline.redis.url, &pipeline.name),
         catalogue: Catalogue::new(rest),
         aliases: Aliases::built_in().map_err(Failure::other)?,
         slots: priced.map(|board| board.slots).min().unwrap_or(u32::MAX),
-        numbers: Numbers::within(&pipeline.run_dir),
+        numbers,
+        known,
         told: HashMap::new(),
         looked: HashMap::new(),
         waiting: HashMap::new(),
@@ -121,6 +127,8 @@ struct Finder {
     /// Rows of the board: numbers must stay below.
     slots: u32,
     numbers: Numbers,
+    /// As they were when we came.
+    known: HashMap<String, u32>,
     /// The last that the stream says of each market, by us or by an earlier run.
     told: HashMap<u32, Market>,
     looked: HashMap<u32, Looked>,
@@ -141,7 +149,9 @@ impl Finder {
     async fn run(mut self, stop: Arc<AtomicBool>, (name, heartbeat_ms): (String, u64)) -> Counters {
         let beat = heart(self.cold.clone(), &name, heartbeat_ms);
         let announcer = Announcer::start(self.cold.clone());
-        self.cold.know_numbers(self.numbers.load()).await;
+        self.cold
+            .know_numbers(std::mem::take(&mut self.known))
+            .await;
         let mut discoveries = followed(self.cold.clone());
         let mut due = interval(LOOK_EVERY);
         let mut stopped = std::pin::pin!(stopped(&stop));

@@ -43,7 +43,8 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let trust = Trust::load(&context.pipeline.ca_file).map_err(Failure::other)?;
     let rest = KalshiRest::new(&venue.rest, signer, &trust).map_err(Failure::other)?;
     let mut input = context.input::<Fill>()?;
-    let mut ledger = Ledger::open(&path(&context.pipeline)).map_err(Failure::other)?;
+    let pipeline = &context.pipeline;
+    let mut ledger = Ledger::open(&path(pipeline), &pipeline.run_id).map_err(Failure::other)?;
     let (changes, changes_inbox) = to_io::<Change>(QUEUE);
     let (notes, mut inbox) = to_hot::<Note>(QUEUE);
     let redis = &context.pipeline.redis;
@@ -90,6 +91,8 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
 /// The books: in the database, and in memory for questions.
 struct Ledger {
     database: Database,
+    /// The launch whose orders the ring's fills are of.
+    launch: String,
     book: PositionBook,
     tickers: BTreeMap<u32, String>,
     /// Markets whose position Redis does not show yet.
@@ -97,8 +100,8 @@ struct Ledger {
     batch: Vec<Fill>,
     refused: u64,
     repeated: u64,
-    /// Settlements that contradict the one that was booked.
-    contradicted: u64,
+    /// Settlements that the venue has amended.
+    amended: u64,
     /// The taker's fee rate of each market that was announced.
     fee_rates_e4: BTreeMap<u32, u16>,
     /// Fills whose fee is not what the market's rate says.
@@ -107,18 +110,19 @@ struct Ledger {
 }
 
 impl Ledger {
-    fn open(path: &Path) -> Result<Self, DatabaseError> {
+    fn open(path: &Path, launch: &str) -> Result<Self, DatabaseError> {
         let database = Database::open(path)?;
         let book = database.load()?;
         Ok(Self {
             tickers: database.markets()?.into_iter().collect(),
             untold: book.markets().map(|(market, _)| market).collect(),
             database,
+            launch: launch.to_owned(),
             book,
             batch: Vec::with_capacity(BATCH),
             refused: 0,
             repeated: 0,
-            contradicted: 0,
+            amended: 0,
             fee_rates_e4: BTreeMap::new(),
             fee_surprises: 0,
             complaints: Complaints::default(),
@@ -143,7 +147,7 @@ impl Ledger {
         if taken == 0 {
             return Ok(false);
         }
-        self.database.book(&self.batch)?;
+        self.database.book(&self.launch, &self.batch)?;
         for at in 0..self.batch.len() {
             let fill = self.batch[at];
             match self.book.fill(&fill) {
@@ -152,7 +156,7 @@ impl Ledger {
                     self.check_fee(&fill);
                 }
                 Booked::Again => self.repeated += 1,
-                Booked::Refused => self.refused += 1,
+                Booked::Amended | Booked::Refused => self.refused += 1,
             }
         }
         input.commit();
@@ -192,18 +196,19 @@ impl Ledger {
                 value_e4,
                 settled_unix_s,
             } => {
-                match self.database.settle(market, value_e4, settled_unix_s) {
-                    Ok(_) => {}
-                    // The venue amends a result, rarely. What was paid must be looked at by a human;
-                    // fills are to be booked meanwhile, and reconciling shows the difference.
-                    Err(error @ DatabaseError::Contradiction { .. }) => {
-                        self.contradicted += 1;
-                        tracing::error!(%error, "the first settlement stays booked");
-                        return Ok(());
-                    }
-                    Err(error) => return Err(error),
+                let before = self.book.market(market).and_then(|held| held.settled_e4);
+                if self.database.settle(market, value_e4, settled_unix_s)? == Booked::Amended {
+                    self.amended += 1;
+                    // Rare, and money that was paid is taken back: a human must look at it.
+                    tracing::error!(
+                        market,
+                        ticker = self.tickers.get(&market),
+                        ?before,
+                        now = value_e4,
+                        "the venue has amended a settlement (1/10000 dollar)"
+                    );
                 }
-                if self.book.settle(market, value_e4) == Booked::New {
+                if let Booked::New | Booked::Amended = self.book.settle(market, value_e4) {
                     self.untold.insert(market);
                 }
             }
@@ -242,7 +247,7 @@ impl Ledger {
             "fills": self.book.fills(),
             "refused": self.refused,
             "repeated": self.repeated,
-            "contradicted": self.contradicted,
+            "amended": self.amended,
             "fee_surprises": self.fee_surprises,
             "settled": settled.count(),
             "cash_flow_micros": total.cash_micros,
@@ -258,13 +263,13 @@ impl Ledger {
 mod tests {
     use super::*;
 
-    /// The venue may amend a result: that ended the process, and every restart of it.
+    /// The venue may amend a result: the first one stayed booked, and every comparison differed for ever.
     #[test]
-    fn an_amended_settlement_is_counted_and_the_books_go_on() {
+    fn an_amended_settlement_is_counted_and_the_last_word_is_booked() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("positions.db");
-        let mut ledger = Ledger::open(&path).expect("opens");
-        for value_e4 in [10_000, 0, 10_000] {
+        let mut ledger = Ledger::open(&path, "aa").expect("opens");
+        for value_e4 in [10_000, 0, 0, 5_000] {
             let settled = Note::Settled {
                 market: 7,
                 value_e4,
@@ -272,18 +277,18 @@ mod tests {
             };
             ledger.take(settled).expect("goes on");
         }
-        assert_eq!(ledger.contradicted, 1);
-        let settled = Ledger::open(&path).expect("opens").book;
-        assert_eq!(
-            settled.market(7).and_then(|position| position.settled_e4),
-            Some(10_000)
-        );
+        assert_eq!(ledger.amended, 2);
+        let reopened = Ledger::open(&path, "aa").expect("opens").book;
+        for book in [&ledger.book, &reopened] {
+            let held = book.market(7).and_then(|position| position.settled_e4);
+            assert_eq!(held, Some(5_000));
+        }
     }
 
     #[test]
     fn a_fee_that_its_rate_does_not_explain_is_counted() {
         let directory = tempfile::tempdir().expect("a directory");
-        let mut ledger = Ledger::open(&directory.path().join("positions.db")).expect("opens");
+        let mut ledger = Ledger::open(&directory.path().join("positions.db"), "aa").expect("opens");
         let fill = |fee_micros: u32, is_taker| Fill {
             market: 7,
             count_centi: 100,

@@ -4,6 +4,10 @@
 //! certain before the game is over. What one leg filled beyond the other is no arbitrage: it is told apart, and counts like
 //! any single order, when its market is decided.
 //!
+//! Order ids begin anew with each launch, and the books of a real account go through many: an order is what one launch
+//! called by its id, in one market and on one side. Only legs of one launch, in different markets and on the same side, are
+//! an arbitrage. Of fills whose launch is not known nothing says that two belong together: they make no pairs.
+//!
 //! Where as much was sold as was bought, the result is certain too, and the venue, which pays nothing there, never tells a
 //! decision: each of these orders counts at the mean price of them all.
 //!
@@ -39,6 +43,18 @@ pub struct Attribution {
     /// Contracts traded on the model's opinion.
     pub model: Part,
 }
+
+/// An order: the launch that made it, its id there, and what it was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Name<'a> {
+    launch: &'a str,
+    order: u64,
+    market: u32,
+    is_ask: bool,
+}
+
+/// The fills of orders.
+struct Orders<'a>(BTreeMap<Name<'a>, Filled>);
 
 /// All fills of one order.
 #[derive(Debug, Clone, Copy)]
@@ -82,36 +98,27 @@ impl Part {
 }
 
 impl Attribution {
-    /// Of all fills, each booked once; `decided` is the value of a market's contract once it is known, 1/10,000 dollar.
-    /// Fills whose bytes mean nothing count nowhere, as in the book.
-    pub fn of(fills: &[Fill], decided: impl Fn(u32) -> Option<u16>) -> Self {
-        let mut orders = BTreeMap::<u64, Filled>::new();
-        for fill in fills.iter().filter(|fill| fill.price_e4 <= E4_PER_DOLLAR) {
-            let Some(side) = fill.side() else { continue };
-            let filled = orders.entry(fill.order).or_insert(Filled {
-                market: fill.market,
-                side,
-                count_centi: 0,
-                flow_micros: 0,
-                fees_micros: 0,
-            });
-            filled.count_centi += i64::from(fill.count_centi);
-            filled.flow_micros -= side.sign() * cost_micros(fill.price_e4, fill.count_centi);
-            filled.fees_micros += i64::from(fill.fee_micros);
-        }
+    /// Of all fills, each booked once, with the launch that ordered it, which is empty where it is not known; `decided` is
+    /// the value of a market's contract once it is known, 1/10,000 dollar. Fills whose bytes mean nothing count nowhere, as
+    /// in the book.
+    pub fn of<'a>(
+        fills: impl IntoIterator<Item = (&'a str, &'a Fill)>,
+        decided: impl Fn(u32) -> Option<u16>,
+    ) -> Self {
+        let orders = Orders::of(fills);
         let flat = Flat::of(&orders);
         let decided = |market| flat.value(market, &decided);
         let mut all = Self::default();
-        for (order, filled) in &orders {
-            if kind_of(*order) == SignalKind::ModelEdge {
+        for (name, filled) in &orders.0 {
+            if kind_of(name.order) == SignalKind::ModelEdge {
                 all.model.add(filled, decided(filled.market));
                 continue;
             }
-            let other = orders.get(&other_leg(*order));
+            let other = orders.other_leg(name);
             let paired = other.map_or(0, |other| other.count_centi.min(filled.count_centi));
             let (in_pairs, alone) = filled.split(paired);
             // Each pair once, when its first leg is looked at.
-            if let Some(other) = other.filter(|_| *order < other_leg(*order)) {
+            if let Some(other) = other.filter(|_| name.order < other_leg(name.order)) {
                 all.arbitrage.add_pairs([&in_pairs, &other.split(paired).0]);
             }
             if alone.count_centi > 0 {
@@ -129,6 +136,53 @@ impl Attribution {
     }
 }
 
+impl<'a> Orders<'a> {
+    fn of(fills: impl IntoIterator<Item = (&'a str, &'a Fill)>) -> Self {
+        let mut orders = BTreeMap::<Name<'a>, Filled>::new();
+        for (launch, fill) in fills {
+            let side = fill.side().filter(|_| fill.price_e4 <= E4_PER_DOLLAR);
+            let Some(side) = side else { continue };
+            let name = Name {
+                launch,
+                order: fill.order,
+                market: fill.market,
+                is_ask: side == Side::Ask,
+            };
+            let filled = orders.entry(name).or_insert(Filled {
+                market: fill.market,
+                side,
+                count_centi: 0,
+                flow_micros: 0,
+                fees_micros: 0,
+            });
+            filled.count_centi += i64::from(fill.count_centi);
+            filled.flow_micros -= side.sign() * cost_micros(fill.price_e4, fill.count_centi);
+            filled.fees_micros += i64::from(fill.fee_micros);
+        }
+        Self(orders)
+    }
+
+    /// What makes pairs with an order of an arbitrage.
+    fn other_leg(&self, name: &Name<'a>) -> Option<&Filled> {
+        (kind_of(name.order) == SignalKind::Arbitrage && !name.launch.is_empty()).then_some(())?;
+        let other = other_leg(name.order);
+        let from = |order, market, is_ask| Name {
+            order,
+            market,
+            is_ask,
+            ..*name
+        };
+        // An id has one order in a launch, so there is one or none; were there more, nobody could say which is meant.
+        let named = |order| {
+            self.0
+                .range(from(order, 0, false)..=from(order, u32::MAX, true))
+        };
+        let (leg, filled) = named(other).next()?;
+        let alone = named(other).nth(1).is_none() && named(name.order).nth(1).is_none();
+        (alone && leg.market != name.market && leg.is_ask == name.is_ask).then_some(filled)
+    }
+}
+
 /// Markets that are flat, and which two pay a dollar together.
 struct Flat {
     /// Mean price by market, 1/10,000 dollar.
@@ -138,16 +192,15 @@ struct Flat {
 }
 
 impl Flat {
-    fn of(orders: &BTreeMap<u64, Filled>) -> Self {
+    fn of(orders: &Orders<'_>) -> Self {
         let mut sums = HashMap::<u32, (i64, i64, i128)>::new();
         let mut other = HashMap::new();
-        for (order, filled) in orders {
+        for (name, filled) in &orders.0 {
             let (held, traded, cost) = sums.entry(filled.market).or_default();
             *held += filled.side.sign() * filled.count_centi;
             *traded += filled.count_centi;
             *cost += i128::from(filled.flow_micros.abs());
-            let leg = orders.get(&other_leg(*order));
-            if let Some(leg) = leg.filter(|_| kind_of(*order) == SignalKind::Arbitrage) {
+            if let Some(leg) = orders.other_leg(name) {
                 other.insert(filled.market, leg.market);
             }
         }
@@ -225,6 +278,11 @@ mod tests {
         }
     }
 
+    /// Of the fills of one launch.
+    fn of(fills: &[Fill], decided: impl Fn(u32) -> Option<u16>) -> Attribution {
+        Attribution::of(fills.iter().map(|fill| ("launch", fill)), decided)
+    }
+
     fn leg(sequence: u64, leg: u8) -> u64 {
         signal_id(0, false, sequence, SignalKind::Arbitrage, leg)
     }
@@ -236,7 +294,7 @@ mod tests {
             fill(2, leg(1, 1), 11, 100, 5_000),
             fill(3, leg(1, 1), 11, 100, 5_200),
         ];
-        let found = Attribution::of(&fills, |_| None);
+        let found = of(&fills, |_| None);
         // Two pairs at 0.40 and 0.51 on average leave 9 cents each.
         assert_eq!(found.arbitrage.decided_centi, 200);
         assert_eq!(found.arbitrage.gain_micros, 2 * 90_000);
@@ -246,7 +304,7 @@ mod tests {
             (100, 34)
         );
         assert_eq!(found.model, Part::default());
-        let lost = Attribution::of(&fills, |market| Some(if market == 10 { 0 } else { 10_000 }));
+        let lost = of(&fills, |market| Some(if market == 10 { 0 } else { 10_000 }));
         assert_eq!(lost.arbitrage.gain_micros, 180_000);
         assert_eq!(lost.lone_legs.gain_micros, -400_000);
     }
@@ -258,11 +316,65 @@ mod tests {
             fill(1, leg(1, 1), 11, 100, 5_000),
             fill(2, model, 12, 100, 3_000),
         ];
-        let found = Attribution::of(&fills, |_| Some(10_000));
+        let found = of(&fills, |_| Some(10_000));
         assert_eq!(found.arbitrage, Part::default());
         assert_eq!(found.lone_legs.gain_micros, 500_000);
         assert_eq!(found.model.gain_micros, 700_000);
         assert_eq!(found.net_micros(), 1_200_000 - 200);
+    }
+
+    /// A leg of one launch and the other leg of another, with ids of the same ring sequence, counted as a pair.
+    #[test]
+    fn legs_of_two_launches_that_share_an_id_make_no_pair() {
+        let legs = [
+            fill(1, leg(1, 0), 10, 100, 4_000),
+            fill(2, leg(1, 1), 21, 100, 5_000),
+        ];
+        let decided = |market| Some(if market == 10 { 10_000 } else { 0 });
+        let found = Attribution::of(["a", "b"].into_iter().zip(&legs), decided);
+        assert_eq!(found.arbitrage, Part::default());
+        assert_eq!(found.lone_legs.gain_micros, 600_000 - 500_000);
+        let unknown = Attribution::of(["", ""].into_iter().zip(&legs), decided);
+        assert_eq!(unknown, found, "nothing says that they belong together");
+        let pair = Attribution::of(["a", "a"].into_iter().zip(&legs), decided);
+        assert_eq!(pair.arbitrage.gain_micros, 100_000);
+    }
+
+    #[test]
+    fn orders_of_two_launches_that_share_an_id_stay_in_their_markets() {
+        let model = signal_id(0, false, 2, SignalKind::ModelEdge, 0);
+        let fills = [
+            fill(1, model, 12, 100, 3_000),
+            fill(2, model, 13, 300, 2_000),
+        ];
+        for launches in [["a", "b"], ["", ""]] {
+            let found = Attribution::of(launches.into_iter().zip(&fills), |market| {
+                (market == 12).then_some(10_000)
+            });
+            assert_eq!(
+                (found.model.decided_centi, found.model.gain_micros),
+                (100, 700_000)
+            );
+            assert_eq!(found.model.open_centi, 300);
+        }
+    }
+
+    #[test]
+    fn only_two_markets_on_one_side_are_an_arbitrage() {
+        let pays = |one: Fill, other: Fill| of(&[one, other], |_| Some(5_000)).arbitrage;
+        let (one, other) = (
+            fill(1, leg(1, 0), 10, 100, 4_000),
+            fill(2, leg(1, 1), 11, 100, 5_000),
+        );
+        assert_eq!(pays(one, other).decided_centi, 100);
+        let same_market = Fill {
+            market: 10,
+            ..other
+        };
+        let other_side = Fill { side: 1, ..other };
+        for shape in [same_market, other_side] {
+            assert_eq!(pays(one, shape), Part::default());
+        }
     }
 
     /// Orders of either kind in the two markets of a few games, each filled in up to three parts.
@@ -306,7 +418,7 @@ mod tests {
         fn all_kinds_together_make_the_cash_of_the_book(fills in trades(), home in prop::sample::select(vec![0_u16, 5_000, 10_000])) {
             // The two markets of a game pay a dollar together, in a tie too.
             let value = |market: u32| if market.is_multiple_of(2) { home } else { E4_PER_DOLLAR - home };
-            let found = Attribution::of(&fills, |market| Some(value(market)));
+            let found = of(&fills, |market| Some(value(market)));
             let mut book = PositionBook::default();
             for fill in &fills {
                 book.fill(fill);
@@ -314,6 +426,17 @@ mod tests {
             }
             prop_assert_eq!(found.net_micros(), book.total().cash_micros);
             prop_assert_eq!(found.arbitrage.open_centi + found.lone_legs.open_centi + found.model.open_centi, 0);
+        }
+
+        /// The same ids again in a second launch, in other markets.
+        #[test]
+        fn launches_do_not_mix(first in trades(), second in trades(), home in prop::sample::select(vec![0_u16, 5_000, 10_000])) {
+            let value = |market: u32| Some(if market.is_multiple_of(2) { home } else { E4_PER_DOLLAR - home });
+            let second: Vec<Fill> = second.iter().map(|fill| Fill { market: fill.market + 100, ..*fill }).collect();
+            let fills = first.iter().map(|fill| ("a", fill)).chain(second.iter().map(|fill| ("b", fill)));
+            let (both, one, other) = (Attribution::of(fills, value), of(&first, value), of(&second, value));
+            prop_assert_eq!(both.net_micros(), one.net_micros() + other.net_micros());
+            prop_assert_eq!(both.arbitrage.decided_centi, one.arbitrage.decided_centi + other.arbitrage.decided_centi);
         }
 
         /// Of a market in which nothing is held at the end the venue tells no decision.
@@ -337,7 +460,7 @@ mod tests {
                 book.fill(&close);
                 fills.push(close);
             }
-            let found = Attribution::of(&fills, |market| book.market(market).and_then(|held| held.settled_e4));
+            let found = of(&fills, |market| book.market(market).and_then(|held| held.settled_e4));
             prop_assert_eq!(found.net_micros(), book.total().cash_micros);
             prop_assert_eq!(found.arbitrage.open_centi + found.lone_legs.open_centi + found.model.open_centi, 0);
         }

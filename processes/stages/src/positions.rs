@@ -18,7 +18,9 @@ pub enum Booked {
     New,
     /// It was booked before; nothing changed.
     Again,
-    /// Its bytes mean nothing, or it contradicts what was booked; nothing changed.
+    /// It revises what was booked before; what it moved is booked anew.
+    Amended,
+    /// Its bytes mean nothing; nothing changed.
     Refused,
 }
 
@@ -37,6 +39,9 @@ pub struct Position {
     pub cash_micros: i64,
     /// Value of a contract once decided, 1/10,000 dollar.
     pub settled_e4: Option<u16>,
+    /// What was held when it was decided, 1/100 contract: a revised value is paid on that.
+    #[serde(skip)]
+    held_centi: i64,
 }
 
 /// All markets.
@@ -57,6 +62,12 @@ impl Position {
     #[must_use]
     pub fn collateral_micros(&self) -> i64 {
         (-self.position_centi).max(0) * i64::from(E4_PER_DOLLAR)
+    }
+
+    /// What it would gain or lose on what is open, without fees, if that were closed at this price; 1/10,000 dollar.
+    #[must_use]
+    pub fn unrealised_micros(&self, price_e4: u16) -> i64 {
+        i64::from(price_e4) * self.position_centi - self.open_cost_micros
     }
 
     fn trade(&mut self, change_centi: i64, flow_micros: i64) {
@@ -83,7 +94,15 @@ impl Position {
         let payout = i64::from(value_e4) * self.position_centi;
         self.cash_micros += payout;
         self.realised_micros += payout - self.open_cost_micros;
+        self.held_centi += self.position_centi;
         (self.position_centi, self.open_cost_micros) = (0, 0);
+        self.settled_e4 = Some(value_e4);
+    }
+
+    fn amend(&mut self, before_e4: u16, value_e4: u16) {
+        let change = (i64::from(value_e4) - i64::from(before_e4)) * self.held_centi;
+        self.cash_micros += change;
+        self.realised_micros += change;
         self.settled_e4 = Some(value_e4);
     }
 }
@@ -109,7 +128,7 @@ impl PositionBook {
         Booked::New
     }
 
-    /// Books the decision of a market: a contract of YES pays `value_e4`.
+    /// Books the decision of a market: a contract of YES pays `value_e4`. The venue may revise it: the last word counts.
     pub fn settle(&mut self, market: u32, value_e4: u16) -> Booked {
         if value_e4 > E4_PER_DOLLAR {
             return Booked::Refused;
@@ -117,7 +136,10 @@ impl PositionBook {
         let market = self.markets.entry(market).or_default();
         match market.settled_e4 {
             Some(before) if before == value_e4 => Booked::Again,
-            Some(_) => Booked::Refused,
+            Some(before) => {
+                market.amend(before, value_e4);
+                Booked::Amended
+            }
             None => {
                 market.settle(value_e4);
                 Booked::New
@@ -156,6 +178,7 @@ impl PositionBook {
                 fees_micros: sum.fees_micros + market.fees_micros,
                 cash_micros: sum.cash_micros + market.cash_micros,
                 settled_e4: None,
+                held_centi: 0,
             })
     }
 
@@ -213,6 +236,23 @@ mod tests {
         assert_eq!(position.realised_micros, (7_000 - 5_500) * 200);
         assert_eq!(position.fees_micros, 600);
         assert_eq!(position.cash_micros, -400_000 - 1_800_000 + 1_400_000 - 600);
+    }
+
+    #[test]
+    fn what_is_open_is_worth_what_closing_it_brings() {
+        for (side, closes, price_e4, micros) in [
+            (Side::Bid, Side::Ask, 5_500, 3_000 * 300),
+            (Side::Ask, Side::Bid, 3_000, -500 * 300),
+        ] {
+            let mut book = PositionBook::default();
+            book.fill(&fill(1, side, 100, 2_500));
+            book.fill(&fill(2, side, 200, 2_500));
+            let open = book.total().unrealised_micros(price_e4);
+            assert_eq!(open, micros);
+            book.fill(&fill(3, closes, 300, price_e4));
+            assert_eq!(book.total().realised_micros, micros);
+            assert_eq!(book.total().unrealised_micros(price_e4), 0);
+        }
     }
 
     #[test]
@@ -274,11 +314,21 @@ mod tests {
         assert_eq!(book.settle(7, 10_001), Booked::Refused);
         assert_eq!(book.settle(7, 10_000), Booked::New);
         assert_eq!(book.settle(7, 10_000), Booked::Again);
-        assert_eq!(
-            book.settle(7, 0),
-            Booked::Refused,
-            "decided otherwise before"
-        );
+    }
+
+    #[test]
+    fn a_revised_decision_is_paid_as_if_it_had_been_the_first() {
+        let (mut revised, mut right) = (PositionBook::default(), PositionBook::default());
+        for book in [&mut revised, &mut right] {
+            book.fill(&fill(1, Side::Bid, 300, 4_000));
+            book.fill(&fill(2, Side::Ask, 100, 7_000));
+        }
+        assert_eq!(revised.settle(7, 10_000), Booked::New);
+        assert_eq!(revised.settle(7, 0), Booked::Amended);
+        assert_eq!(revised.settle(7, 0), Booked::Again);
+        right.settle(7, 0);
+        assert_eq!(revised, right);
+        assert_eq!(revised.total().realised_micros, 3_000 * 100 - 4_000 * 200);
     }
 
     fn fills() -> impl Strategy<Value = Vec<Fill>> {
@@ -342,6 +392,10 @@ mod tests {
                 }
                 between.fill(fill);
                 between.fill(fill);
+            }
+            // Decided otherwise at first, and revised.
+            for market in 0..3 {
+                last.settle(market, E4_PER_DOLLAR / 2);
             }
             settle(&mut last);
             settle(&mut between);

@@ -39,10 +39,17 @@ fn ledger(settled: &[(u32, u16)]) -> Ledger {
         book.settle(*market, *value);
     });
     let tickers = BTreeMap::from([(1, HOME.to_owned()), (2, AWAY.to_owned())]);
+    let fills = fills().into_iter().map(|fill| BookedFill {
+        launch: "aa".into(),
+        fill,
+        agreed: false,
+    });
     Ledger {
-        fills: fills(),
+        fills: fills.collect(),
         book,
         tickers,
+        agreed: HashSet::new(),
+        superseded: Vec::new(),
         starting_cash_micros: START,
     }
 }
@@ -195,4 +202,65 @@ fn settlements_that_pay_something_else_are_differences() {
     account.settlements.clear();
     let said = judge(&ours, &account).differences.join("\n");
     assert!(said.contains("booked by us, the venue has none"), "{said}");
+}
+
+/// The venue's live endpoints hold some three months.
+#[test]
+fn what_has_agreed_before_need_not_be_listed_any_more_and_is_compared_where_it_is() {
+    let mut ours = ledger(&[(1, 10_000), (2, 0)]);
+    let mut account = settled_account();
+    account.fills.clear();
+    account.settlements.clear();
+    let said = judge(&ours, &account).differences;
+    assert_eq!(said.len(), 3 + 2 + 2, "{said:#?}");
+    ours.fills
+        .iter_mut()
+        .for_each(|booked| booked.agreed = true);
+    ours.agreed = HashSet::from([1, 2]);
+    let aged = judge(&ours, &account);
+    assert_eq!(aged.differences, Vec::<String>::new());
+    // All of it counts on.
+    let whole = judge(&ledger(&[(1, 10_000), (2, 0)]), &settled_account());
+    assert_eq!(aged.attribution, whole.attribution);
+    assert_eq!(aged.pnl_micros, whole.pnl_micros);
+    // Some of it is still listed, twice read and once counted; and nothing is excused in that.
+    account.fills = settled_account().fills[..2].to_vec();
+    assert_eq!(judge(&ours, &account).differences, Vec::<String>::new());
+    account.fills[0].price_e4 += 100;
+    let said = judge(&ours, &account).differences.join("\n");
+    assert!(said.contains("ours (ask 3.00"), "{said}");
+}
+
+/// The first value stayed booked, and every comparison differed for ever.
+#[test]
+fn an_amended_settlement_is_no_difference_and_is_told() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("positions.db");
+    let mut database = Database::open(&path).expect("opens");
+    for (market, ticker) in [(1, HOME), (2, AWAY)] {
+        database.name_market(market, ticker).expect("named");
+    }
+    database.book("aa", &fills()).expect("booked");
+    database.settle(1, 0, None).expect("settled");
+    let settled = |access| {
+        let ledger = ledger_of(&path, access);
+        judge(&ledger, &settled_account())
+    };
+    let read = settled(Access::Read);
+    assert_eq!(read.differences, Vec::<String>::new());
+    assert_eq!(database.settlements().expect("read"), [(1, 0)], "only read");
+    let written = settled(Access::Write);
+    assert_eq!(written.differences, Vec::<String>::new());
+    assert_eq!(
+        written.amended,
+        [format!(
+            "settlement of {HOME}: the venue said 0.0000 and has amended it, now 1.0000"
+        )]
+    );
+    assert_eq!(written.pnl_micros, read.pnl_micros);
+    assert_eq!(database.settlements().expect("read"), [(1, 10_000), (2, 0)]);
+}
+
+fn ledger_of(path: &Path, access: Access) -> Ledger {
+    super::ledger(path, &settled_account(), START, access).expect("books")
 }

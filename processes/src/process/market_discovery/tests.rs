@@ -72,6 +72,7 @@ fn finder(cold: &Cold, base: &str, slots: u32) -> Finder {
         slots,
         // No such directory: Redis keeps them as well.
         numbers: Numbers::within(std::path::Path::new("/nowhere")),
+        known: HashMap::new(),
         told: HashMap::new(),
         looked: HashMap::new(),
         waiting: HashMap::new(),
