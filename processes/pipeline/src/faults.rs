@@ -371,6 +371,9 @@ impl Pipeline {
             self.safety.max_game_silence_ms,
         );
         positive("safety.max_clock_skew_ms", self.safety.max_clock_skew_ms);
+        let silence = self.safety.max_venue_silence_ms;
+        positive("safety.max_venue_silence_ms", silence);
+        positive("safety.max_price_age_ms", self.safety.max_price_age_ms);
         positive("safety.audit_every_s", self.safety.audit_every_s);
         let kelly = self.limits.kelly_percent;
         if !(1..=100).contains(&kelly) {

@@ -84,7 +84,8 @@ pub(crate) fn market(exchange: &Exchange, market: &Market) -> Value {
     );
     let end = rfc3339(start_us + 3 * 3_600 * SECOND_US);
     let close = match market.life {
-        Life::Active => rfc3339(start_us + 14 * 86_400 * SECOND_US),
+        // Recorded games are played long after their dates.
+        Life::Active => rfc3339(start_us.max(market.opened_us) + 14 * 86_400 * SECOND_US),
         _ => rfc3339(market.updated_us),
     };
     let mut object = json!({
