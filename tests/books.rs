@@ -13,7 +13,7 @@ use processes::venue::kalshi_frames::{Body, parse};
 use random::Venue;
 use stages::{
     book::{Level, Outcome},
-    books::{Books, Counters, Event, Facts, Wanted},
+    books::{Books, Counters, Event, Facts, Trading, Wanted},
 };
 use std::{
     convert::Infallible,
@@ -56,8 +56,11 @@ impl Ours {
                 fee_rate_e4: 700,
                 tick_e4: 100,
             };
-            let told = books.apply(&Event::Market(facts), 1, &mut |_| Ok::<(), Infallible>(()));
-            assert_eq!(told, Ok(Wanted::Nothing));
+            let trading = Trading::Open;
+            for event in [Event::Market(facts), Event::Trading { market, trading }] {
+                let told = books.apply(&event, 1, &mut |_| Ok::<(), Infallible>(()));
+                assert_eq!(told, Ok(Wanted::Nothing));
+            }
         }
         Self {
             books,
@@ -119,7 +122,7 @@ impl Ours {
         wanted
     }
 
-    /// As the monitor's feed makes them of frames.
+    /// As the monitor's feed makes them of frames, but for those that cannot be read: here the next number shows the gap.
     fn event(&mut self, frame: &str) -> Option<Event> {
         if frame == DISCONNECTED {
             return Some(Event::Disconnected);
@@ -157,16 +160,17 @@ impl Ours {
                     price_e4: body.price_e4,
                     delta_centi: body.delta_centi,
                     venue_unix_us: 0,
+                    late: false,
                 },
             }),
             (Body::Lifecycle(body), _) => {
                 let market = known(&body.ticker)?;
-                let open = match &*body.event_type {
-                    "activated" => true,
-                    "deactivated" | "determined" | "settled" => false,
+                let trading = match &*body.event_type {
+                    "activated" => Trading::Open,
+                    "deactivated" | "determined" | "settled" => Trading::Closed,
                     _ => return None,
                 };
-                Some(Event::Trading { market, open })
+                Some(Event::Trading { market, trading })
             }
             (_, seq) => seq.map(|seq| Event::Sequenced { sid, seq }),
         }

@@ -211,6 +211,8 @@ fn after_the_last_recorded_frame_every_book_equals_the_independent_one() {
     announce(&scratch, &tickers);
     let (mut server, address) = serve(&frames);
     scratch.pipeline.venue.websocket = address;
+    // Nobody lists these markets, so none of them is traded; their books are kept all the same.
+    scratch.pipeline.venue.rest = "http://127.0.0.1:9/trade-api/v2".into();
     // Nobody simulates a venue here: nobody is to wait for its addresses.
     scratch.pipeline.simulator = None;
     let books = scratch.path().join("books.json");

@@ -60,11 +60,12 @@ pub enum TeamSide {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, CheckedBitPattern, bytemuck::NoUninit)]
 #[repr(u8)]
 pub enum MarketStatus {
-    /// The book is being rebuilt after a gap or a lost connection: do not trade.
+    /// The book is being rebuilt after a gap or a lost connection, its price is late, or nobody has told whether the
+    /// market trades: do not trade.
     Suspect = 0,
-    /// The book is in step with the venue.
+    /// The book is in step with the venue, and the market trades.
     Active = 1,
-    /// The market is closed, determined or settled.
+    /// The market is paused, closed, determined or settled, or the venue trades nothing at all.
     Closed = 2,
 }
 

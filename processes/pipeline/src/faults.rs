@@ -392,6 +392,9 @@ impl Pipeline {
         );
         positive("safety.max_feed_frozen_ms", self.safety.max_feed_frozen_ms);
         positive("safety.max_clock_skew_ms", self.safety.max_clock_skew_ms);
+        let silence = self.safety.max_venue_silence_ms;
+        positive("safety.max_venue_silence_ms", silence);
+        positive("safety.max_price_age_ms", self.safety.max_price_age_ms);
         positive("safety.audit_every_s", self.safety.audit_every_s);
         let kelly = self.limits.kelly_percent;
         if !(1..=100).contains(&kelly) {

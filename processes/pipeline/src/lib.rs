@@ -306,6 +306,10 @@ pub struct Safety {
     pub max_feed_frozen_ms: u64,
     /// How far the venue's clock and ours may be apart, the way of its prices included, milliseconds.
     pub max_clock_skew_ms: u64,
+    /// Longest time without a sign of life of the venue on its WebSocket, which is asked for one, milliseconds.
+    pub max_venue_silence_ms: u64,
+    /// Longest time between the venue's stamp of a change and its arrival here, milliseconds.
+    pub max_price_age_ms: u64,
     /// Time between two comparisons of the account with our books, seconds.
     pub audit_every_s: u64,
 }
@@ -317,6 +321,8 @@ impl Default for Safety {
             max_game_silence_ms: 20_000,
             max_feed_frozen_ms: 120_000,
             max_clock_skew_ms: 2_000,
+            max_venue_silence_ms: 3_000,
+            max_price_age_ms: 2_000,
             audit_every_s: 60,
         }
     }

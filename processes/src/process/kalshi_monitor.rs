@@ -8,10 +8,12 @@ pub mod feed;
 
 use crate::cold::redis::Cold;
 use crate::runtime::{Context, Failure, Output, handoff, io_thread};
+use crate::venue::frame_tally::Kind;
+use crate::venue::kalshi_rest::KalshiRest;
 use crate::venue::kalshi_ws::Endpoint;
 use crate::venue::signing::Signer;
 use crate::venue::tls::Trust;
-use feed::{Feed, FeedCounters, Note};
+use feed::{Feed, FeedCounters, Note, Venue};
 use layouts::units::format_decimal;
 use layouts::{MarketStatus, PriceUpdate};
 use serde_json::{Map, Value, json};
@@ -40,12 +42,16 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
     let (to_hot, mut inbox) = handoff::to_hot(INBOX);
     let (mut wanted, wanted_inbox) = handoff::to_io::<Wanted>(WANTED);
     let cold = Cold::connect(&context.pipeline.redis.url, &context.pipeline.name);
-    let endpoint = Endpoint {
-        address: venue.websocket.clone(),
-        signer,
-        trust: Trust::load(&context.pipeline.ca_file).map_err(Failure::other)?,
+    let trust = Trust::load(&context.pipeline.ca_file).map_err(Failure::other)?;
+    let venue = Venue {
+        rest: KalshiRest::new(&venue.rest, signer.clone(), &trust).map_err(Failure::other)?,
+        endpoint: Endpoint {
+            address: venue.websocket.clone(),
+            signer,
+            trust,
+        },
     };
-    let feed = Feed::new(endpoint, cold, to_hot);
+    let feed = Feed::new(venue, context.pipeline.safety, cold, to_hot);
     let heartbeat = (context.name.clone(), context.pipeline.redis.heartbeat_ms);
     io_thread("feed", move || feed.run(wanted_inbox, heartbeat))?;
     context.settle()?;
@@ -214,17 +220,23 @@ impl Desk {
     }
 
     fn figures(&self) -> Value {
-        let books = self.books.counters();
+        let (books, frames) = (self.books.counters(), &self.feed.frames);
         json!({
             // As last reported by the feed, a quarter of a second ago at most.
-            "frames": self.feed.frames,
+            "frames": frames.frames(),
+            "frames_by_kind": frames,
             "deltas": books.deltas,
             "snapshots": books.snapshots,
             "skipped": books.skipped,
-            "unknown": self.feed.unknown,
-            "malformed": self.feed.malformed,
-            "errors": self.feed.errors,
+            "unknown": frames.of(Kind::Unknown) + frames.of(Kind::Stranger),
+            "malformed": frames.of(Kind::Malformed),
+            "errors": frames.of(Kind::Error),
             "gaps": books.gaps,
+            "late": books.late,
+            "lifecycle_gaps": self.feed.lifecycle_gaps,
+            "trades": self.feed.trades,
+            "contracts": format_decimal(i64::try_from(self.feed.contracts_centi).unwrap_or(i64::MAX), 2),
+            "trade_gaps": self.feed.trade_gaps,
             "contradictions": books.contradictions,
             "resyncs": self.feed.resyncs,
             "reconnects": self.feed.reconnects,
@@ -362,7 +374,9 @@ mod tests {
             yes: vec![Level(4_000, 100)],
             no: vec![Level(5_000, 100)],
         };
-        for event in [Event::Subscribed { sid: 1 }, book] {
+        let trading = stages::books::Trading::Open;
+        let open = Event::Trading { market: 1, trading };
+        for event in [open, Event::Subscribed { sid: 1 }, book] {
             desk.apply(&event, 1, &context).expect("applies");
         }
         assert!(moved.pop().is_err());

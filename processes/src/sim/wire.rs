@@ -84,8 +84,10 @@ pub(crate) fn event(exchange: &Exchange, event: &Event, nested: bool) -> Value {
 pub(crate) fn close_us(exchange: &Exchange, market: &Market) -> i64 {
     let event = exchange.events().get(market.event);
     match market.life {
+        // Recorded games are played long after their dates.
         Life::Active => {
-            event.map_or(market.opened_us, |event| event.start_us) + 14 * 86_400 * SECOND_US
+            let start_us = event.map_or(market.opened_us, |event| event.start_us);
+            start_us.max(market.opened_us) + 14 * 86_400 * SECOND_US
         }
         _ => market.updated_us,
     }

@@ -4,7 +4,7 @@
 //! sequence. A frame of a known type that cannot be read is an error and must be treated as lost:
 //! the sequence then shows a gap, and the books heal as from any other gap.
 
-use super::kalshi_wire::units;
+use super::kalshi_wire::{PriceRange, null_is_empty, units};
 use layouts::Side;
 use serde::{Deserialize, Serialize};
 use stages::book::{Level, Outcome};
@@ -41,12 +41,18 @@ pub enum Body<'a> {
     Fill(FillFrame<'a>),
     /// An order of ours has changed.
     UserOrder(UserOrder<'a>),
+    /// A trade between any two.
+    Trade(Trade<'a>),
     /// A market opened, closed, was determined or settled.
     Lifecycle(Lifecycle<'a>),
     /// The venue refuses a command or ends a subscription.
     Error(ErrorFrame<'a>),
     /// A type that we do not know, by name.
     Unknown(Cow<'a, str>),
+    /// No text.
+    Blank,
+    /// Bytes in place of text.
+    Binary,
 }
 
 /// A whole book. A side that is empty is absent on the wire, or null.
@@ -141,6 +147,20 @@ pub struct UserOrder<'a> {
     pub remaining_centi: u32,
 }
 
+/// A trade between any two.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Trade<'a> {
+    /// Market.
+    #[serde(borrow, rename = "market_ticker")]
+    pub ticker: Cow<'a, str>,
+    /// Contracts traded.
+    #[serde(rename = "count_fp", deserialize_with = "units::centi")]
+    pub count_centi: u32,
+    /// Price of YES.
+    #[serde(rename = "yes_price_dollars", deserialize_with = "units::price_e4")]
+    pub price_e4: u16,
+}
+
 /// A market's step through its life.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Lifecycle<'a> {
@@ -153,6 +173,15 @@ pub struct Lifecycle<'a> {
     /// `yes`, `no`, `scalar` once determined.
     #[serde(borrow, default)]
     pub result: Option<Cow<'a, str>>,
+    /// When it closes from now on, Unix seconds.
+    #[serde(default)]
+    pub close_ts: Option<i64>,
+    /// Whether it is paused, where that is told.
+    #[serde(default)]
+    pub is_deactivated: Option<bool>,
+    /// Where which price step holds from now on.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub price_ranges: Vec<PriceRange>,
 }
 
 /// The venue refuses a command or ends a subscription.
@@ -190,6 +219,12 @@ impl ErrorFrame<'_> {
 pub struct MalformedFrame {
     /// The type that it claims, where as much could be read.
     pub kind: String,
+    /// Its subscription, likewise.
+    pub sid: Option<u32>,
+    /// Its number there, likewise.
+    pub seq: Option<u64>,
+    /// The market that it is about, likewise.
+    pub ticker: Option<String>,
     /// Where and why.
     pub reason: String,
 }
@@ -222,6 +257,9 @@ struct Subscribed<'a> {
 pub fn parse(text: &str) -> Result<Frame<'_>, MalformedFrame> {
     let head: Head<'_> = serde_json::from_str(text).map_err(|error| MalformedFrame {
         kind: String::new(),
+        sid: None,
+        seq: None,
+        ticker: None,
         reason: error.to_string(),
     })?;
     let mut frame = Frame {
@@ -231,27 +269,37 @@ pub fn parse(text: &str) -> Result<Frame<'_>, MalformedFrame> {
         body: Body::Ok,
     };
     frame.body = match &*head.kind {
-        "orderbook_delta" => Body::Delta(message(text, &head.kind)?),
-        "orderbook_snapshot" => Body::Snapshot(message(text, &head.kind)?),
-        "fill" => Body::Fill(message(text, &head.kind)?),
-        "user_order" => Body::UserOrder(message(text, &head.kind)?),
-        "market_lifecycle_v2" => Body::Lifecycle(message(text, &head.kind)?),
+        "orderbook_delta" => Body::Delta(message(text, &head)?),
+        "orderbook_snapshot" => Body::Snapshot(message(text, &head)?),
+        "trade" => Body::Trade(message(text, &head)?),
+        "fill" => Body::Fill(message(text, &head)?),
+        "user_order" => Body::UserOrder(message(text, &head)?),
+        "market_lifecycle_v2" => Body::Lifecycle(message(text, &head)?),
         "subscribed" => {
-            let Subscribed { channel, sid } = message(text, &head.kind)?;
+            let Subscribed { channel, sid } = message(text, &head)?;
             frame.sid = Some(sid);
             Body::Subscribed(channel)
         }
         "ok" => Body::Ok,
         "unsubscribed" => Body::Unsubscribed,
-        "error" => Body::Error(message(text, &head.kind)?),
+        "error" => Body::Error(message(text, &head)?),
         _ => Body::Unknown(head.kind),
     };
     Ok(frame)
 }
 
-fn message<'a, T: Deserialize<'a>>(text: &'a str, kind: &str) -> Result<T, MalformedFrame> {
+fn message<'a, T: Deserialize<'a>>(text: &'a str, head: &Head<'_>) -> Result<T, MalformedFrame> {
+    #[derive(Deserialize)]
+    struct About {
+        market_ticker: String,
+    }
     let message: Message<T> = serde_json::from_str(text).map_err(|error| MalformedFrame {
-        kind: kind.to_owned(),
+        kind: head.kind.clone().into_owned(),
+        sid: head.sid,
+        seq: head.seq,
+        ticker: serde_json::from_str::<Message<About>>(text)
+            .ok()
+            .map(|about| about.msg.market_ticker),
         reason: error.to_string(),
     })?;
     Ok(message.msg)

@@ -2,8 +2,9 @@
 
 use super::error::VenueError;
 use super::kalshi_wire::{
-    AccountLimits, BalanceRecord, CreateOrder, EventRecord, FeeChangeRecord, FillRecord,
-    OrderResult, OrderState, PositionRecord, SeriesRecord, SettlementRecord, parse_error,
+    AccountLimits, BalanceRecord, CreateOrder, EventRecord, ExchangeStatus, FeeChangeRecord,
+    FillRecord, MarketRecord, OrderResult, OrderState, PositionRecord, SeriesRecord,
+    SettlementRecord, parse_error,
 };
 use super::last_look::LastLook;
 use super::pace::{CANCEL_COST, DEFAULT_COST, Pace};
@@ -335,6 +336,18 @@ impl KalshiRest {
             ("limit", "200"),
         ];
         self.pages("/events", "events", &query).await
+    }
+
+    /// Some markets, as far as the venue knows them and they can be read.
+    pub async fn markets(&self, tickers: &[&str]) -> Result<Listing<MarketRecord>, VenueError> {
+        let tickers = tickers.join(",");
+        let query = [("tickers", tickers.as_str()), ("limit", "1000")];
+        self.pages("/markets", "markets", &query).await
+    }
+
+    /// Whether the venue trades.
+    pub async fn exchange_status(&self) -> Result<ExchangeStatus, VenueError> {
+        self.get("/exchange/status", &[]).await
     }
 
     /// A series and its fees.

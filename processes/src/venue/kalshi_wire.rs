@@ -385,6 +385,9 @@ pub struct MarketRecord {
     /// `active` while it trades.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub status: String,
+    /// When it closes, RFC 3339.
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub close_time: String,
     /// The team in words.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub yes_sub_title: String,
@@ -399,12 +402,58 @@ pub struct MarketRecord {
     pub exchange_index: Option<u32>,
 }
 
+/// Whether the venue trades at all.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ExchangeStatus {
+    /// False while nothing at all is answered.
+    pub exchange_active: bool,
+    /// False while nothing trades.
+    pub trading_active: bool,
+    /// Of each shard of it.
+    #[serde(
+        rename = "exchange_index_statuses",
+        default,
+        deserialize_with = "null_is_empty"
+    )]
+    pub shards: Vec<ShardStatus>,
+}
+
+/// Whether a shard of the venue trades.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct ShardStatus {
+    /// Its number.
+    pub exchange_index: u32,
+    /// As of the venue.
+    pub exchange_active: bool,
+    /// As of the venue.
+    pub trading_active: bool,
+}
+
+impl ExchangeStatus {
+    /// Whether the markets of a shard may trade. One that is not listed is as the venue.
+    #[must_use]
+    pub fn trades(&self, exchange_index: u32) -> bool {
+        let mut own = self.shards.iter();
+        let own = own.find(|shard| shard.exchange_index == exchange_index);
+        self.exchange_active
+            && self.trading_active
+            && own.is_none_or(|shard| shard.exchange_active && shard.trading_active)
+    }
+}
+
 /// A range of prices with one step.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct PriceRange {
     /// Step.
     #[serde(rename = "step", deserialize_with = "units::price_e4")]
     pub step_e4: u16,
+}
+
+/// The coarsest step of some ranges, valid in all of them; `None` where they tell none.
+#[must_use]
+pub fn tick_e4(ranges: &[PriceRange]) -> Option<u16> {
+    let steps = ranges.iter().map(|range| range.step_e4);
+    steps.max().filter(|step| *step > 0)
 }
 
 /// Code and further words of an error body, in any of the shapes that the venue uses.

@@ -5,7 +5,7 @@
 //! of their arrival; [`Received::frame`] reads them.
 
 use super::error::VenueError;
-use super::kalshi_frames::{self, Command, Frame, MalformedFrame, Parameters};
+use super::kalshi_frames::{self, Body, Command, Frame, MalformedFrame, Parameters};
 use super::kalshi_wire::parse_error;
 use super::signing::Signer;
 use super::tls::Trust;
@@ -16,13 +16,16 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::{Error as WsError, Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Bytes, Error as WsError, Message, Utf8Bytes};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream};
 
 /// Longest wait for the connection and its upgrade.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The venue pings every 10 s: after three missed ones the line is dead.
+/// Silence that is taken for death where nobody has set another bound: the venue pings every 10 s.
 const DEAD_AFTER: Duration = Duration::from_secs(30);
+/// The venue's pings are too far apart to tell a dead line soon, so it is pinged itself after a silence of so
+/// long, or of a third of what is taken for death.
+const PING_AFTER: Duration = Duration::from_secs(1);
 /// Market tickers in one command, so that no command grows without bound.
 pub const TICKERS_PER_COMMAND: usize = 500;
 
@@ -45,22 +48,46 @@ pub struct Session {
     /// When anything was last heard, pings included. Kept here and not in [`Session::next`], which
     /// its caller may drop and call again at any time.
     heard: Instant,
+    /// When we pinged last.
+    pinged: Instant,
     dead_after: Duration,
 }
 
-/// A text frame and when it came.
+/// A frame of data and when it came.
 #[derive(Debug, Clone)]
 pub struct Received {
     /// Arrival, `CLOCK_MONOTONIC`.
     pub ingress_mono_ns: u64,
-    /// The frame as sent.
-    pub text: Utf8Bytes,
+    /// Arrival by the wall clock.
+    pub ingress_unix_ms: u64,
+    /// The frame as sent; `None` for one of bytes.
+    text: Option<Utf8Bytes>,
 }
 
 impl Received {
+    /// A frame that comes now.
+    #[cfg(test)]
+    pub(crate) fn now(text: Option<&str>) -> Self {
+        Self {
+            ingress_mono_ns: ipc::clock::mono_ns(),
+            ingress_unix_ms: ipc::clock::unix_ns() / 1_000_000,
+            text: text.map(Utf8Bytes::from),
+        }
+    }
+
     /// Reads the frame.
     pub fn frame(&self) -> Result<Frame<'_>, MalformedFrame> {
-        kalshi_frames::parse(&self.text)
+        let nothing = |body| Frame {
+            id: None,
+            sid: None,
+            seq: None,
+            body,
+        };
+        match &self.text {
+            None => Ok(nothing(Body::Binary)),
+            Some(text) if text.trim().is_empty() => Ok(nothing(Body::Blank)),
+            Some(text) => kalshi_frames::parse(text),
+        }
     }
 }
 
@@ -97,6 +124,7 @@ impl Session {
             socket,
             next_id: 1,
             heard: Instant::now(),
+            pinged: Instant::now(),
             dead_after: DEAD_AFTER,
         })
     }
@@ -177,31 +205,16 @@ impl Session {
         }
     }
 
-    /// The next text frame. May be dropped and called again without losing one.
+    /// The next frame of data. May be dropped and called again without losing one.
     pub async fn next(&mut self) -> Result<Received, VenueError> {
         loop {
-            let message = match timeout_at(self.heard + self.dead_after, self.socket.next()).await {
-                Ok(Some(message)) => message.map_err(disconnected)?,
-                Ok(None) => {
-                    return Err(VenueError::Disconnected {
-                        reason: "the venue closed it".into(),
-                    });
-                }
-                Err(_) => {
-                    let reason = format!("nothing heard for {} ms", self.dead_after.as_millis());
-                    return Err(VenueError::Disconnected { reason });
-                }
-            };
+            let message = self.message().await?;
             let ingress_mono_ns = ipc::clock::mono_ns();
+            let ingress_unix_ms = ipc::clock::unix_ns() / 1_000_000;
             self.heard = Instant::now();
-            match message {
-                Message::Text(text) if text.trim().is_empty() => {}
-                Message::Text(text) => {
-                    return Ok(Received {
-                        ingress_mono_ns,
-                        text,
-                    });
-                }
+            let text = match message {
+                Message::Text(text) => Some(text),
+                Message::Binary(_) => None,
                 Message::Close(frame) => {
                     let reason = frame.map_or_else(String::new, |frame| {
                         format!("{} {}", frame.code, frame.reason)
@@ -211,7 +224,40 @@ impl Session {
                     });
                 }
                 // The library answers pings by itself, on the next read.
-                Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_) => {}
+                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
+            };
+            return Ok(Received {
+                ingress_mono_ns,
+                ingress_unix_ms,
+                text,
+            });
+        }
+    }
+
+    /// Whatever comes next. Pings the venue while nothing does.
+    async fn message(&mut self) -> Result<Message, VenueError> {
+        let dead = self.heard + self.dead_after;
+        loop {
+            let ping = self.heard.max(self.pinged) + PING_AFTER.min(self.dead_after / 3);
+            match timeout_at(ping.min(dead), self.socket.next()).await {
+                Ok(Some(message)) => return message.map_err(disconnected),
+                Ok(None) => {
+                    return Err(VenueError::Disconnected {
+                        reason: "the venue closed it".into(),
+                    });
+                }
+                Err(_) if dead <= Instant::now() => {
+                    let reason = format!("nothing heard for {} ms", self.dead_after.as_millis());
+                    return Err(VenueError::Disconnected { reason });
+                }
+                Err(_) => {
+                    self.pinged = Instant::now();
+                    let ping = self.socket.send(Message::Ping(Bytes::new()));
+                    // Too late or not at all: then nothing will be heard either, which is seen above.
+                    if let Ok(sent) = timeout_at(dead, ping).await {
+                        sent.map_err(disconnected)?;
+                    }
+                }
             }
         }
     }

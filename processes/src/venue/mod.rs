@@ -4,6 +4,7 @@ pub mod backoff;
 pub mod error;
 pub mod espn;
 pub mod espn_client;
+pub mod frame_tally;
 pub mod kalshi_frames;
 pub mod kalshi_rest;
 pub mod kalshi_wire;

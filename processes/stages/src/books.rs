@@ -11,11 +11,15 @@
 //! | level below zero, or taken from a level that is not there | in step | suspect, snapshot wanted |
 //! | snapshot or delta of a subscription that nobody began | any | suspect, snapshot wanted |
 //! | gap | any of the subscription | suspect, snapshots wanted |
+//! | frame that cannot be read | any of the subscription | suspect, snapshots wanted |
 //! | connection lost | any | suspect |
+//!
+//! A price is tradable while its book is in step, the market is known to trade, and the last delta was not late. Frames
+//! come in order, so a delta of any market that is in time says that what went before it, late or not, is over.
 
 mod event;
 
-pub use event::{Event, Facts, Wanted};
+pub use event::{Event, Facts, Trading, Wanted};
 
 use super::book::{Book, OutOfStep};
 use layouts::{MarketStatus, PriceUpdate};
@@ -33,6 +37,8 @@ pub struct Counters {
     pub gaps: u64,
     /// Frames that contradict the book.
     pub contradictions: u64,
+    /// Deltas that came too late to be traded on.
+    pub late: u64,
     /// Prices published.
     pub ticks: u64,
 }
@@ -43,7 +49,9 @@ struct Entry {
     book: Book,
     sid: Option<u32>,
     in_step: bool,
-    open: bool,
+    trading: Trading,
+    /// Its last delta was late, and none of any market in time has come since.
+    late: bool,
     published: Option<PriceUpdate>,
 }
 
@@ -69,6 +77,8 @@ pub struct Books {
     entries: Vec<Option<Entry>>,
     /// Subscription and the number that its next frame must have.
     sequences: Vec<(u32, u64)>,
+    /// Whether any entry is late.
+    any_late: bool,
     counters: Counters,
 }
 
@@ -132,8 +142,10 @@ impl Books {
                 price_e4,
                 delta_centi,
                 venue_unix_us,
+                late,
             } => {
                 let wanted = self.in_sequence(*sid, *seq, moment, publish)?;
+                self.heard(*market, *late, *venue_unix_us != 0, moment, publish)?;
                 moment.venue_unix_us = *venue_unix_us;
                 let taken = self.change(*market, moment, publish, |entry, counters| {
                     if !entry.in_step {
@@ -145,14 +157,18 @@ impl Books {
                 })?;
                 return Ok(taken.or(wanted, *sid, *market));
             }
-            Event::Trading { market, open } => {
+            Event::Lost { sid, seq } => return self.lost(*sid, *seq, moment, publish),
+            Event::Trading { market, trading } => {
                 self.change(*market, moment, publish, |entry, _| {
-                    entry.open = *open;
+                    entry.trading = *trading;
                     Ok(())
                 })?;
             }
             Event::Disconnected => {
                 self.sequences.clear();
+                self.any_late = false;
+                let entries = self.entries.iter_mut().flatten();
+                entries.for_each(|entry| entry.late = false);
                 self.suspect(moment, publish, |_| true)?;
             }
         }
@@ -173,7 +189,8 @@ impl Books {
                     book,
                     sid: None,
                     in_step: false,
-                    open: true,
+                    trading: Trading::Unknown,
+                    late: false,
                     published: None,
                 });
             }
@@ -229,11 +246,63 @@ impl Books {
         if expected == seq {
             return Ok(Wanted::Nothing);
         }
+        self.gap(sid, moment, publish)
+    }
+
+    /// A frame of a subscription is known to be lost. The next one is in sequence, if its number is the next.
+    fn lost<E>(
+        &mut self,
+        sid: u32,
+        seq: Option<u64>,
+        moment: Moment,
+        publish: &mut impl FnMut(&PriceUpdate) -> Result<(), E>,
+    ) -> Result<Wanted, E> {
+        let Some((_, next)) = self.sequences.iter_mut().find(|(known, _)| *known == sid) else {
+            return Ok(Wanted::Nothing);
+        };
+        if let Some(seq) = seq {
+            *next = seq.wrapping_add(1);
+        }
+        self.gap(sid, moment, publish)
+    }
+
+    fn gap<E>(
+        &mut self,
+        sid: u32,
+        moment: Moment,
+        publish: &mut impl FnMut(&PriceUpdate) -> Result<(), E>,
+    ) -> Result<Wanted, E> {
         self.counters.gaps += 1;
         self.suspect(moment, publish, |entry| {
             entry.sid.is_none_or(|own| own == sid)
         })?;
         Ok(Wanted::All { sid })
+    }
+
+    /// Judges a market, or all of them, by when a delta came.
+    fn heard<E>(
+        &mut self,
+        market: u32,
+        late: bool,
+        stamped: bool,
+        moment: Moment,
+        publish: &mut impl FnMut(&PriceUpdate) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if late {
+            self.counters.late += 1;
+            if let Some(Some(entry)) = self.entries.get_mut(market as usize) {
+                (entry.late, self.any_late) = (true, true);
+            }
+        } else if stamped && self.any_late {
+            self.any_late = false;
+            for entry in self.entries.iter_mut().flatten() {
+                // The delta's own market is told with the delta.
+                if std::mem::replace(&mut entry.late, false) && entry.facts.market != market {
+                    entry.publish_change(moment, &mut self.counters, publish)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn suspect<E>(
@@ -294,10 +363,10 @@ impl Taken {
 
 impl Entry {
     fn status(&self) -> MarketStatus {
-        match (self.open, self.in_step) {
-            (false, _) => MarketStatus::Closed,
-            (true, true) => MarketStatus::Active,
-            (true, false) => MarketStatus::Suspect,
+        match self.trading {
+            Trading::Closed => MarketStatus::Closed,
+            Trading::Open if self.in_step && !self.late => MarketStatus::Active,
+            Trading::Open | Trading::Unknown => MarketStatus::Suspect,
         }
     }
 

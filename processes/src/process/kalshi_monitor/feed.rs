@@ -1,5 +1,13 @@
 //! The monitor's I/O side: markets from discovery, frames from the venue, events for the books.
+//!
+//! Three channels on one session: the books ([`subscription`]); what becomes of markets, without whose confirmation
+//! the session is of no use; and the trades, which are counted ([`channel`]). Whether a market trades is put together
+//! in [`standings`]; what the channels cannot tell is asked over REST ([`inquiry`]).
 
+mod channel;
+mod frames;
+mod inquiry;
+mod standings;
 mod subscription;
 
 use crate::cold::announcer::heart;
@@ -10,18 +18,28 @@ use crate::process::discoveries::followed;
 use crate::runtime::handoff::{IoInbox, ToHot};
 use crate::venue::VenueError;
 use crate::venue::backoff::Backoff;
-use crate::venue::kalshi_frames::{Body, ErrorFrame, Frame};
-use crate::venue::kalshi_ws::{Endpoint, Received, Session, TICKERS_PER_COMMAND};
-use stages::books::{Event, Facts, Wanted};
+use crate::venue::frame_tally::FrameTally;
+use crate::venue::kalshi_rest::KalshiRest;
+use crate::venue::kalshi_ws::{Endpoint, Session, TICKERS_PER_COMMAND};
+use channel::Channel;
+use inquiry::{Answer, inquire};
+use pipeline::Safety;
+use stages::books::{Event, Facts, Trading, Wanted};
+use standings::{Listing, Question, Standings};
 use std::time::Duration;
 use subscription::Subscription;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::watch;
 use tokio::time::{Instant, interval, sleep};
 
 /// The venue's channel of book snapshots and deltas.
 const BOOKS: &str = "orderbook_delta";
 /// The venue's channel of what becomes of markets.
 const LIFECYCLE: &str = "market_lifecycle_v2";
+/// The venue's channel of trades between any two.
+const TRADES: &str = "trade";
+/// Markets in one question over REST, so that its address stays short.
+const TICKERS_PER_QUESTION: usize = 100;
 /// First and longest wait before connecting again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 /// Between two looks for overdue snapshots, and two reports of counters.
@@ -53,14 +71,16 @@ pub enum Note {
 /// What the feed has seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct FeedCounters {
-    /// Text frames.
-    pub frames: u64,
-    /// Frames of unknown types or about unknown markets.
-    pub unknown: u64,
-    /// Frames that cannot be read.
-    pub malformed: u64,
-    /// Commands that the venue refused.
-    pub errors: u64,
+    /// Frames, each in one kind.
+    pub frames: FrameTally,
+    /// Breaks in the sequence of what becomes of markets, or frames of it that cannot be read.
+    pub lifecycle_gaps: u64,
+    /// Trades between any two in our markets.
+    pub trades: u64,
+    /// Contracts that they traded, 1/100.
+    pub contracts_centi: u64,
+    /// Breaks in the sequence of trades, or frames of it that cannot be read.
+    pub trade_gaps: u64,
     /// Snapshots asked for.
     pub resyncs: u64,
     /// Connections after the first.
@@ -70,12 +90,29 @@ pub struct FeedCounters {
 /// The hot thread is gone: there is nobody to work for.
 struct Gone;
 
+/// Where the venue is.
+#[derive(Debug, Clone)]
+pub struct Venue {
+    /// Its frames.
+    pub endpoint: Endpoint,
+    /// What is asked of it.
+    pub rest: KalshiRest,
+}
+
 /// The monitor's I/O side.
 pub struct Feed {
-    endpoint: Endpoint,
+    venue: Venue,
+    safety: Safety,
     cold: Cold,
     to_hot: ToHot<Note>,
     subscription: Subscription,
+    lifecycle: Channel,
+    trades: Channel,
+    /// Tickers whose trades are to be subscribed.
+    untold: Vec<String>,
+    standings: Standings,
+    /// A market whose price steps the frame at hand has changed.
+    new_steps: Option<Listing>,
     /// Whether this session has brought a book that was asked for.
     healthy: bool,
     counters: FeedCounters,
@@ -83,14 +120,20 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// A feed from the WebSocket at an address to the hot thread.
+    /// A feed from a venue to the hot thread.
     #[must_use]
-    pub fn new(endpoint: Endpoint, cold: Cold, to_hot: ToHot<Note>) -> Self {
+    pub fn new(venue: Venue, safety: Safety, cold: Cold, to_hot: ToHot<Note>) -> Self {
         Self {
-            endpoint,
+            venue,
+            safety,
             cold,
             to_hot,
             subscription: Subscription::default(),
+            lifecycle: Channel::default(),
+            trades: Channel::default(),
+            untold: Vec::new(),
+            standings: Standings::default(),
+            new_steps: None,
             healthy: false,
             counters: FeedCounters::default(),
             complaints: Complaints::default(),
@@ -98,12 +141,16 @@ impl Feed {
     }
 
     /// Runs until the hot thread is gone.
-    pub async fn run(mut self, mut wanted: IoInbox<Wanted>, (name, heartbeat_ms): (String, u64)) {
+    pub async fn run(mut self, wanted: IoInbox<Wanted>, (name, heartbeat_ms): (String, u64)) {
         let beat = heart(self.cold.clone(), &name, heartbeat_ms);
-        let mut discoveries = followed(self.cold.clone());
+        let mut ears = Ears {
+            discoveries: followed(self.cold.clone()),
+            wanted,
+            answers: inquire(self.venue.rest.clone()),
+        };
         // Nothing to subscribe before the first market is known.
         while self.subscription.is_empty() {
-            let Some(discovery) = discoveries.recv().await else {
+            let Some(discovery) = ears.discoveries.recv().await else {
                 return;
             };
             if self.learn(discovery).await.is_err() {
@@ -112,28 +159,16 @@ impl Feed {
         }
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         loop {
-            match Session::connect(&self.endpoint).await {
+            match Session::connect(&self.venue.endpoint).await {
                 Ok(session) => {
                     tracing::info!("connected to the venue");
                     self.complaints.forget("cannot connect to the venue");
-                    // All that is known goes into the first subscription.
-                    while let Ok(discovery) = discoveries.try_recv() {
-                        if self.learn(discovery).await.is_err() {
-                            return;
-                        }
-                    }
-                    match self
-                        .serve(session, &mut discoveries, &mut wanted, &beat, &mut backoff)
-                        .await
-                    {
+                    let served = self.serve(session, &mut ears, &beat, &mut backoff).await;
+                    match served {
                         Ok(error) => tracing::warn!(%error, "connection lost"),
                         Err(Gone) => return,
                     }
-                    if self
-                        .event(Event::Disconnected, ipc::clock::mono_ns())
-                        .await
-                        .is_err()
-                    {
+                    if self.withdraw().await.is_err() {
                         return;
                     }
                     self.counters.reconnects += 1;
@@ -144,21 +179,29 @@ impl Feed {
         }
     }
 
+    /// The session is over: no price of it is good, and whether a market trades is to be asked anew.
+    async fn withdraw(&mut self) -> Result<(), Gone> {
+        self.event(Event::Disconnected, ipc::clock::mono_ns())
+            .await?;
+        self.standings.doubt(Instant::now());
+        self.tell_trading().await
+    }
+
     /// Serves one session to its end.
     async fn serve(
         &mut self,
-        mut session: Session,
-        discoveries: &mut mpsc::UnboundedReceiver<Discovery>,
-        wanted: &mut IoInbox<Wanted>,
+        session: Session,
+        ears: &mut Ears,
         beat: &watch::Sender<serde_json::Value>,
         backoff: &mut Backoff,
     ) -> Result<VenueError, Gone> {
-        self.subscription.begin();
-        self.healthy = false;
-        if let Err(error) = self.ask(&mut session).await {
-            return Ok(error);
+        let silence = Duration::from_millis(self.safety.max_venue_silence_ms);
+        let mut session = session.dead_after(silence);
+        // All that is known goes into the first subscription.
+        while let Ok(discovery) = ears.discoveries.try_recv() {
+            self.learn(discovery).await?;
         }
-        if let Err(error) = session.subscribe(&[LIFECYCLE], None).await {
+        if let Err(error) = self.begin(&mut session).await {
             return Ok(error);
         }
         let mut housekeeping = interval(HOUSEKEEPING);
@@ -168,18 +211,22 @@ impl Feed {
                     Ok(received) => {
                         let done = self.on_frame(&received).await?;
                         // Frames alone say little: a venue that refuses us sends them too.
-                        if self.healthy {
+                        if self.healthy && self.lifecycle.sid().is_some() {
                             backoff.reset();
                         }
                         done
                     }
                     Err(error) => Err(error),
                 },
-                Some(discovery) = discoveries.recv() => {
+                Some(discovery) = ears.discoveries.recv() => {
                     self.learn(discovery).await?;
                     Ok(())
                 }
-                request = wanted.recv() => {
+                Some(answer) = ears.answers.1.recv() => {
+                    self.on_answer(answer).await?;
+                    Ok(())
+                }
+                request = ears.wanted.recv() => {
                     self.subscription.on_wanted(request.ok_or(Gone)?, Instant::now());
                     Ok(())
                 }
@@ -196,7 +243,21 @@ impl Feed {
             if let Err(error) = done {
                 return Ok(error);
             }
+            self.inquire(&ears.answers.0);
+            // Among others because a market's close has come.
+            self.tell_trading().await?;
         }
+    }
+
+    /// Subscribes at the start of a session.
+    async fn begin(&mut self, session: &mut Session) -> Result<(), VenueError> {
+        self.subscription.begin();
+        (self.lifecycle, self.trades) = Default::default();
+        self.untold.clear();
+        self.healthy = false;
+        let command = session.subscribe(&[LIFECYCLE], None).await?;
+        self.lifecycle.on_asked(command, Instant::now());
+        self.ask(session).await
     }
 
     /// Sends what is due: new markets, and snapshots that are wanted or late.
@@ -212,18 +273,121 @@ impl Feed {
                 Some(sid) => session.add_markets(sid, &borrowed).await?,
                 None => session.subscribe(&[BOOKS], Some(&borrowed)).await?,
             };
+            self.untold.extend_from_slice(&tickers);
             self.subscription.on_asked(command, tickers, now);
         }
+        self.ask_for_trades(session, now).await?;
         if let Some(sid) = self.subscription.sid() {
             let late = self.subscription.late_tickers(now);
             let tickers: Vec<&str> = late.iter().map(String::as_str).collect();
             session.get_snapshot(sid, &tickers).await?;
             self.counters.resyncs += late.len() as u64;
         }
-        match self.subscription.fault(now) {
+        let deaf = self.lifecycle.is_late(now);
+        let deaf = deaf.then_some("the lifecycle channel is not confirmed");
+        match self.subscription.fault(now).or(deaf) {
             Some(reason) => Err(useless(reason)),
             None => Ok(()),
         }
+    }
+
+    /// Subscribes the trades of markets whose books were asked for.
+    async fn ask_for_trades(
+        &mut self,
+        session: &mut Session,
+        now: Instant,
+    ) -> Result<(), VenueError> {
+        while !self.untold.is_empty() && (self.trades.sid().is_some() || self.trades.is_free()) {
+            let some = self.untold.len().min(TICKERS_PER_COMMAND);
+            let tickers: Vec<String> = self.untold.drain(..some).collect();
+            let tickers: Vec<&str> = tickers.iter().map(String::as_str).collect();
+            match self.trades.sid() {
+                Some(sid) => drop(session.add_markets(sid, &tickers).await?),
+                None => {
+                    let command = session.subscribe(&[TRADES], Some(&tickers)).await?;
+                    self.trades.on_asked(command, now);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks over REST what is due. Not before the lifecycle channel tells what comes after the answer.
+    fn inquire(&mut self, questions: &UnboundedSender<Question>) {
+        if self.lifecycle.sid().is_none() {
+            return;
+        }
+        let question = self
+            .standings
+            .question(Instant::now(), TICKERS_PER_QUESTION);
+        if let Some(question) = question {
+            // Its task lives as long as we do.
+            let _ = questions.send(question);
+        }
+    }
+
+    /// Takes what the venue answers over REST.
+    async fn on_answer(&mut self, answer: Answer) -> Result<(), Gone> {
+        const MARKETS: &str = "cannot ask whether markets trade: they are not traded";
+        const EXCHANGE: &str = "cannot ask whether the venue trades: what it said last holds";
+        match answer {
+            Answer::Markets(question, Ok(listed)) => {
+                self.complaints.forget(MARKETS);
+                if listed.unreadable > 0 {
+                    self.complaints.say(MARKETS, &listed.reason);
+                }
+                self.standings
+                    .on_listed(&question, &listed.items, Instant::now());
+                for record in &listed.items {
+                    if let Some(market) = self.subscription.number(&record.ticker) {
+                        let known = self.standings.on_steps(market, &record.price_ranges);
+                        self.tell_listing(known).await?;
+                    }
+                }
+            }
+            Answer::Markets(question, Err(error)) => {
+                self.complaints.say(MARKETS, &error);
+                self.standings.on_listed(&question, &[], Instant::now());
+            }
+            Answer::Exchange(Ok(status)) => {
+                self.complaints.forget(EXCHANGE);
+                self.standings.on_exchange(status);
+            }
+            Answer::Exchange(Err(error)) => self.complaints.say(EXCHANGE, &error),
+        }
+        Ok(())
+    }
+
+    /// Tells the books what has changed about whether markets trade.
+    async fn tell_trading(&mut self) -> Result<(), Gone> {
+        let unix_ms = ipc::clock::unix_ns() / 1_000_000;
+        for (market, trading) in self.standings.news(unix_ms) {
+            if trading == Trading::Open {
+                self.subscription.resume(market, Instant::now());
+            }
+            let event = Event::Trading { market, trading };
+            self.event(event, ipc::clock::mono_ns()).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the hot thread of a market, new or changed, if there is one.
+    async fn tell_listing(&mut self, listing: Option<Listing>) -> Result<(), Gone> {
+        let Some(Listing {
+            facts,
+            shard,
+            ticker,
+            ..
+        }) = listing
+        else {
+            return Ok(());
+        };
+        let note = Note::Market {
+            facts,
+            shard,
+            ticker,
+        };
+        self.send(note).await
     }
 
     async fn learn(&mut self, discovery: Discovery) -> Result<(), Gone> {
@@ -243,140 +407,15 @@ impl Feed {
             fee_rate_e4: market.fee_rate_e4,
             tick_e4: market.tick_e4,
         };
-        self.subscription.add(market.ticker.clone(), market.market);
-        self.send(Note::Market {
+        let listing = Listing {
             facts,
             shard: market.shard,
             ticker: market.ticker,
-        })
-        .await
-    }
-
-    /// Turns one frame into an event. The inner error ends the session.
-    async fn on_frame(&mut self, received: &Received) -> Result<Result<(), VenueError>, Gone> {
-        self.counters.frames += 1;
-        let frame = match received.frame() {
-            Ok(frame) => frame,
-            Err(error) => {
-                // Its number is missing now, so the books see a gap and heal.
-                self.counters.malformed += 1;
-                self.complaints
-                    .say(&format!("malformed frame `{}`", error.kind), &error);
-                // Without its subscription a book cannot be followed at all.
-                let blind = error.kind == "subscribed" && self.subscription.sid().is_none();
-                return Ok(match blind {
-                    true => Err(useless("its confirmation cannot be read")),
-                    false => Ok(()),
-                });
-            }
+            exchange_index: market.exchange_index,
         };
-        let ended = match &frame.body {
-            Body::Error(error) => self.on_error(frame.id, error),
-            Body::Unsubscribed if frame.sid.is_some() && frame.sid == self.subscription.sid() => {
-                Some(useless("the venue has ended the subscription"))
-            }
-            _ => None,
-        };
-        if let Some(error) = ended {
-            return Ok(Err(error));
-        }
-        if let Some(event) = self.event_of(frame) {
-            self.event(event, received.ingress_mono_ns).await?;
-        }
-        Ok(Ok(()))
-    }
-
-    /// The venue refuses something. `Some` ends the session.
-    fn on_error(&mut self, command: Option<u64>, error: &ErrorFrame<'_>) -> Option<VenueError> {
-        self.counters.errors += 1;
-        self.complaints
-            .say(&format!("the venue says error {}", error.code), &error.text);
-        let named = error.ticker.as_deref();
-        let ours = self.subscription.on_refused(command, named, Instant::now());
-        let text = format!("error {}: {}", error.code, error.text);
-        (error.is_terminal() || (ours && error.is_about_the_session())).then(|| useless(&text))
-    }
-
-    fn event_of(&mut self, frame: Frame<'_>) -> Option<Event> {
-        let (sid, seq) = (frame.sid?, frame.seq);
-        match (frame.body, seq) {
-            (Body::Subscribed(channel), _) if channel == BOOKS => {
-                // A further answer to the same subscription does not start it anew.
-                let news = self.subscription.on_subscribed(sid);
-                news.then_some(Event::Subscribed { sid })
-            }
-            (Body::Snapshot(body), Some(seq)) => {
-                let Some(market) = self.number(&body.ticker) else {
-                    return Some(Event::Sequenced { sid, seq });
-                };
-                self.healthy |= self.subscription.on_snapshot(sid, market, Instant::now());
-                Some(Event::Snapshot {
-                    sid,
-                    seq,
-                    market,
-                    yes: body.yes,
-                    no: body.no,
-                })
-            }
-            (Body::Delta(body), Some(seq)) => {
-                let Some(market) = self.number(&body.ticker) else {
-                    return Some(Event::Sequenced { sid, seq });
-                };
-                if self.subscription.sid() != Some(sid) {
-                    self.subscription.want(market, Instant::now());
-                }
-                let (outcome, price_e4, delta_centi) = (body.side, body.price_e4, body.delta_centi);
-                let venue_unix_us = body.ts_ms.saturating_mul(1_000);
-                Some(Event::Delta {
-                    sid,
-                    seq,
-                    market,
-                    outcome,
-                    price_e4,
-                    delta_centi,
-                    venue_unix_us,
-                })
-            }
-            (Body::Lifecycle(body), _) => self.trading(&body.ticker, &body.event_type),
-            (Body::Unknown(kind), seq) => {
-                self.counters.unknown += 1;
-                self.complaints.say("unknown frame type", &kind);
-                seq.map(|seq| Event::Sequenced { sid, seq })
-            }
-            (body, seq) => {
-                if body == Body::Ok {
-                    self.subscription.on_done(frame.id);
-                }
-                seq.map(|seq| Event::Sequenced { sid, seq })
-            }
-        }
-    }
-
-    /// What a step of a market's life means for trading it.
-    fn trading(&mut self, ticker: &str, step: &str) -> Option<Event> {
-        // The channel tells of every market of the venue; most are not ours.
-        let market = self.subscription.number(ticker)?;
-        let open = match step {
-            "activated" => true,
-            "deactivated" | "determined" | "settled" => false,
-            _ => return None,
-        };
-        if step == "deactivated" {
-            self.subscription.stop_awaiting(market);
-        } else {
-            self.subscription.set_over(market, !open);
-        }
-        Some(Event::Trading { market, open })
-    }
-
-    fn number(&mut self, ticker: &str) -> Option<u32> {
-        let number = self.subscription.number(ticker);
-        if number.is_none() {
-            self.counters.unknown += 1;
-            self.complaints
-                .say("frame about a market that was not asked for", &ticker);
-        }
-        number
+        self.subscription.add(listing.ticker.clone(), market.market);
+        self.standings.add(listing.clone(), Instant::now());
+        self.tell_listing(Some(listing)).await
     }
 
     async fn event(&mut self, event: Event, ingress_mono_ns: u64) -> Result<(), Gone> {
@@ -390,6 +429,14 @@ impl Feed {
     async fn send(&mut self, note: Note) -> Result<(), Gone> {
         self.to_hot.send(note).await.map_err(|_| Gone)
     }
+}
+
+/// What a feed listens to beside its session.
+struct Ears {
+    discoveries: UnboundedReceiver<Discovery>,
+    wanted: IoInbox<Wanted>,
+    /// Questions over REST, and their answers.
+    answers: (UnboundedSender<Question>, UnboundedReceiver<Answer>),
 }
 
 /// The session cannot go on.

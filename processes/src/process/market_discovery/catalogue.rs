@@ -5,7 +5,9 @@
 
 use crate::venue::VenueError;
 use crate::venue::kalshi_rest::{KalshiRest, Listing};
-use crate::venue::kalshi_wire::{EventRecord, FeeChangeRecord, MarketRecord, SeriesRecord};
+use crate::venue::kalshi_wire::{
+    self, EventRecord, FeeChangeRecord, MarketRecord, SeriesRecord,
+};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -177,13 +179,7 @@ impl Listed {
 /// The coarsest step of a market's prices: valid in all of its ranges.
 #[must_use]
 pub fn tick_e4(market: &MarketRecord) -> u16 {
-    market
-        .price_ranges
-        .iter()
-        .map(|range| range.step_e4)
-        .max()
-        .filter(|step| *step > 0)
-        .unwrap_or(CENT_E4)
+    kalshi_wire::tick_e4(&market.price_ranges).unwrap_or(CENT_E4)
 }
 
 #[cfg(test)]

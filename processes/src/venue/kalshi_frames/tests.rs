@@ -91,10 +91,38 @@ fn a_damaged_frame_is_an_error_that_names_its_type() {
         let error = parse(text).expect_err(text);
         assert_eq!(error.kind, named, "{error}");
     }
+    let numbered = r#"{"type":"orderbook_delta","sid":1,"seq":2,"msg":{"market_ticker":"A-B"}}"#;
+    let error = parse(numbered).expect_err("no price");
+    assert_eq!(
+        (error.sid, error.seq, error.ticker.as_deref()),
+        (Some(1), Some(2), Some("A-B")),
+        "what can be read of it is"
+    );
+}
+
+#[test]
+fn recorded_trades_are_counted_in_contracts() {
+    let Some(recorded) =
+        crate::venue::recorded::text("kalshi_ws/ssmd_prod_2026-02-12_trade.raw.jsonl")
+    else {
+        return;
+    };
+    let mut contracts_centi = 0;
+    for line in recorded.lines() {
+        let Body::Trade(trade) = parse(line).expect("parses").body else {
+            panic!("a trade: {line}")
+        };
+        let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(value["msg"]["market_ticker"], *trade.ticker);
+        assert_eq!(value["msg"]["yes_price"], trade.price_e4 / 100);
+        contracts_centi += u64::from(trade.count_centi);
+        assert_eq!(value["msg"]["count"], trade.count_centi / 100);
+    }
+    assert!(contracts_centi > 0);
 }
 
 /// Frames of every kind, as the venue writes them.
-const FRAMES: [&str; 8] = [
+const FRAMES: [&str; 9] = [
     r#"{"type":"subscribed","id":2,"msg":{"channel":"orderbook_delta","sid":1}}"#,
     r#"{"type":"ok","id":6,"sid":1,"seq":1,"msg":{"market_tickers":["A-B","C-D"]}}"#,
     r#"{"type":"orderbook_snapshot","sid":1,"seq":2,"msg":{"market_ticker":"A-B","market_id":"4","yes_dollars_fp":[["0.0100","1406474.86"]],"no_dollars_fp":[["0.7300","55555.20"]]}}"#,
@@ -103,6 +131,7 @@ const FRAMES: [&str; 8] = [
     r#"{"type":"market_lifecycle_v2","sid":3,"seq":1,"msg":{"event_type":"determined","market_ticker":"A-B","result":"yes"}}"#,
     r#"{"type":"error","id":4,"msg":{"code":5,"msg":"unknown command"}}"#,
     r#"{"type":"unsubscribed","id":9,"sid":1,"seq":99}"#,
+    r#"{"type":"trade","sid":4,"seq":1,"msg":{"trade_id":"f4a42159-b500-57c6-efa2-c31d94d916c1","market_ticker":"A-B","yes_price_dollars":"0.5200","no_price_dollars":"0.4800","count_fp":"13.50","taker_outcome_side":"yes","taker_book_side":"bid","is_block_trade":false,"ts_ms":1782873105308}}"#,
 ];
 
 #[test]
@@ -119,6 +148,10 @@ fn frames_of_every_kind_read() {
         (5_200, 100, 17_500, Side::Bid)
     );
     assert_eq!(fill.trade_id[..4], [0xf4, 0xa4, 0x21, 0x59]);
+    let Body::Trade(trade) = parse(FRAMES[8]).expect("parses").body else {
+        panic!("a trade")
+    };
+    assert_eq!((trade.price_e4, trade.count_centi), (5_200, 1_350));
 }
 
 proptest::proptest! {

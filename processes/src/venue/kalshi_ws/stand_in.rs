@@ -59,9 +59,13 @@ impl Venue {
         self.socket.next().await.expect("hears").expect("well")
     }
 
+    /// The next command; the library answers pings by itself.
     pub(crate) async fn command(&mut self) -> Value {
-        let text = self.hears().await.into_text().expect("text");
-        serde_json::from_str(&text).expect("JSON")
+        loop {
+            if let Message::Text(text) = self.hears().await {
+                return serde_json::from_str(&text).expect("JSON");
+            }
+        }
     }
 }
 

@@ -92,13 +92,19 @@ async fn frames_come_out_in_order_and_pings_are_answered() {
         .await
         .expect("sends");
     venue.says("").await;
+    let bytes = Message::Binary(vec![1, 2].into());
+    venue.socket.send(bytes).await.expect("sends");
     venue
         .says("{\"type\":\"unsubscribed\",\"sid\":1,\"seq\":2}")
         .await;
     let first = session.next().await.expect("a frame");
     assert_eq!(first.frame().expect("reads").body, Body::Ok);
     let second = session.next().await.expect("a frame");
-    assert_eq!(second.frame().expect("reads").body, Body::Unsubscribed);
+    assert_eq!(second.frame().expect("reads").body, Body::Blank);
+    let bytes = session.next().await.expect("a frame");
+    assert_eq!(bytes.frame().expect("reads").body, Body::Binary);
+    let last = session.next().await.expect("a frame");
+    assert_eq!(last.frame().expect("reads").body, Body::Unsubscribed);
     assert!(first.ingress_mono_ns > 0 && first.ingress_mono_ns <= second.ingress_mono_ns);
     // The answer goes out with the next read.
     let (_, pong) = tokio::join!(
@@ -138,6 +144,30 @@ async fn limit_connection_lets_pass() {
         let heard = timeout(Duration::from_millis(100), session.next()).await;
         assert!(heard.is_err(), "no frame, and no end: {heard:?}");
     }
+}
+
+/// A venue with nothing to tell for longer than the bound answers our pings, which keeps the line.
+#[tokio::test]
+async fn a_quiet_venue_is_pinged_and_its_answers_keep_the_line() {
+    const BOUND: Duration = Duration::from_secs(2);
+    let (session, mut venue) = connected().await;
+    let mut session = session.dead_after(BOUND);
+    let told = async {
+        let mut pings = 0;
+        let began = Instant::now();
+        while began.elapsed() < BOUND + BOUND / 2 {
+            // The library answers it as it is read.
+            pings += usize::from(matches!(venue.hears().await, Message::Ping(_)));
+        }
+        venue.says("{\"type\":\"ok\"}").await;
+        pings
+    };
+    let (heard, pings) = tokio::join!(session.next(), told);
+    assert_eq!(
+        heard.expect("a frame").frame().expect("reads").body,
+        Body::Ok
+    );
+    assert!(pings >= 2, "{pings}");
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ const MLB: League = LEAGUES[5];
 
 fn event(ticker: &str, markets: &[(&str, &str)]) -> EventRecord {
     let market = |(suffix, place): &(&str, &str)| MarketRecord {
+        close_time: String::new(),
         ticker: format!("{ticker}-{suffix}"),
         event_ticker: ticker.into(),
         status: "active".into(),

@@ -66,13 +66,22 @@ pub enum Event {
         delta_centi: i64,
         /// The venue's time, 0 where it gave none.
         venue_unix_us: u64,
+        /// Whether it came too long after that to be traded on.
+        late: bool,
     },
-    /// The venue ended trading in a market, for now or for good, or resumed it.
+    /// A frame about a book was lost: it cannot be read.
+    Lost {
+        /// Subscription.
+        sid: u32,
+        /// Number, where that could be read.
+        seq: Option<u64>,
+    },
+    /// What is known of the trading in a market has changed.
     Trading {
         /// Market number.
         market: u32,
-        /// Whether it trades.
-        open: bool,
+        /// What is known now.
+        trading: Trading,
     },
     /// The connection is gone, and every subscription with it.
     Disconnected,
@@ -88,6 +97,18 @@ impl Event {
             _ => None,
         }
     }
+}
+
+/// Whether a market trades, as far as that is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Trading {
+    /// Nobody has told, or what was told may be out of date.
+    #[default]
+    Unknown,
+    /// It trades.
+    Open,
+    /// It does not, for now or for good.
+    Closed,
 }
 
 /// What is needed to be in step again.

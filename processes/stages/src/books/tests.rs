@@ -47,7 +47,20 @@ fn delta(seq: u64, market: u32, outcome: Outcome, price_e4: u16, delta_centi: i6
         price_e4,
         delta_centi,
         venue_unix_us: seq * 1_000,
+        late: false,
     }
+}
+
+/// The same, come too late.
+fn late(mut delta: Event) -> Event {
+    if let Event::Delta { late, .. } = &mut delta {
+        *late = true;
+    }
+    delta
+}
+
+fn trading(market: u32, trading: Trading) -> Event {
+    Event::Trading { market, trading }
 }
 
 /// Two markets in step on subscription 1, next number 3.
@@ -56,6 +69,8 @@ fn two_in_step() -> (Books, Vec<PriceUpdate>) {
     for event in [
         Event::Market(facts(1)),
         Event::Market(facts(2)),
+        trading(1, Trading::Open),
+        trading(2, Trading::Open),
         Event::Subscribed { sid: 1 },
         snapshot(1, 1, &[Level(4_000, 500)], &[Level(5_000, 300)]),
         snapshot(2, 2, &[Level(3_000, 100)], &[Level(6_000, 100)]),
@@ -143,6 +158,7 @@ fn frames_of_a_subscription_that_nobody_began_are_not_applied() {
         price_e4: 4_500,
         delta_centi: 100,
         venue_unix_us: 0,
+        late: false,
     };
     let wanted = apply(&mut books, &foreign, &mut out);
     assert_eq!(wanted, Wanted::One { sid: 9, market: 1 });
@@ -217,14 +233,7 @@ fn a_contradiction_is_healed_market_by_market() {
 fn a_lost_connection_and_a_closed_market_are_told() {
     let (mut books, mut out) = two_in_step();
     out.clear();
-    apply(
-        &mut books,
-        &Event::Trading {
-            market: 2,
-            open: false,
-        },
-        &mut out,
-    );
+    apply(&mut books, &trading(2, Trading::Closed), &mut out);
     apply(&mut books, &Event::Disconnected, &mut out);
     assert_eq!(
         statuses(&out),
@@ -242,6 +251,104 @@ fn a_lost_connection_and_a_closed_market_are_told() {
         "numbers start over"
     );
     assert_eq!(statuses(&out), [(1, Some(MarketStatus::Active))]);
+}
+
+/// A `deactivated` that fell before anybody listened left the market tradable.
+#[test]
+fn a_market_is_tradable_only_once_it_is_known_to_trade() {
+    let (mut books, mut out) = (Books::default(), Vec::new());
+    for event in [
+        Event::Market(facts(1)),
+        Event::Subscribed { sid: 1 },
+        snapshot(1, 1, &[Level(4_000, 500)], &[Level(5_000, 300)]),
+        trading(1, Trading::Open),
+        trading(1, Trading::Closed),
+        trading(1, Trading::Unknown),
+    ] {
+        apply(&mut books, &event, &mut out);
+    }
+    let expected = [
+        MarketStatus::Suspect,
+        MarketStatus::Active,
+        MarketStatus::Closed,
+        MarketStatus::Suspect,
+    ];
+    assert_eq!(statuses(&out), expected.map(|status| (1, Some(status))));
+}
+
+#[test]
+fn a_lost_frame_takes_its_number_and_makes_every_book_of_it_suspect() {
+    for (seq, next_is_a_gap) in [(Some(3), 0), (None, 1)] {
+        let (mut books, mut out) = two_in_step();
+        out.clear();
+        let wanted = apply(&mut books, &Event::Lost { sid: 1, seq }, &mut out);
+        assert_eq!(wanted, Wanted::All { sid: 1 });
+        assert_eq!(
+            statuses(&out),
+            [1, 2].map(|market| (market, Some(MarketStatus::Suspect)))
+        );
+        let snapshot = snapshot(4, 1, &[Level(4_000, 500)], &[Level(5_000, 300)]);
+        apply(&mut books, &snapshot, &mut out);
+        assert_eq!(books.counters().gaps, 1 + next_is_a_gap, "{seq:?}");
+        assert_eq!(
+            statuses(&out).last(),
+            Some(&(1, Some(MarketStatus::Active)))
+        );
+    }
+    let (mut books, mut out) = two_in_step();
+    out.clear();
+    let foreign = Event::Lost { sid: 9, seq: None };
+    assert_eq!(apply(&mut books, &foreign, &mut out), Wanted::Nothing);
+    assert!(out.is_empty(), "no book of ours");
+}
+
+#[test]
+fn limit_stale_price_trips() {
+    let (mut books, mut out) = two_in_step();
+    out.clear();
+    let old = late(delta(3, 1, Outcome::Yes, 4_100, 100));
+    apply(&mut books, &old, &mut out);
+    assert_eq!(statuses(&out), [(1, Some(MarketStatus::Suspect))]);
+    assert_eq!(out[0].bid_price_e4, 4_100, "the book is kept all the same");
+    let old = late(delta(4, 1, Outcome::Yes, 4_100, 100));
+    apply(&mut books, &old, &mut out);
+    let unstamped = Event::Delta {
+        sid: 1,
+        seq: 5,
+        market: 1,
+        outcome: Outcome::Yes,
+        price_e4: 4_100,
+        delta_centi: 100,
+        venue_unix_us: 0,
+        late: false,
+    };
+    apply(&mut books, &unstamped, &mut out);
+    let whole = snapshot(6, 1, &[Level(4_000, 500)], &[Level(5_000, 300)]);
+    apply(&mut books, &whole, &mut out);
+    let tradable = out.iter().filter(|update| update.is_tradable());
+    assert_eq!(tradable.count(), 0, "neither tells the time: {out:?}");
+    assert_eq!(books.counters().late, 2);
+}
+
+#[test]
+fn limit_stale_price_lets_pass() {
+    let (mut books, mut out) = two_in_step();
+    out.clear();
+    for number in [3, 4] {
+        let market = u32::try_from(number).expect("small") - 2;
+        let old = late(delta(number, market, Outcome::Yes, 4_100, 100));
+        apply(&mut books, &old, &mut out);
+    }
+    out.clear();
+    // In time again, in one market: what was late before it is over in all.
+    apply(&mut books, &delta(5, 2, Outcome::No, 6_000, 100), &mut out);
+    assert_eq!(
+        statuses(&out),
+        [
+            (1, Some(MarketStatus::Active)),
+            (2, Some(MarketStatus::Active))
+        ]
+    );
 }
 
 /// The venue in the property test: books without any cleverness.
@@ -274,6 +381,7 @@ proptest! {
         let (mut books, mut out) = (Books::default(), Vec::new());
         for market in 0..3 {
             apply(&mut books, &Event::Market(facts(market)), &mut out);
+            apply(&mut books, &trading(market, Trading::Open), &mut out);
         }
         apply(&mut books, &Event::Subscribed { sid: 1 }, &mut out);
         let mut seq = 0;

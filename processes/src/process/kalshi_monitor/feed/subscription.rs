@@ -41,6 +41,8 @@ pub(super) struct Subscription {
     /// When to ask again for what was refused alone.
     refused: HashMap<u32, Instant>,
     awaited: HashMap<u32, Awaited>,
+    /// Markets that do not trade for now.
+    paused: HashSet<u32>,
 }
 
 /// A snapshot that is due.
@@ -184,8 +186,18 @@ impl Subscription {
     }
 
     /// A market does not trade for now: its book may not come.
-    pub(super) fn stop_awaiting(&mut self, market: u32) {
+    pub(super) fn pause(&mut self, market: u32) {
         self.awaited.remove(&market);
+        self.paused.insert(market);
+    }
+
+    /// A market trades: a book that was not asked for while it did not, or has lost step in that time, is wanted now.
+    pub(super) fn resume(&mut self, market: u32, now: Instant) {
+        if self.paused.remove(&market) {
+            // Also where it was asked for in vain meanwhile.
+            self.awaited.remove(&market);
+            self.want(market, now);
+        }
     }
 
     /// The books want snapshots.
@@ -337,6 +349,24 @@ mod tests {
         assert!(many.next_tickers(now, 4).is_empty(), "not confirmed yet");
         many.on_subscribed(1);
         assert_eq!(many.next_tickers(now, 4).len(), 3);
+    }
+
+    #[test]
+    fn a_book_that_lost_step_in_a_pause_is_asked_for_when_it_ends() {
+        let (mut one, now) = (subscription(1), Instant::now());
+        let tickers = one.next_tickers(now, 500);
+        one.on_asked(1, tickers, now);
+        one.on_subscribed(1);
+        one.on_snapshot(1, 0, now);
+        one.resume(0, now);
+        assert!(one.late_tickers(now).is_empty(), "there was no pause");
+        one.on_wanted(Wanted::One { sid: 1, market: 0 }, now);
+        assert_eq!(one.late_tickers(now), ["T-0"]);
+        one.pause(0);
+        let later = now + 2 * PATIENCE.1;
+        assert!(one.late_tickers(later).is_empty(), "nothing may come of it");
+        one.resume(0, later);
+        assert_eq!(one.late_tickers(later), ["T-0"]);
     }
 
     #[test]
