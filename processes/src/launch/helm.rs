@@ -268,6 +268,7 @@ mod tests {
     use std::path::Path;
 
     const OPENING: Opening = Opening {
+        began_unix_s: 0,
         unix_s: 0,
         cash_micros: 0,
     };
@@ -301,7 +302,7 @@ mod tests {
         words.push(word(&pipeline));
         while helm.safety.clone().is_starting() {
             events.wait_until(helm.due());
-            helm.look(&events, &[]);
+            helm.look(&events, &[], 0);
         }
         words.push(word(&pipeline));
         (words, helm.times().len())

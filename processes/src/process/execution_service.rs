@@ -18,7 +18,6 @@ mod brake;
 mod clearing;
 mod desk;
 mod dry_orders;
-mod frame_counts;
 mod legacy;
 mod listings;
 mod look_up;
@@ -348,7 +347,8 @@ impl Hall {
             "taken_back": tally.taken_back,
             "resting": told.resting,
             "odd_fees": tally.odd_fees + told.odd_fees,
-            "frames": told.frames.to_json(),
+            "frames": told.frames.frames(),
+            "frames_by_kind": told.frames,
             "retries": tally.retries,
             "rate_limited": tally.rate_limited,
             "look_ups": tally.look_ups,

@@ -11,6 +11,7 @@ pub enum Kind {
     Delta,
     Trade,
     Fill,
+    UserOrder,
     Lifecycle,
     Ok,
     Subscribed,
@@ -30,11 +31,12 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Snapshot,
         Self::Delta,
         Self::Trade,
         Self::Fill,
+        Self::UserOrder,
         Self::Lifecycle,
         Self::Ok,
         Self::Subscribed,
@@ -55,6 +57,7 @@ impl Kind {
             Self::Delta => "delta",
             Self::Trade => "trade",
             Self::Fill => "fill",
+            Self::UserOrder => "user_order",
             Self::Lifecycle => "lifecycle",
             Self::Ok => "ok",
             Self::Subscribed => "subscribed",
@@ -76,6 +79,7 @@ impl Kind {
             Body::Delta(_) => Self::Delta,
             Body::Trade(_) => Self::Trade,
             Body::Fill(_) => Self::Fill,
+            Body::UserOrder(_) => Self::UserOrder,
             Body::Lifecycle(_) => Self::Lifecycle,
             Body::Ok => Self::Ok,
             Body::Subscribed(_) => Self::Subscribed,
@@ -153,10 +157,10 @@ mod tests {
             }
         }
         let counts: Vec<u64> = Kind::ALL.map(|kind| tally.of(kind)).to_vec();
-        assert_eq!(counts, (1..=14).collect::<Vec<u64>>());
-        assert_eq!((tally.frames(), tally.counted()), (105, 105));
+        assert_eq!(counts, (1..=15).collect::<Vec<u64>>());
+        assert_eq!((tally.frames(), tally.counted()), (120, 120));
         let shown = serde_json::to_value(tally).expect("JSON");
-        assert_eq!(shown.as_object().map(serde_json::Map::len), Some(14));
-        assert_eq!(shown["binary"], 14);
+        assert_eq!(shown.as_object().map(serde_json::Map::len), Some(15));
+        assert_eq!(shown["binary"], 15);
     }
 }

@@ -430,11 +430,11 @@ pub struct ShardStatus {
 }
 
 impl ExchangeStatus {
-    /// Whether the markets of a shard may trade. One that is not listed is as the venue.
+    /// Whether the markets of a shard may trade. One that is not listed, or not known, is as the venue.
     #[must_use]
-    pub fn trades(&self, exchange_index: u32) -> bool {
+    pub fn trades(&self, exchange_index: Option<u32>) -> bool {
         let mut own = self.shards.iter();
-        let own = own.find(|shard| shard.exchange_index == exchange_index);
+        let own = own.find(|shard| Some(shard.exchange_index) == exchange_index);
         self.exchange_active
             && self.trading_active
             && own.is_none_or(|shard| shard.exchange_active && shard.trading_active)

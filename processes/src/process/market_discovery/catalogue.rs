@@ -5,9 +5,7 @@
 
 use crate::venue::VenueError;
 use crate::venue::kalshi_rest::{KalshiRest, Listing};
-use crate::venue::kalshi_wire::{
-    self, EventRecord, FeeChangeRecord, MarketRecord, SeriesRecord,
-};
+use crate::venue::kalshi_wire::{self, EventRecord, FeeChangeRecord, MarketRecord, SeriesRecord};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::Instant;

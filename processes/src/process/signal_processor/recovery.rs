@@ -258,7 +258,7 @@ mod tests {
             fill(4, 2, Side::Ask, 4_500),
             fill(5, 3, Side::Bid, 5_000),
         ];
-        database.book(&booked).expect("new");
+        database.book("aa", &booked).expect("new");
         let times = rusqlite::Connection::open(&path).expect("opens");
         times
             .execute(

@@ -84,8 +84,10 @@ impl Feed {
                 self.complaints.say("unknown frame type", &name);
                 Taken::of(kind, self.sequenced(sid, seq))
             }
-            // Fills take no numbers, and come to `execution_service`.
-            Body::Fill(_) | Body::Blank | Body::Binary => Taken::of(kind, None),
+            // What is of our account takes no numbers, and comes to `execution_service`.
+            Body::Fill(_) | Body::UserOrder(_) | Body::Blank | Body::Binary => {
+                Taken::of(kind, None)
+            }
         }
     }
 

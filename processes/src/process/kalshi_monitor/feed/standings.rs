@@ -62,7 +62,7 @@ pub(super) struct Listing {
     pub(super) facts: Facts,
     pub(super) shard: u8,
     pub(super) ticker: String,
-    pub(super) exchange_index: u32,
+    pub(super) exchange_index: Option<u32>,
 }
 
 /// A question about markets.

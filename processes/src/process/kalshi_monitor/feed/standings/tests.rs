@@ -18,7 +18,7 @@ fn listing(market: u32) -> Listing {
         facts,
         shard: 0,
         ticker: format!("T-{market}"),
-        exchange_index: market,
+        exchange_index: Some(market),
     }
 }
 
