@@ -4,7 +4,12 @@
 use super::{alone, number, signal};
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+};
 use tests::scratch::{Outcome, Scratch, await_some};
 use world::{KeyKind, World};
 
@@ -66,6 +71,8 @@ fn real_money_is_traded_only_when_said_and_confirmed_and_only_on_books_that_agre
     assert!(!told.errors.contains("hidden"), "{}", told.errors);
 
     shown_and_not_sent(&world, &scratch);
+    let open_to_others = Permissions::from_mode(0o755);
+    fs::set_permissions(&scratch.pipeline.run_dir, open_to_others).unwrap();
     traded(&world, &scratch);
     let after_the_first = world.orders_at_the_venue();
     let database = scratch.pipeline.run_dir.join("positions.db");
@@ -155,6 +162,8 @@ fn shown_and_not_sent(world: &World, scratch: &Scratch) {
 fn traded(world: &World, scratch: &Scratch) {
     let launched = scratch.launch(&LIVE);
     scratch.await_trading();
+    let closed = fs::metadata(&scratch.pipeline.run_dir).unwrap();
+    assert_eq!(closed.permissions().mode() & 0o777, 0o700);
     let rings = scratch.pipeline.ring_dir();
     world.no_secret_in(&[&scratch.pipeline.run_dir, &rings]);
     await_some("orders at the venue", || {

@@ -251,6 +251,8 @@ mod tests {
             faults(&pipeline, &money(live, !live)).join("\n")
         };
         for run_dir in [
+            // A tmpfs by no name of ours.
+            "/dev/arbees/live",
             "/tmp/arbees/live",
             "/tmp",
             "/var/tmp/x",

@@ -49,14 +49,7 @@ pub(super) fn prepare(
         pipeline.redis.url.clone_from(url);
     }
     let mut faults = pipeline.faults();
-    if let Some(url) = &arguments.redis
-        && shown(url) != *url
-    {
-        faults.push(format!(
-            "--redis {}: everybody on this host can read the password in a command line; give the address as [redis] url of a pipeline file with mode 600",
-            shown(url)
-        ));
-    }
+    faults.extend(arguments.redis.as_deref().and_then(told_to_all));
     faults.extend(live::faults_of_prepared(&pipeline, &arguments.money));
     if pipeline.redis.url.is_empty() {
         faults.push(
@@ -105,6 +98,16 @@ pub(super) fn prepare(
         file.display()
     );
     Ok(Exit::Clean)
+}
+
+/// Why this address may not be an argument, if it may not.
+fn told_to_all(url: &str) -> Option<String> {
+    let shown = shown(url);
+    (shown != url).then(|| {
+        format!(
+            "--redis {shown}: everybody on this host can read the password in a command line; give the address as [redis] url of a pipeline file with mode 600"
+        )
+    })
 }
 
 /// A role that a live process holds in the pipeline's rings, if there is one.

@@ -331,6 +331,10 @@ impl Report {
                 "audits while trading  {looks}, {in_doubt} with something on its way, {failed} not possible"
             );
         }
+        self.write_verdict(text);
+    }
+
+    fn write_verdict(&self, text: &mut String) {
         let verdict = if self.reconciled {
             "yes: positions, fills, fees and cash equal the venue's"
         } else {

@@ -93,15 +93,13 @@ pub(super) fn run(mut pipeline: Pipeline, arguments: &RunArguments) -> Exit {
     if !obstacles.is_empty() {
         return refuse("this host", &obstacles);
     }
-    let directory = match RunDirectory::take(&pipeline) {
-        Ok(directory) => directory,
-        Err(failure) => {
-            say(&format!("error: {failure}"));
-            return Exit::Refused;
-        }
-    };
-    let account = match permit(&mut pipeline, &arguments.money) {
-        Ok(account) => account,
+    let taken = RunDirectory::take(&pipeline).map_err(|failure| failed(&failure));
+    let permitted = taken.and_then(|directory| {
+        let account = permit(&mut pipeline, &arguments.money)?;
+        Ok((directory, account))
+    });
+    let (directory, account) = match permitted {
+        Ok(permitted) => permitted,
         Err(exit) => return exit,
     };
     say(&format!("{}: {}", pipeline.name, fit.summary));
@@ -121,16 +119,18 @@ pub(super) fn run(mut pipeline: Pipeline, arguments: &RunArguments) -> Exit {
     );
     let session = match started {
         Ok(session) => session,
-        Err(failure) => {
-            say(&format!("error: {failure}"));
-            return Exit::Refused;
-        }
+        Err(failure) => return failed(&failure),
     };
     let report = session.watch_and_stop(arguments.limit);
     voice::finish();
+    tell(&report, arguments.json.as_deref())
+}
+
+/// Prints the report, and writes it to a file where one is named.
+fn tell(report: &Report, json: Option<&Path>) -> Exit {
     print!("{}", report.to_text());
-    if let Some(path) = &arguments.json
-        && let Err(error) = write_json(path, &report)
+    if let Some(path) = json
+        && let Err(error) = write_json(path, report)
     {
         say(&format!(
             "error: cannot write `{}`: {error}",
@@ -154,10 +154,7 @@ fn permit(pipeline: &mut Pipeline, money: &MoneyArguments) -> Result<Option<Acco
     }
     let examined = Auditor::prepare(pipeline)
         .and_then(|auditor| Account::examine(pipeline, &auditor, money.accept_balance));
-    let account = examined.map_err(|failure| {
-        say(&format!("error: {failure}"));
-        Exit::Refused
-    })?;
+    let account = examined.map_err(|failure| failed(&failure))?;
     if !account.differences.is_empty() {
         let what = format!("the account at `{}`", pipeline.venue.rest);
         return Err(refuse(&what, &account.differences));
@@ -183,6 +180,11 @@ fn make_way(others: &BTreeSet<usize>) {
             "warning: cold processes may run on hot cores: {error}"
         ));
     }
+}
+
+fn failed(failure: &Failure) -> Exit {
+    say(&format!("error: {failure}"));
+    Exit::Refused
 }
 
 pub(super) fn refuse(what: &str, reasons: &[String]) -> Exit {
