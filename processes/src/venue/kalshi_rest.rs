@@ -2,17 +2,16 @@
 
 use super::error::VenueError;
 use super::kalshi_wire::{
-    AccountLimits, BalanceRecord, CreateOrder, EventRecord, ExchangeStatus, FeeChangeRecord,
-    FillRecord, MarketRecord, OrderResult, OrderState, PositionRecord, SeriesRecord,
-    SettlementRecord, parse_error,
+    AccountLimits, BalanceRecord, EventRecord, ExchangeStatus, FeeChangeRecord, FillRecord,
+    MarketRecord, OrderResult, OrderState, PositionRecord, SeriesRecord, SettlementRecord,
+    parse_error,
 };
 use super::last_look::LastLook;
+pub use super::pace::Pair;
 use super::pace::{CANCEL_COST, DEFAULT_COST, Pace};
 use super::signature_stock::{SignatureStock, SignedAhead};
 use super::signing::{Signature, Signer};
 use super::tls::Trust;
-use layouts::Side;
-use layouts::units::format_decimal;
 use reqwest::{Method, header::CONTENT_TYPE};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -21,9 +20,11 @@ use std::time::{Duration, Instant};
 use url::Url;
 
 mod listing;
+mod new_order;
 mod order_groups;
 pub use listing::Listing;
 use listing::Page;
+pub use new_order::NewOrder;
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -48,43 +49,6 @@ pub struct KalshiRest {
     patience: Duration,
     /// For orders, where there are to be some.
     signed_ahead: Option<Arc<SignatureStock>>,
-}
-
-/// An immediate-or-cancel limit order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NewOrder<'a> {
-    /// Market.
-    pub ticker: &'a str,
-    /// Our id, unique for ever: sending it again cannot trade twice.
-    pub client_order_id: &'a str,
-    /// Buy or sell YES.
-    pub side: Side,
-    /// Contracts.
-    pub count_centi: u32,
-    /// Limit, the price of YES for either side.
-    pub price_e4: u16,
-    /// The market's shard; without it the venue must look it up, which takes time.
-    pub exchange_index: Option<u32>,
-    /// The group whose limit it counts towards.
-    pub order_group_id: Option<&'a str>,
-}
-
-impl NewOrder<'_> {
-    /// The body of its request, as it is written.
-    #[must_use]
-    pub(crate) fn on_the_wire(&self) -> CreateOrder<'_> {
-        CreateOrder {
-            ticker: self.ticker,
-            client_order_id: self.client_order_id,
-            side: self.side.as_str(),
-            count: format_decimal(i64::from(self.count_centi), 2),
-            price: format_decimal(i64::from(self.price_e4), 4),
-            time_in_force: "immediate_or_cancel",
-            self_trade_prevention_type: "taker_at_cross",
-            exchange_index: self.exchange_index,
-            order_group_id: self.order_group_id,
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -162,6 +126,25 @@ impl KalshiRest {
         order: &NewOrder<'_>,
         look: &LastLook,
     ) -> Result<OrderResult, VenueError> {
+        self.create(order, look, None).await
+    }
+
+    /// As [`Self::create_order`], for one of the two orders of `pair`: the budget has room for both, or neither is sent.
+    pub async fn create_leg(
+        &self,
+        order: &NewOrder<'_>,
+        look: &LastLook,
+        pair: Pair,
+    ) -> Result<OrderResult, VenueError> {
+        self.create(order, look, Some(pair)).await
+    }
+
+    async fn create(
+        &self,
+        order: &NewOrder<'_>,
+        look: &LastLook,
+        pair: Option<Pair>,
+    ) -> Result<OrderResult, VenueError> {
         const LABEL: &str = "POST /portfolio/events/orders";
         let url = self.url(CREATE_PATH, &[]);
         let body =
@@ -170,7 +153,11 @@ impl KalshiRest {
                 reason: error.to_string(),
             })?;
         let in_time = |wait: Duration| wait.is_zero() || look.allows_after(wait);
-        let paid = self.pace.write(DEFAULT_COST, Instant::now(), in_time);
+        let now = Instant::now();
+        let paid = match pair {
+            Some(pair) => self.pace.write_leg(pair, DEFAULT_COST, now, in_time),
+            None => self.pace.write(DEFAULT_COST, now, in_time),
+        };
         let wait = paid.map_err(|wait| VenueError::OverBudget {
             request: LABEL.to_owned(),
             wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),

@@ -9,6 +9,7 @@
 //! Costs and tiers: the venue's page on rate limits, `GET /account/limits` and `GET /account/endpoint_costs`.
 
 use super::kalshi_wire::{AccountLimits, Bucket as Limit};
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,11 +29,18 @@ const BASIC: AccountLimits = AccountLimits {
     },
 };
 
+/// What two orders have in common that make sense together only: when their cause came, and the game.
+pub type Pair = (u64, u32);
+/// Pairs whose second order is remembered to be paid for. They come one behind the other, but for some games at once.
+const PAIRS: usize = 16;
+
 /// The buckets of an account, as one process sees them.
 #[derive(Debug)]
 pub(super) struct Pace {
     reads: Mutex<Bucket>,
     writes: Mutex<Bucket>,
+    /// Pairs whose other order is paid for, and from when on it may be sent.
+    prepaid: Mutex<VecDeque<(Pair, Instant)>>,
 }
 
 /// One bucket, as the moment up to which its tokens are spent: the time since then is what has come back.
@@ -52,6 +60,7 @@ impl Pace {
         Self {
             reads: Mutex::new(Bucket::full(BASIC.read, now)),
             writes: Mutex::new(Bucket::full(with_margin(BASIC.write), now)),
+            prepaid: Mutex::new(VecDeque::with_capacity(PAIRS + 1)),
         }
     }
 
@@ -83,6 +92,29 @@ impl Pace {
             return Err(wait);
         }
         bucket.pay(tokens, now);
+        Ok(wait)
+    }
+
+    /// As [`Pace::write`], of an order of a pair: who comes first pays for both, or nothing is paid.
+    pub(super) fn write_leg(
+        &self,
+        pair: Pair,
+        tokens: u32,
+        now: Instant,
+        in_time: impl FnOnce(Duration) -> bool,
+    ) -> Result<Duration, Duration> {
+        let mut prepaid = self.prepaid.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(index) = prepaid.iter().position(|(paid, _)| *paid == pair) {
+            let paid = prepaid.remove(index);
+            return Ok(paid.map_or(Duration::ZERO, |(_, due)| {
+                due.saturating_duration_since(now)
+            }));
+        }
+        let wait = self.write(2 * tokens, now, in_time)?;
+        prepaid.push_back((pair, now + wait));
+        if prepaid.len() > PAIRS {
+            prepaid.pop_front();
+        }
         Ok(wait)
     }
 }
@@ -158,6 +190,22 @@ mod tests {
             Duration::ZERO,
             "its own bucket"
         );
+    }
+
+    /// The second was refused for the budget when the first had traded: a lone leg.
+    #[test]
+    fn both_orders_of_a_pair_are_paid_for_or_neither() {
+        let start = Instant::now() + Duration::from_secs(60);
+        let pace = Pace::new(start);
+        let leg = |game| pace.write_leg((7, game), DEFAULT_COST, start, |wait| wait.is_zero());
+        assert_eq!((leg(1), leg(2)), (Ok(Duration::ZERO), Ok(Duration::ZERO)));
+        assert_eq!((leg(2), leg(1)), (Ok(Duration::ZERO), Ok(Duration::ZERO)));
+        // Five more are left; four of them go in pairs.
+        assert_eq!((leg(3), leg(4)), (Ok(Duration::ZERO), Ok(Duration::ZERO)));
+        let next = Err(Duration::from_millis(100));
+        assert_eq!((leg(5), leg(5)), (next, next), "room for one alone");
+        assert_eq!((leg(3), leg(4)), (Ok(Duration::ZERO), Ok(Duration::ZERO)));
+        assert_eq!(orders_within(&pace, start, Duration::ZERO), 1);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::venue_words::{answer_of, found_of, trade};
 use crate::runtime::Gate;
 use crate::venue::kalshi_rest::{KalshiRest, NewOrder};
 use crate::venue::last_look::LastLook;
-use layouts::{Fill, Order, OrderAck, OrderStatus, RejectReason, Side};
+use layouts::{Fill, Order, OrderAck, OrderStatus, RejectReason, Side, SignalKind};
 use stages::execution::{Answer, Found, Placement, Step, Trades, ack, client_order_id};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -317,7 +317,14 @@ impl Placing {
         };
         let (gate, expires) = (self.gate.clone(), order.expires_mono_ns);
         let look = LastLook::new(move |now| now <= expires && !gate.is_shut());
-        let answer = self.rest.create_order(&request, &look).await;
+        // The legs of an arbitrage come of the same tick.
+        let is_leg = order.kind() == Some(SignalKind::Arbitrage) && !trace.was_sent;
+        let answer = if is_leg {
+            let pair = (order.ingress_mono_ns, order.game);
+            self.rest.create_leg(&request, &look, pair).await
+        } else {
+            self.rest.create_order(&request, &look).await
+        };
         let answer = answer_of(answer, &mut trace.order_id);
         let answered = ipc::clock::mono_ns();
         let Some(written) = look.close() else {

@@ -263,3 +263,36 @@ async fn order_groups_are_made_read_and_refused_with_their_orders() {
     assert_eq!(outside.call("DELETE", &path, None).await, (200, json!({})));
     assert_eq!(outside.call("GET", &path, None).await.0, 404);
 }
+
+/// VENUE 1.6: the answers that no wrong order brings about.
+#[tokio::test]
+async fn what_cannot_fill_whole_and_planned_faults_are_refused_over_http() {
+    let outside = Outside::open(1, false).await;
+    let ticker = outside.tickers().await.remove(0);
+    let order = |id: &str, force: &str| Outside::order(&ticker, id, "bid", "0.0100", "1.00", force);
+    let (status, body) = outside.place(&order("whole", "fill_or_kill")).await;
+    assert_eq!(
+        (status, code(&body)),
+        (409, "fill_or_kill_insufficient_resting_volume")
+    );
+    let planned = outside
+        .http
+        .post(format!("http://{}/simulator/faults", outside.address))
+        .header("content-type", "application/json")
+        .body(r#"[{"before":403},{"before":500},{"after":503}]"#)
+        .send()
+        .await
+        .expect("answer");
+    assert_eq!(planned.status().as_u16(), 204);
+    for (expected, word) in [
+        (403, "forbidden"),
+        (500, "internal_server_error"),
+        (503, "service_unavailable"),
+    ] {
+        let (status, body) = outside.place(&order("again", "immediate_or_cancel")).await;
+        assert_eq!((status, code(&body)), (expected, word));
+    }
+    // The last was taken, and its answer lost; no fault is left.
+    let (status, body) = outside.place(&order("again", "immediate_or_cancel")).await;
+    assert_eq!((status, code(&body)), (409, "order_already_exists"));
+}

@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::{Router, response::IntoResponse};
 use base64::Engine as _;
+use layouts::Side;
 use ring::signature::{ED25519, UnparsedPublicKey};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
