@@ -41,6 +41,7 @@ class Account:
         self.portfolio = kalshi.PortfolioApi(client)
         self.groups = kalshi.OrderGroupsApi(client)
         self.account = kalshi.AccountApi(client)
+        self.milestones = kalshi.MilestoneApi(client)
 
     def create(self, ticker, name, side="bid", price="0.0100", count="1.00", force="good_till_canceled", **more):
         return self.orders.create_order_v2(**form(ticker, name, side, price, count, force), **more)
@@ -102,6 +103,15 @@ def markets_come_in_pages(account):
     assert series.fee_type == "quadratic_with_maker_fees"
     book = account.market.get_market_orderbook(seen[0], depth=1).orderbook_fp
     assert len(book.yes_dollars) == 1 and len(book.no_dollars) == 1, book
+    books = account.market.get_market_orderbooks(tickers=seen[:2]).orderbooks
+    assert [one.ticker for one in books] == seen[:2], books
+    refused(lambda: account.market.get_markets(status="active"), 400)
+    assert account.market.get_markets(max_close_ts=int(time.time())).markets == []
+    assert any(event.fee_multiplier_override == 0.5 for event in events), events
+    assert account.events.get_event_fee_changes().event_fee_changes == []
+    assert account.exchange.get_exchange_schedule().schedule.standard_hours[0].sunday
+    games = account.milestones.get_milestones(limit=100, category="Sports").milestones
+    assert sorted(game.primary_event_tickers[0] for game in games) == sorted(event.event_ticker for event in events)
 
 
 def an_order_rests_changes_and_is_cancelled(account, ticker):
@@ -153,7 +163,121 @@ def a_taker_pays_and_holds(account, ticker):
     refused(lambda: account.create(ticker, "cross", price="0.9900", post_only=True), 400, "invalid_order")
     whole = account.create(ticker, "whole", price="0.9900", force="fill_or_kill", count="1.00")
     assert whole.fill_count == "1.00"
-    assert account.portfolio.get_settlements().settlements == []
+
+
+def we_do_not_trade_with_ourselves(account, ticker, attempt):
+    """Sells to a bid of ours that is the best one; false where the market moved meanwhile."""
+    import kalshi_python_sync as kalshi
+
+    best = account.market.get_market(ticker).market.yes_bid_dollars
+    price = f"{decimal.Decimal(best) + decimal.Decimal('0.01'):.4f}"
+    try:
+        made = account.create(ticker, f"own{attempt}", price=price, post_only=True)
+    except kalshi.exceptions.BadRequestException:
+        return False
+    crossed = account.create(ticker, f"self{attempt}", side="ask", price=price, force="immediate_or_cancel")
+    assert crossed.remaining_count == "0.00", crossed
+    try:
+        ours_is_left = account.orders.cancel_order_v2(made.order_id, market_ticker=ticker).reduced_by == "1.00"
+    except kalshi.exceptions.NotFoundException:
+        return False
+    return ours_is_left and crossed.fill_count == "0.00"
+
+
+def what_may_not_trade_does_not(account, ticker):
+    refused(lambda: account.create(ticker, "fok", price="0.0100", force="fill_or_kill"), 409,
+            "fill_or_kill_insufficient_resting_volume")
+    past = int(time.time()) - 60
+    refused(lambda: account.create(ticker, "past", expiration_time=past), 400, "invalid_order")
+    refused(lambda: account.create(ticker, "ioc", force="immediate_or_cancel", expiration_time=past + 3600), 400,
+            "invalid_order")
+
+    assert any(we_do_not_trade_with_ourselves(account, ticker, attempt) for attempt in range(20))
+
+    # To sell more than is held, and no more than reduces, sells what is held.
+    (held,) = account.portfolio.get_positions(ticker=ticker).market_positions
+    assert decimal.Decimal(held.position_fp) > 0, held
+    more = f"{decimal.Decimal(held.position_fp) + 6:.2f}"
+    sold = account.create(ticker, "reduce", side="ask", price="0.0100", count=more, force="immediate_or_cancel",
+                          reduce_only=True)
+    assert sold.fill_count == held.position_fp, (sold, held)
+    (held,) = account.portfolio.get_positions(ticker=ticker).market_positions
+    assert held.position_fp == "0.00", held
+    again = account.create(ticker, "reduce-none", side="ask", price="0.0100", force="immediate_or_cancel",
+                           reduce_only=True)
+    assert (again.fill_count, again.remaining_count) == ("0.00", "0.00"), again
+    refused(lambda: account.create(ticker, "reduce-rests", reduce_only=True), 400, "invalid_order")
+
+
+def a_shard_has_money_and_markets_of_its_own(account, ticker):
+    money = lambda: {row.exchange_index: decimal.Decimal(row.balance)
+                     for row in account.portfolio.get_balance().balance_breakdown}
+    market = account.market.get_market(ticker).market
+    assert market.exchange_index == 3, market
+    before = money()
+    refused(lambda: account.create(ticker, "astray", exchange_index=0), 404, "market_not_found")
+    made = account.create(ticker, "shard", price="0.9900", count="2.00", force="immediate_or_cancel", exchange_index=3)
+    assert made.fill_count == "2.00", made
+    after = money()
+    assert after[0] == before[0] and after[3] < before[3], (before, after)
+    assert sum(after.values()) == decimal.Decimal(account.portfolio.get_balance().balance_dollars)
+    # Half the fee: 0.07 x 0.5, rounded up to 0.0001 for each execution.
+    for fill in account.portfolio.get_fills(order_id=made.order_id).fills:
+        price, count = decimal.Decimal(fill.yes_price_dollars), decimal.Decimal(fill.count_fp)
+        fee = (decimal.Decimal("0.035") * count * price * (1 - price)).quantize(decimal.Decimal("0.0001"), "ROUND_UP")
+        assert decimal.Decimal(fill.fee_cost) == fee, fill
+    refused(lambda: account.create(ticker, "poor", price="0.9900", count="6000.00"), 400, "insufficient_balance")
+
+    rests = account.create(ticker, "rests", exchange_index=3)
+    refused(lambda: account.orders.cancel_order_v2(rests.order_id), 404, "not_found")
+    assert account.orders.cancel_order_v2(rests.order_id, exchange_index=3).reduced_by == "1.00"
+
+
+def lists_come_in_pages(account, ticker):
+    trades = account.market.get_trades(ticker=ticker, limit=1000).trades
+    assert trades and all(trade.ticker == ticker for trade in trades), trades
+    newest = account.create(ticker, "newest").order_id
+    account.eventually(newest, "listed", lambda order: order.status == "resting")
+    ours = {fill.trade_id for fill in account.portfolio.get_fills(ticker=ticker).fills}
+    assert ours and ours <= {trade.trade_id for trade in trades}
+    assert account.market.get_trades(ticker=ticker, min_ts=int(time.time()) + 60).trades == []
+    for read, rows, name in [
+        (account.portfolio.get_fills, lambda page: page.fills, lambda fill: fill.fill_id),
+        (account.orders.get_orders, lambda page: page.orders, lambda order: order.order_id),
+    ]:
+        whole = [name(row) for row in rows(read(limit=1000))]
+        seen, pages, cursor = [], 0, None
+        while cursor != "":
+            page = read(limit=2, cursor=cursor)
+            seen += [name(row) for row in rows(page)]
+            cursor, pages = page.cursor, pages + 1
+        assert pages > 1 and seen == whole, (pages, seen, whole)
+
+
+def a_game_that_ends_is_paid_out(account, tickers):
+    # Some game ends within the minute: both of its markets are bought, so one of them pays a dollar.
+    due = time.monotonic() + 120
+    for number, ticker in enumerate(tickers):
+        try:
+            account.create(ticker, f"hold{number}", price="0.9900", force="immediate_or_cancel")
+        except Exception as refusal:
+            assert getattr(refusal, "status", None) in (409, 429), refusal
+        time.sleep(0.05)
+    while True:
+        settlements = account.portfolio.get_settlements().settlements
+        if settlements:
+            break
+        assert time.monotonic() < due, "no game has ended"
+        time.sleep(0.5)
+    one = settlements[0]
+    held = decimal.Decimal(one.yes_count_fp) + decimal.Decimal(one.no_count_fp)
+    assert held > 0 and one.market_result in ("yes", "no", "scalar"), one
+    won = decimal.Decimal(one.yes_count_fp) * one.value + decimal.Decimal(one.no_count_fp) * (100 - one.value)
+    assert one.revenue == won, one
+    market = account.market.get_market(one.ticker).market
+    assert market.status == "finalized" and market.result == one.market_result, market
+    refused(lambda: account.create(one.ticker, "late"), 409, "MARKET_INACTIVE")
+    assert one.ticker not in {row.ticker for row in account.portfolio.get_positions().market_positions}
 
 
 def a_batch_is_answered_item_by_item(account, ticker):
@@ -189,7 +313,8 @@ def a_group_is_braked_until_it_is_reset(account, ticker, shard):
     refused(lambda: account.groups.get_order_group(group), 404, "not_found")
 
 
-def strangers_and_haste_are_refused(account, stranger, ticker):
+def strangers_and_haste_are_refused(account, stranger, tickers):
+    ticker = next(name for name in tickers if account.market.get_market(name).market.status == "active")
     refused(stranger.portfolio.get_balance, 401, "authentication_error")
     tier = account.account.get_account_api_limits()
     most = tier.write.bucket_capacity // 10 + 100
@@ -208,15 +333,21 @@ def trade(rest, key_id, file):
     pem = open(file).read()
     account = Account(rest, key_id, pem)
     stranger = Account(rest, "00000000-0000-0000-0000-000000000009", pem)
-    market = account.market.get_markets(limit=1).markets[0]
-    ticker, shard = market.ticker, market.exchange_index
+    listed = account.market.get_markets(limit=1000).markets
+    ticker, shard = listed[0].ticker, listed[0].exchange_index
+    baseball = next(market.ticker for market in listed if market.exchange_index == 3)
+    tickers = [market.ticker for market in listed]
     steps = [
         (markets_come_in_pages, account),
         (an_order_rests_changes_and_is_cancelled, account, ticker),
         (a_taker_pays_and_holds, account, ticker),
+        (what_may_not_trade_does_not, account, ticker),
+        (a_shard_has_money_and_markets_of_its_own, account, baseball),
+        (lists_come_in_pages, account, ticker),
         (a_batch_is_answered_item_by_item, account, ticker),
         (a_group_is_braked_until_it_is_reset, account, ticker, shard),
-        (strangers_and_haste_are_refused, account, stranger, ticker),
+        (a_game_that_ends_is_paid_out, account, tickers),
+        (strangers_and_haste_are_refused, account, stranger, tickers),
     ]
     for step, *arguments in steps:
         step(*arguments)

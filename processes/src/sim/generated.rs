@@ -367,12 +367,12 @@ impl Seat {
     fn fees(&self) -> Option<Fees> {
         let usual = self.league.series().fees;
         match self.number % 6 {
-            1 => Some(Fees {
-                multiplier_tenths: usual.multiplier_tenths / 2,
-                ..usual
-            }),
             4 => Some(Fees {
                 of_makers: false,
+                ..usual
+            }),
+            5 => Some(Fees {
+                multiplier_tenths: usual.multiplier_tenths / 2,
                 ..usual
             }),
             _ => None,

@@ -126,6 +126,11 @@ async fn what_goes_with_the_markets_is_told() {
     );
     let (_, body) = outside.call("GET", "/events/fee_changes", None).await;
     assert_eq!(body, json!({"event_fee_changes": [], "cursor": ""}));
+}
+
+#[tokio::test]
+async fn many_books_come_at_once_and_games_with_their_teams() {
+    let outside = Outside::open(6, false).await;
     let tickers = outside.tickers().await;
     let path = format!(
         "/markets/orderbooks?tickers={}&tickers={}",

@@ -202,7 +202,7 @@ async fn events_list_the_fees_that_are_not_their_series_own() {
     };
     assert_eq!(
         overrides("fee_multiplier_override"),
-        [(json!("KXNBAGAME"), json!(0.5))]
+        [(json!("KXNCAAMBGAME"), json!(0.5))]
     );
     assert_eq!(
         overrides("fee_type_override"),
