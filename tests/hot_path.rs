@@ -47,7 +47,7 @@ fn a_ring_allocates_nothing() {
 
 /// Games known, the shard and the risk stage allocate nothing more, whatever prices and states come.
 #[test]
-fn shard_and_risk_allocate_nothing_once_their_games_are_known() {
+fn lesson_3_shard_and_risk_allocate_nothing_once_their_games_are_known() {
     let model = Model {
         min_edge_e4: 100,
         min_arbitrage_e4: 20,

@@ -1,9 +1,13 @@
 //! The skill of the models on recorded games, where those are at hand.
 
 use bytemuck::Zeroable;
-use layouts::{GameState, Half, Phase, Sport, game::NO_PROBABILITY};
-use stages::win_probability::WinProbability;
-use std::fs::File;
+use layouts::{GameState, Half, Phase, PriceUpdate, Sport, game::NO_PROBABILITY};
+use pipeline::Pipeline;
+use stages::{
+    opportunity::blend,
+    win_probability::{WinProbability, to_e4},
+};
+use std::{fs::File, path::Path};
 use tests::recorded::recorded;
 
 /// A running game, of which only so much is known.
@@ -144,6 +148,20 @@ fn the_football_model_beats_the_base_rate_on_recorded_games() {
     );
 }
 
+/// What the live pipeline holds a contract to be worth by the market's mid and its model.
+fn traded(mid: f64, model: f64) -> u16 {
+    let weight = Path::new(env!("CARGO_MANIFEST_DIR")).join("../processes/pipelines/live.toml");
+    let weight = Pipeline::load(&weight).unwrap().model.weight_percent;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let mid_e4 = (mid * 10_000.0).round() as u16;
+    let price = PriceUpdate {
+        bid_price_e4: mid_e4,
+        ask_price_e4: mid_e4,
+        ..PriceUpdate::zeroed()
+    };
+    blend(&price, to_e4(model), weight)
+}
+
 /// VENUE 8.14: the market's own mid beats a model that does not know what the market knows. The
 /// pregame price as strength closes the gap; what the pipeline trades on, the blend, is no worse
 /// than the market it trades against.
@@ -154,7 +172,7 @@ fn lesson_14_strength_and_the_blend_hold_their_own_against_the_market() {
         return;
     };
     let models = WinProbability::new();
-    let (mut alone, mut strong, mut market, mut blend) = (vec![], vec![], vec![], vec![]);
+    let (mut alone, mut strong, mut market, mut blended) = (vec![], vec![], vec![], vec![]);
     for row in &rows {
         let number = |name| {
             column(&header, row, name)
@@ -202,17 +220,17 @@ fn lesson_14_strength_and_the_blend_hold_their_own_against_the_market() {
         alone.push((weak, won));
         strong.push((model, won));
         market.push((mid, won));
-        blend.push((0.3 * model + 0.7 * mid, won));
+        blended.push((f64::from(traded(mid, model)) / 10_000.0, won));
     }
     let ((alone, base), (strong, _)) = (log_losses(&alone), log_losses(&strong));
-    let ((market, _), (blend, _)) = (log_losses(&market), log_losses(&blend));
+    let ((market, _), (blended, _)) = (log_losses(&market), log_losses(&blended));
     println!(
         "MLB: log loss without strength {alone:.4}, with {strong:.4}, market {market:.4}, \
-         blend {blend:.4}, base rate {base:.4}"
+         blend {blended:.4}, base rate {base:.4}"
     );
     assert!(
         alone < base - 0.1 && strong < alone && market < alone,
         "{strong} {alone} {market}"
     );
-    assert!(blend < market + 0.005, "{blend} against {market}");
+    assert!(blended < market + 0.005, "{blended} against {market}");
 }

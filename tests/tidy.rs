@@ -361,3 +361,15 @@ fn stages_read_no_clock_and_do_no_io() {
     });
     assert!(found.is_empty(), "{found:#?}");
 }
+
+/// What the earlier system got wrong: each has a test of its own (VENUE 8).
+#[test]
+fn every_lesson_has_its_test() {
+    let sources = sources();
+    let is_tested = |lesson: u8| {
+        let start = format!("fn lesson_{lesson}_");
+        sources.iter().any(|(_, text)| text.contains(&start))
+    };
+    let missing: Vec<u8> = (1..=14).filter(|lesson| !is_tested(*lesson)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

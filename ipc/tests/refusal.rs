@@ -49,7 +49,7 @@ fn ring() -> (TempDir, PathBuf) {
 }
 
 #[test]
-fn two_swapped_fields_of_one_size_are_refused_and_named() {
+fn lesson_2_two_swapped_fields_of_one_size_are_refused_and_named() {
     let (_directory, path) = ring();
     let error = Producer::<other::Price>::attach(&path)
         .err()

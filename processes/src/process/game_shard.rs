@@ -263,7 +263,7 @@ mod tests {
 
     /// The last word of a quiet market may be among the messages that a fast ring overwrote.
     #[test]
-    fn what_the_ring_lost_is_read_from_the_board() {
+    fn lesson_11_what_the_ring_lost_is_read_from_the_board() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("prices.board");
         ipc::create_board::<PriceUpdate>(

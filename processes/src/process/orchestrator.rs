@@ -318,7 +318,15 @@ async fn watch(mut client: EspnClient, poll: Duration, looks: mpsc::Sender<Look>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::{Router, http::Uri};
+    use axum::{
+        Router,
+        http::{StatusCode, Uri},
+        response::IntoResponse as _,
+    };
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    };
 
     /// A league that does not answer must not make the others wait for its time-out.
     #[tokio::test]
@@ -345,6 +353,68 @@ mod tests {
             // What hangs comes in the end too, as a failure: it must not be first.
             assert_eq!(look.league.path, "football/nfl");
             assert!(!matches!(look.found, Found::Failed(_)));
+        }
+    }
+
+    /// VENUE 8.5: a loop that skipped its sleep after a failure hammered the feed, and 20 games of a league
+    /// fetched its document 20 times.
+    #[tokio::test]
+    async fn lesson_5_a_look_is_one_request_however_many_games_and_waits_its_turn_after_a_failure()
+    {
+        const POLL: Duration = Duration::from_millis(100);
+        const LOOKS: u32 = 4;
+        let asked = Arc::new([AtomicU32::new(0), AtomicU32::new(0)]);
+        let counted = Arc::clone(&asked);
+        let handler = move |uri: Uri| {
+            let fails = uri.path().contains("/nhl/");
+            counted[usize::from(fails)].fetch_add(1, Relaxed);
+            async move {
+                if fails {
+                    return StatusCode::BAD_GATEWAY.into_response();
+                }
+                let team = |side, id| json!({"homeAway": side, "score": "0", "team": {"id": id, "abbreviation": id}});
+                let event = |id: u32| {
+                    let competitors = [team("home", "1"), team("away", "2")];
+                    json!({"id": id.to_string(), "competitions": [{"competitors": competitors}],
+                        "status": {"period": 1, "clock": 600.0, "type": {"state": "in"}}})
+                };
+                let events: Vec<Value> = (1..=20).map(event).collect();
+                json!({ "events": events }).to_string().into_response()
+            }
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("binds");
+        let base = format!("http://{}", listener.local_addr().expect("bound"));
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
+        let clients = ["football/nfl", "hockey/nhl"].map(|path| {
+            let league = League::at(path).expect("a league");
+            EspnClient::new(&base, league, &Trust::none()).expect("a client")
+        });
+        let began = tokio::time::Instant::now();
+        let mut looks = watch_all(clients.into(), POLL);
+        let mut desk = GameDesk::new(2, 60_000, []);
+        let mut seen = [0_u32; 2];
+        while seen.iter().any(|looks| *looks < LOOKS) {
+            let Look { league, found } = looks.recv().await.expect("a look");
+            match found {
+                Found::Failed(_) => seen[1] += 1,
+                Found::Board(board, arrival) => {
+                    seen[0] += 1;
+                    let outcome = desk.on_scoreboard(league, board.games, arrival);
+                    assert_eq!(outcome.states.len(), 20, "{:?}", board.left_out);
+                }
+                Found::Unchanged(_) => seen[0] += 1,
+                Found::Malformed(reason) => panic!("{reason}"),
+            }
+        }
+        let elapsed = began.elapsed();
+        for (league, looks) in seen.into_iter().enumerate() {
+            // A busy machine only makes it longer.
+            assert!(elapsed >= POLL * (looks - 1), "{looks} in {elapsed:?}");
+            // One may be on its way, and one in the channel.
+            let asked = asked[league].load(Relaxed);
+            assert!((looks..=looks + 2).contains(&asked), "{asked} for {looks}");
         }
     }
 }

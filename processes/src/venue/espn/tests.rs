@@ -79,7 +79,7 @@ const AWAY: u8 = 2;
 const NOBODY: u8 = 0;
 
 #[test]
-fn the_first_recorded_board_reads_as_its_text_says() {
+fn lesson_7_the_first_recorded_board_reads_as_its_text_says() {
     check(
         "nfl_2025-12-07T185945Z_8live",
         &[
@@ -338,7 +338,7 @@ fn lesson_6_a_live_game_without_score_or_clock_is_left_out() {
 
 /// Line 0 is the home team's own goal line: the ball must not be put there for want of a line.
 #[test]
-fn a_ball_without_its_yard_line_is_nobodys() {
+fn lesson_7_a_ball_without_its_yard_line_is_nobodys() {
     let mut event = scored(json!({ "clock": 60, "period": 2, "type": { "state": "in" } }));
     let situation = json!({ "possession": "30", "down": 3, "distance": 8, "yardLine": 40 });
     event["competitions"][0]["competitors"][1]["team"] = json!({ "id": "30" });

@@ -125,7 +125,7 @@ fn codes_go_through_the_table_and_the_order_of_markets_does_not_matter() {
 }
 
 #[test]
-fn the_same_fixture_on_another_day_is_another_game() {
+fn lesson_13_the_same_fixture_on_another_day_is_another_game() {
     let events = [event(
         "KXNBAGAME-25DEC20OKCSAS",
         &[("OKC", ""), ("SAS", "")],

@@ -117,7 +117,7 @@ fn only_a_change_of_the_top_is_published() {
 }
 
 #[test]
-fn a_gap_makes_every_book_of_the_subscription_suspect_until_its_snapshot() {
+fn lesson_1_a_gap_makes_every_book_of_the_subscription_suspect_until_its_snapshot() {
     let (mut books, mut out) = two_in_step();
     out.clear();
     let wanted = apply(&mut books, &Event::Sequenced { sid: 1, seq: 4 }, &mut out);
@@ -374,7 +374,7 @@ proptest! {
     /// Whatever is lost on the way, a book that says it is in step is the venue's, and a snapshot
     /// of each market always brings all of them back.
     #[test]
-    fn a_book_in_step_is_the_venues(
+    fn lesson_1_a_book_in_step_is_the_venues(
         steps in prop::collection::vec((0_u32..3, any::<bool>(), 1_u16..12, 1_i64..9, 0_u8..20), 1..200)
     ) {
         let mut venue: HashMap<u32, Model> = HashMap::new();
