@@ -157,6 +157,7 @@ mod tests {
         let asked = |contracts: &'static str| {
             let fields = [
                 ("max_order_contracts", contracts),
+                ("max_burst_contracts", "100000000"),
                 ("max_market_contracts", "100000000"),
                 ("max_game_dollars", "100000000"),
                 ("max_sport_dollars", "100000000"),

@@ -17,6 +17,7 @@ impl Pipeline {
                 limits.max_order_contracts,
                 MOST_ORDER_CONTRACTS,
             ),
+            ("max_burst_contracts", limits.max_burst_contracts, MOST),
             ("max_market_contracts", limits.max_market_contracts, MOST),
             ("max_game_dollars", limits.max_game_dollars, MOST),
             ("max_sport_dollars", limits.max_sport_dollars, MOST),
@@ -42,6 +43,7 @@ mod tests {
             let limits = &mut pipeline.limits;
             limits.max_order_contracts = order;
             for limit in [
+                &mut limits.max_burst_contracts,
                 &mut limits.max_market_contracts,
                 &mut limits.max_game_dollars,
                 &mut limits.max_sport_dollars,
@@ -65,6 +67,6 @@ mod tests {
             ]
         );
         let all = faults(1, MOST + 1);
-        assert_eq!(all.len(), 5, "{all:?}");
+        assert_eq!(all.len(), 6, "{all:?}");
     }
 }

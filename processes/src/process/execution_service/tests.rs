@@ -74,6 +74,7 @@ impl House {
     /// A venue where somebody sells plenty at 0.40, and a brake that shuts after so many contracts.
     async fn open(burst_contracts: u32) -> Self {
         let outside = Outside::open_with(1, false, |exchange| {
+            exchange.endow(1_000 * layouts::MICROS_PER_DOLLAR);
             let seller = exchange.open_account();
             let plenty = order(
                 seller,

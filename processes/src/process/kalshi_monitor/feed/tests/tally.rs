@@ -74,6 +74,7 @@ fn frames() -> Vec<String> {
         trade.to_string(),
         step.to_string(),
         r#"{"type":"fill","sid":4,"msg":{"trade_id":"t","order_id":"o","market_ticker":"E-A","count_fp":"1.00","yes_price_dollars":"0.52","fee_cost":"0.0175","book_side":"bid"}}"#.into(),
+        r#"{"type":"user_order","sid":4,"msg":{"order_id":"o","ticker":"E-A","status":"executed","fill_count_fp":"1.00","remaining_count_fp":"0.00"}}"#.into(),
         r#"{"type":"ok","id":6,"sid":1,"seq":1}"#.into(),
         r#"{"type":"subscribed","id":2,"msg":{"channel":"trade","sid":9}}"#.into(),
         r#"{"type":"unsubscribed","id":9,"sid":3,"seq":1}"#.into(),
