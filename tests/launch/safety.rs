@@ -173,7 +173,9 @@ fn every_switch_halts_trading_clears_the_venue_and_can_be_thrown_back() {
         let told = time["because"][0].as_str().unwrap();
         assert!(told.contains(because), "{told}");
     }
-    assert_eq!(left_by(&scratch, "execution_service")["cleared"], 3);
+    // A start is safe until Redis has been asked: what a predecessor left resting may be cancelled then.
+    let cleared = left_by(&scratch, "execution_service")["cleared"].as_u64();
+    assert!(matches!(cleared, Some(3 | 4)), "{cleared:?}");
     assert!(left_by(&scratch, "signal_processor")["halted"].as_u64() > Some(0));
     assert_eq!(outcome.errors.matches("SAFE STATE").count(), 3);
     assert_eq!(outcome.errors.matches("TRADING AGAIN").count(), 3);
