@@ -356,6 +356,12 @@ pub struct Simulator {
     /// How far its clock is ahead of the host's, milliseconds: to try what follows from that.
     #[serde(default)]
     pub clock_ahead_ms: i64,
+    /// One order book change in so many is lost on its way, by chance: to try what follows from that. 0 is none.
+    #[serde(default)]
+    pub gap_every: u32,
+    /// After one order book change in so many, by chance, its listener is hung up on. 0 is never.
+    #[serde(default)]
+    pub disconnect_every: u32,
     /// Port on loopback of the exchange; 0 takes a free one.
     #[serde(default)]
     pub venue_port: u16,

@@ -87,9 +87,17 @@ pub(crate) struct Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Life {
     Active,
+    /// Paused: nothing trades, and nothing is cancelled.
+    Inactive,
     Closed,
-    Determined { value_e4: u16, at_us: i64 },
-    Finalized { value_e4: u16, at_us: i64 },
+    Determined {
+        value_e4: u16,
+        at_us: i64,
+    },
+    Finalized {
+        value_e4: u16,
+        at_us: i64,
+    },
 }
 
 impl Life {
@@ -97,6 +105,7 @@ impl Life {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
+            Self::Inactive => "inactive",
             Self::Closed => "closed",
             Self::Determined { .. } => "determined",
             Self::Finalized { .. } => "finalized",
@@ -107,6 +116,7 @@ impl Life {
     pub(crate) fn matches(self, filter: &str) -> bool {
         match filter {
             "open" => self == Self::Active,
+            "paused" => self == Self::Inactive,
             "closed" => matches!(self, Self::Closed | Self::Determined { .. }),
             "settled" => matches!(self, Self::Finalized { .. }),
             _ => false,
@@ -117,7 +127,7 @@ impl Life {
     pub(crate) const fn value_e4(self) -> Option<u16> {
         match self {
             Self::Determined { value_e4, .. } | Self::Finalized { value_e4, .. } => Some(value_e4),
-            Self::Active | Self::Closed => None,
+            Self::Active | Self::Inactive | Self::Closed => None,
         }
     }
 
@@ -182,5 +192,6 @@ mod tests {
         assert!(over.matches("settled") && !over.matches("finalized") && !over.matches("open"));
         assert_eq!(over.result(), "scalar");
         assert_eq!(Life::Closed.result(), "");
+        assert!(Life::Inactive.matches("paused") && !Life::Inactive.matches("open"));
     }
 }

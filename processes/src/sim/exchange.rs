@@ -1,12 +1,13 @@
 //! The matching engine: markets, books, orders and accounts in one place. It does no I/O, reads no
 //! clock and draws no random number: time is passed in, identities derive from the run's name, so
 //! the same calls give the same answers. Orders are taken in and matched in `matching`, amended and
-//! decreased in `changing`; `groups` are the venue's brakes on how much may match in a while.
+//! decreased in `changing`, paused in `pausing`; `groups` are the venue's brakes on how much may match in a while.
 //! What others must be told lies in [`Exchange::happenings`].
 
 mod changing;
 mod groups;
 mod matching;
+mod pausing;
 
 pub(crate) use groups::Group;
 
@@ -45,6 +46,8 @@ pub(crate) struct Exchange {
     next_trade: u64,
     groups: BTreeMap<String, Group>,
     next_group: u64,
+    /// Nothing trades for now.
+    paused: bool,
     happenings: Vec<Happening>,
 }
 
@@ -74,6 +77,7 @@ impl Exchange {
             next_trade: 1,
             groups: BTreeMap::new(),
             next_group: 1,
+            paused: false,
             happenings: Vec::new(),
         }
     }
@@ -229,7 +233,7 @@ impl Exchange {
         let Some(entry) = self
             .markets
             .get(market)
-            .filter(|entry| entry.life == Life::Active)
+            .filter(|entry| matches!(entry.life, Life::Active | Life::Inactive))
         else {
             return;
         };

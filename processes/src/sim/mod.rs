@@ -9,6 +9,7 @@
 //! | REST: public, the account, changes of orders, several at once, brakes | `rest`, `reference`, `portfolio`, `changes`, `batches`, `order_groups` |
 //! | what goes wrong with new orders, when asked for | `faults` |
 //! | WebSocket: protocol, listeners, sockets | `subscriptions`, `hub`, `websocket` |
+//! | what it can be made to do | `steering` |
 //! | scoreboards | `feed`, `game`, `teams` |
 //! | where games and quotes come from | `world`: `generated` (`sports`, `traders`) or `recorded` |
 //! | servers, clock, delays | `server`, `network`, `alarm`, `times` |
@@ -42,6 +43,7 @@ mod reference;
 mod rest;
 mod server;
 mod sports;
+mod steering;
 mod subscriptions;
 mod teams;
 mod times;
@@ -49,7 +51,7 @@ mod tls;
 mod traders;
 mod websocket;
 mod wire;
-mod world;
+pub(crate) mod world;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -103,6 +105,8 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
         settings.tier.into(),
         world.as_ref(),
     ));
+    let (gap, end) = (settings.gap_every, settings.disconnect_every);
+    shared.hub.make_trouble(settings.seed, gap, end);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -115,6 +115,7 @@ impl OrderForm {
             self_trade,
             post_only,
             reduce_only,
+            cancel_on_pause: body.flag("cancel_order_on_pause"),
             expires_us,
             client_order_id: body.some_text("client_order_id"),
             group: body.some_text("order_group_id"),

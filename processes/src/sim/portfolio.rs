@@ -64,6 +64,7 @@ fn matches_shard(exchange_index: Option<i64>, shard: u32) -> bool {
 pub(crate) fn refused(refusal: Refusal) -> Answer {
     let (status, code, message, details) = match refusal {
         Refusal::MarketInactive => return inactive(),
+        Refusal::TradingPaused => (503, "trading_paused", "trading is paused", None),
         Refusal::InvalidPrice => (400, "invalid_price", "invalid price", None),
         Refusal::AlreadyExists => (409, "order_already_exists", "order already exists", None),
         Refusal::InsufficientBalance => (400, "insufficient_balance", "insufficient balance", None),

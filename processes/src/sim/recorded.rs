@@ -405,6 +405,7 @@ fn resting_order(
         self_trade: SelfTrade::Maker,
         post_only: false,
         reduce_only: false,
+        cancel_on_pause: false,
         expires_us: None,
         client_order_id: None,
         group: None,

@@ -25,6 +25,7 @@ pub(crate) struct NewOrder {
     pub(crate) self_trade: SelfTrade,
     pub(crate) post_only: bool,
     pub(crate) reduce_only: bool,
+    pub(crate) cancel_on_pause: bool,
     pub(crate) expires_us: Option<i64>,
     pub(crate) client_order_id: Option<String>,
     /// The order group that it counts in, by its id.
@@ -47,6 +48,8 @@ pub(crate) struct Amendment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
     MarketInactive,
+    /// The venue trades nothing for now.
+    TradingPaused,
     InvalidPrice,
     AlreadyExists,
     InsufficientBalance,
@@ -78,6 +81,8 @@ pub(crate) enum Reason {
     ExpiryCancel,
     CloseCancel,
     ReduceOnlyCancel,
+    /// The market was paused, or its pause has ended.
+    HaltCancel,
     Cancel,
     Amend,
     Decrease,

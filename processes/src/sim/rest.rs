@@ -17,10 +17,11 @@ use std::sync::Arc;
 pub(crate) type Params = Query<HashMap<String, String>>;
 type App = State<Arc<Shared>>;
 
-pub(crate) async fn status() -> Answer {
+pub(crate) async fn status(State(shared): App) -> Answer {
+    let trading = !shared.hub.read(Exchange::is_paused);
     Answer::json(
         200,
-        &json!({"exchange_active": true, "trading_active": true}),
+        &json!({"exchange_active": true, "trading_active": trading}),
     )
 }
 
@@ -213,18 +214,6 @@ pub(crate) async fn trades(State(shared): App, Query(query): Params) -> Answer {
 /// Where the run stands. Not part of the venue's interface.
 pub(crate) async fn progress(State(shared): App) -> Answer {
     Answer::json(200, &shared.progress())
-}
-
-/// Makes every order book subscription miss a frame. Not part of the venue's interface.
-pub(crate) async fn gap(State(shared): App) -> Answer {
-    shared.hub.inject_gap();
-    Answer::empty()
-}
-
-/// Hangs up on every WebSocket. Not part of the venue's interface.
-pub(crate) async fn disconnect(State(shared): App) -> Answer {
-    shared.hub.disconnect_all();
-    Answer::empty()
 }
 
 fn flag(query: &HashMap<String, String>, name: &str) -> bool {

@@ -12,7 +12,7 @@ use super::network::Network;
 use super::rate_limit::{Buckets, Tier};
 use super::times::now_us;
 use super::world::World;
-use super::{batches, changes, charge, order_groups, portfolio, reference, rest, websocket};
+use super::{batches, changes, charge, order_groups, portfolio, reference, rest, steering, websocket};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{OriginalUri, Request, State};
@@ -151,9 +151,8 @@ pub(crate) fn venue(shared: &Arc<Shared>) -> Router {
         .nest(ROOT, api)
         .route(websocket::PATH, get(websocket::upgrade))
         .route("/simulator/status", get(rest::progress))
-        .route("/simulator/gap", post(rest::gap))
-        .route("/simulator/disconnect", post(rest::disconnect))
         .route("/simulator/faults", post(faults::plan))
+        .merge(steering::routes())
         .fallback(unknown)
         .with_state(Arc::clone(shared))
 }

@@ -110,17 +110,6 @@ impl Subscriptions {
             .any(|one| one.channel == Channel::Orderbook)
     }
 
-    /// Loses a frame of each order book on purpose: the client must notice the gap and recover.
-    pub(crate) fn inject_gap(&mut self) {
-        for one in self
-            .list
-            .values_mut()
-            .filter(|one| one.channel == Channel::Orderbook)
-        {
-            one.next();
-        }
-    }
-
     /// Carries out a command and returns the frames that answer it.
     pub(crate) fn command(&mut self, text: &str, exchange: &Exchange) -> Vec<String> {
         let Ok(Value::Object(command)) = serde_json::from_str::<Value>(text) else {

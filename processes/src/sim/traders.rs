@@ -116,6 +116,9 @@ impl Maker {
         now_us: i64,
         random: &mut ChaCha8Rng,
     ) {
+        if !exchange.trades(self.market) {
+            return;
+        }
         let row = &mut self.quotes[usize::from(side as u8)];
         let Some(slot) = row.get_mut(level) else {
             return;
@@ -139,6 +142,7 @@ impl Maker {
             self_trade: SelfTrade::Maker,
             post_only: false,
             reduce_only: false,
+            cancel_on_pause: false,
             expires_us: None,
             client_order_id: None,
             group: None,
@@ -202,6 +206,7 @@ pub(crate) fn take_noise(
         self_trade: SelfTrade::TakerAtCross,
         post_only: false,
         reduce_only: false,
+        cancel_on_pause: false,
         expires_us: None,
         client_order_id: None,
         group: None,

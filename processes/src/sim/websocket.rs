@@ -3,7 +3,7 @@
 
 use super::alarm::Alarm;
 use super::answer::Answer;
-use super::hub::{Hub, Queued};
+use super::hub::{Hub, Listener};
 use super::network::Network;
 use super::server::Shared;
 use super::subscriptions::OVERFLOW;
@@ -17,8 +17,8 @@ use futures_util::stream::SplitStream;
 use futures_util::{Sink, SinkExt as _, StreamExt as _};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
 /// Path of the upgrade, as it is signed.
@@ -47,9 +47,10 @@ pub(crate) async fn upgrade(
 
 async fn serve(shared: Arc<Shared>, socket: WebSocket) {
     let (sink, stream) = socket.split();
-    let (session, frames) = shared.hub.join();
+    let listener = shared.hub.join();
+    let session = listener.session;
     let reader = read(&shared.hub, session, stream);
-    let writer = write(&shared.network, sink, frames);
+    let writer = write(&shared.network, sink, listener);
     tokio::select! {
         () = reader => {}
         () = writer => {}
@@ -70,12 +71,17 @@ async fn read(hub: &Hub, session: u64, mut stream: SplitStream<WebSocket>) {
 
 /// Sends frames in order, each not before its delay has passed: none overtakes another. Those that are due
 /// together leave together.
-async fn write<S: Sink<Message>>(network: &Network, sink: S, mut frames: Receiver<Queued>) {
+async fn write<S: Sink<Message>>(network: &Network, sink: S, listener: Listener) {
+    let Listener {
+        mut frames,
+        overflowed,
+        ..
+    } = listener;
     let mut sink = pin!(sink);
     let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut arrival, mut alarm) = (Instant::now(), Alarm::new());
-    // The hub lets go of a session that is too slow (its queue is full) or is to be cut off (it is not).
+    // The hub lets go of a session that is too slow, or is to be cut off.
     while !frames.is_closed() {
         let message = tokio::select! {
             frame = frames.recv() => {
@@ -102,7 +108,7 @@ async fn write<S: Sink<Message>>(network: &Network, sink: S, mut frames: Receive
             return;
         }
     }
-    if !frames.is_empty() {
+    if overflowed.load(Relaxed) {
         // Best effort: a client that reads again learns why it was cut off.
         let _ = timeout(PATIENCE, sink.send(Message::text(OVERFLOW))).await;
         let _ = timeout(PATIENCE, sink.send(Message::Close(None))).await;
@@ -115,7 +121,7 @@ mod tests {
     use std::sync::Mutex;
 
     /// What the writer sends when the hub has let go of a session with so many frames queued.
-    async fn parting_words(queued: usize) -> Vec<Message> {
+    async fn parting_words(queued: usize, too_slow: bool) -> Vec<Message> {
         let (sender, receiver) = tokio::sync::mpsc::channel(8);
         for _ in 0..queued {
             sender
@@ -128,16 +134,24 @@ mod tests {
             sent.lock().expect("lock").push(message);
             Ok::<_, std::convert::Infallible>(sent)
         });
-        write(&Network::new([0.0, 0.0], 1), sink, receiver).await;
+        let listener = Listener {
+            session: 1,
+            frames: receiver,
+            overflowed: Arc::new(too_slow.into()),
+        };
+        write(&Network::new([0.0, 0.0], 1), sink, listener).await;
         sent.into_inner().expect("messages")
     }
 
     #[tokio::test]
     async fn a_client_that_does_not_keep_up_is_told_and_cut_off() {
         assert_eq!(
-            parting_words(8).await,
+            parting_words(8, true).await,
             [Message::text(OVERFLOW), Message::Close(None)]
         );
-        assert_eq!(parting_words(0).await, [], "hung up on, not overflowed");
+        // Whatever waits for it: who is hung up on is not told that it was too slow.
+        for queued in [0, 8] {
+            assert_eq!(parting_words(queued, false).await, [], "{queued}");
+        }
     }
 }

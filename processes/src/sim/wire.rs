@@ -85,7 +85,7 @@ pub(crate) fn close_us(exchange: &Exchange, market: &Market) -> i64 {
     let event = exchange.events().get(market.event);
     match market.life {
         // Recorded games are played long after their dates.
-        Life::Active => {
+        Life::Active | Life::Inactive => {
             let start_us = event.map_or(market.opened_us, |event| event.start_us);
             start_us.max(market.opened_us) + 14 * 86_400 * SECOND_US
         }
@@ -303,6 +303,7 @@ pub(crate) fn user_order(exchange: &Exchange, one: &Order) -> Value {
         Reason::ExpiryCancel => Some("ExpiryCancel"),
         Reason::CloseCancel => Some("CloseCancel"),
         Reason::ReduceOnlyCancel => Some("ReduceOnlyCancel"),
+        Reason::HaltCancel => Some("HaltCancel"),
     };
     if let Some(reason) = reason {
         object["last_update_reason"] = reason.into();

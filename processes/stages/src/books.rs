@@ -164,15 +164,21 @@ impl Books {
                     Ok(())
                 })?;
             }
-            Event::Disconnected => {
-                self.sequences.clear();
-                self.any_late = false;
-                let entries = self.entries.iter_mut().flatten();
-                entries.for_each(|entry| entry.late = false);
-                self.suspect(moment, publish, |_| true)?;
-            }
+            Event::Disconnected => self.disconnect(moment, publish)?,
         }
         Ok(Wanted::Nothing)
+    }
+
+    fn disconnect<E>(
+        &mut self,
+        moment: Moment,
+        publish: &mut impl FnMut(&PriceUpdate) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.sequences.clear();
+        self.any_late = false;
+        let entries = self.entries.iter_mut().flatten();
+        entries.for_each(|entry| entry.late = false);
+        self.suspect(moment, publish, |_| true)
     }
 
     fn add(&mut self, facts: Facts) {

@@ -87,6 +87,9 @@ impl Exchange {
         if self.markets[order.new.market].life != Life::Active {
             return Err(Refusal::MarketInactive);
         }
+        if self.paused {
+            return Err(Refusal::TradingPaused);
+        }
         if order.new.account != CLIENT || order.state != OrderState::Resting {
             return Err(Refusal::NotFound);
         }

@@ -62,6 +62,9 @@ impl Exchange {
         if market.life != Life::Active {
             return Err(Refusal::MarketInactive);
         }
+        if self.paused {
+            return Err(Refusal::TradingPaused);
+        }
         if !on_grid(new.price_e4) {
             return Err(Refusal::InvalidPrice);
         }

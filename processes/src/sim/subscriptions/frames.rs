@@ -101,7 +101,7 @@ pub(super) fn frame(
                 "volume_fp": wire::count(entry.volume_centi),
             }}).to_string()
         }
-        Happening::Life { market, life, at_us } => lifecycle(sid, one, &ticker_of(*market)?.ticker, *life, *at_us)?,
+        Happening::Life { market, life, at_us } => lifecycle(sid, one, &ticker_of(*market)?.ticker, *life, *at_us),
     })
 }
 
@@ -116,16 +116,15 @@ fn trade_message(trade: &Trade, ticker: &str) -> Value {
 }
 
 /// Closing has no event of its own at the venue: the close date is moved to now.
-fn lifecycle(
-    sid: u64,
-    one: &mut Subscription,
-    ticker: &str,
-    life: Life,
-    at_us: i64,
-) -> Option<String> {
+fn lifecycle(sid: u64, one: &mut Subscription, ticker: &str, life: Life, at_us: i64) -> String {
     let seconds = at_us / SECOND_US;
     let message = match life {
-        Life::Active => return None,
+        Life::Active => {
+            json!({"event_type": "activated", "market_ticker": ticker, "is_deactivated": false})
+        }
+        Life::Inactive => {
+            json!({"event_type": "deactivated", "market_ticker": ticker, "is_deactivated": true})
+        }
         Life::Closed => {
             json!({"event_type": "close_date_updated", "market_ticker": ticker, "close_ts": seconds})
         }
@@ -137,8 +136,6 @@ fn lifecycle(
             json!({"event_type": "settled", "market_ticker": ticker, "settled_ts": seconds})
         }
     };
-    Some(
-        json!({"type": "market_lifecycle_v2", "sid": sid, "seq": one.next(), "msg": message})
-            .to_string(),
-    )
+    json!({"type": "market_lifecycle_v2", "sid": sid, "seq": one.next(), "msg": message})
+        .to_string()
 }

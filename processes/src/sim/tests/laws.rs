@@ -49,6 +49,7 @@ pub(crate) fn order(
         self_trade: SelfTrade::TakerAtCross,
         post_only: false,
         reduce_only: false,
+        cancel_on_pause: false,
         expires_us: None,
         client_order_id: None,
         group: None,

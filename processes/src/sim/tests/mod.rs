@@ -7,6 +7,7 @@ pub(crate) mod laws;
 mod money;
 mod orders;
 pub(crate) mod outside;
+mod pauses;
 mod recorded_answers;
 mod recorded_session;
 mod rest;

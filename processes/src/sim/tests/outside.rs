@@ -7,7 +7,7 @@ use crate::sim::auth::tests::{fresh_key, signed_headers};
 use crate::sim::generated::Generated;
 use crate::sim::network::Network;
 use crate::sim::server::{Shared, drive, scoreboards, serve, venue};
-use crate::sim::times::now_us;
+pub(crate) use crate::sim::times::now_us;
 use crate::venue::tls::Trust;
 use futures_util::StreamExt as _;
 use pipeline::Tier;
@@ -21,26 +21,26 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 /// A client's end of the WebSocket.
-pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 pub(crate) const KEY_ID: &str = "a952bcbe-ec3b-4b5b-b8f9-11dae589608c";
 
 /// A simulator on free ports, without network delay, and a client of it.
 pub(crate) struct Outside {
     pub(crate) address: String,
-    pub(super) feed: String,
-    pub(super) pair: Ed25519KeyPair,
+    pub(crate) feed: String,
+    pub(crate) pair: Ed25519KeyPair,
     /// The private key.
     pub(crate) pem: String,
     pub(crate) shared: Arc<Shared>,
-    pub(super) http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
     /// The world, where nobody drives it.
-    pub(super) world: Option<Generated>,
+    pub(crate) world: Option<Generated>,
 }
 
 impl Outside {
     /// With `running`, the games go on; otherwise the world stands still.
-    pub(super) async fn open(games: usize, running: bool) -> Self {
+    pub(crate) async fn open(games: usize, running: bool) -> Self {
         Self::open_with(games, running, |exchange| exchange.endow(START)).await
     }
 
@@ -108,7 +108,7 @@ impl Outside {
         )
     }
 
-    pub(super) async fn connect(&self) -> Socket {
+    pub(crate) async fn connect(&self) -> Socket {
         let path = "/trade-api/ws/v2";
         let mut request = format!("ws://{}{path}", self.address)
             .into_client_request()
@@ -154,7 +154,7 @@ impl Outside {
 }
 
 /// The recorded samples, or `None` with a line that says so.
-pub(super) fn recorded(path: &str) -> Option<PathBuf> {
+pub(crate) fn recorded(path: &str) -> Option<PathBuf> {
     let root = std::env::var_os("ARBEES_DATA").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
         PathBuf::from,
@@ -167,7 +167,7 @@ pub(super) fn recorded(path: &str) -> Option<PathBuf> {
     Some(file)
 }
 
-pub(super) fn recorded_json(path: &str) -> Option<Value> {
+pub(crate) fn recorded_json(path: &str) -> Option<Value> {
     let text = std::fs::read_to_string(recorded(path)?).expect("readable");
     Some(serde_json::from_str(&text).expect("JSON"))
 }
@@ -184,7 +184,7 @@ fn kind(value: &Value) -> &'static str {
 }
 
 /// Every key of the recorded object that is not left out is in ours, with the same JSON type.
-pub(super) fn assert_shape(what: &str, theirs: &Value, ours: &Value, left_out: &[&str]) {
+pub(crate) fn assert_shape(what: &str, theirs: &Value, ours: &Value, left_out: &[&str]) {
     for (key, value) in theirs.as_object().expect("an object") {
         if left_out.contains(&key.as_str()) {
             continue;
@@ -197,7 +197,7 @@ pub(super) fn assert_shape(what: &str, theirs: &Value, ours: &Value, left_out: &
 }
 
 /// The next text frame.
-pub(super) async fn next_json(socket: &mut Socket) -> Value {
+pub(crate) async fn next_json(socket: &mut Socket) -> Value {
     loop {
         if let Message::Text(text) = socket.next().await.expect("open").expect("frame") {
             return serde_json::from_str(text.as_str()).expect("JSON");

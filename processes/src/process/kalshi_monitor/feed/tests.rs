@@ -1,6 +1,7 @@
 //! The monitor's I/O side between a real Redis, a real WebSocket, and the books.
 
 mod lists;
+mod simulator;
 mod statuses;
 mod tally;
 
@@ -36,13 +37,15 @@ struct Hot {
 impl Hot {
     /// Starts a feed towards `address`.
     async fn start(server: &Server, address: String) -> Self {
-        Self::start_with(server, address, Safety::default()).await
+        // A scripted venue answers our pings only while it is listened to.
+        let safety = Safety {
+            max_venue_silence_ms: 60_000,
+            ..Safety::default()
+        };
+        Self::start_with(server, address, safety).await
     }
 
     async fn start_with(server: &Server, address: String, safety: Safety) -> Self {
-        let (to_hot, inbox) = handoff::to_hot(64);
-        let (wanted, wanted_inbox) = handoff::to_io(16);
-        let cold = Cold::connect(&server.url(), "test");
         let endpoint = Endpoint {
             address,
             signer: test_signer(),
@@ -50,7 +53,16 @@ impl Hot {
         };
         let desk = Desk::open().await;
         let rest = desk.rest.clone();
-        let feed = Feed::new(Venue { endpoint, rest }, safety, cold, to_hot);
+        let hot = Self::of(server, Venue { endpoint, rest }, safety).await;
+        Self { desk, ..hot }
+    }
+
+    /// Starts a feed towards a venue.
+    async fn of(server: &Server, venue: Venue, safety: Safety) -> Self {
+        let (to_hot, inbox) = handoff::to_hot(64);
+        let (wanted, wanted_inbox) = handoff::to_io(16);
+        let cold = Cold::connect(&server.url(), "test");
+        let feed = Feed::new(venue, safety, cold, to_hot);
         io_thread("feed", move || {
             feed.run(wanted_inbox, ("kalshi_monitor".into(), 100))
         })
@@ -62,7 +74,7 @@ impl Hot {
             books,
             published,
             counters: FeedCounters::default(),
-            desk,
+            desk: Desk::open().await,
         }
     }
 
@@ -81,6 +93,16 @@ impl Hot {
         tokio::time::timeout(patience, working)
             .await
             .unwrap_or_else(|_| panic!("never came: {what}"));
+    }
+
+    /// Lets everybody else have some turns, and takes what has come.
+    async fn turn(&mut self) {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+            while let Some(note) = self.inbox.pop() {
+                self.take(note);
+            }
+        }
     }
 
     fn take(&mut self, note: Note) {
