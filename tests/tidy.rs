@@ -162,12 +162,17 @@ fn quoted(cell: &str) -> Vec<String> {
     quoted.map(str::to_owned).collect()
 }
 
-/// The source at a path, or all below it, without lines that are comments.
+/// The source at a path, or all below it, without lines that are comments and without tests, which may use anything.
 fn code_of(path: &Path) -> String {
     let sources = sources();
+    let is_test = |source: &Path| {
+        let below = source.strip_prefix(path).unwrap_or(source);
+        let mut parts = below.iter().map(Path::new);
+        parts.any(|part| part.file_stem().is_some_and(|stem| stem == "tests"))
+    };
     let below = sources
         .iter()
-        .filter(|(source, _)| source.starts_with(path));
+        .filter(|(source, _)| source.starts_with(path) && !is_test(source));
     let lines = below.flat_map(|(_, text)| text.lines());
     let lines = lines.filter(|line| !line.trim_start().starts_with("//"));
     lines.map(|line| format!("{line}\n")).collect()

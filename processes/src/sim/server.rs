@@ -12,7 +12,9 @@ use super::network::Network;
 use super::rate_limit::{Buckets, Tier};
 use super::times::now_us;
 use super::world::World;
-use super::{batches, changes, charge, order_groups, portfolio, reference, rest, steering, websocket};
+use super::{
+    batches, changes, charge, order_groups, portfolio, reference, rest, steering, websocket,
+};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{OriginalUri, Request, State};

@@ -1,8 +1,10 @@
 //! What was booked survives, once; what contradicts is refused.
 
+use super::migrations::OPENED;
 use super::*;
 use bytemuck::Zeroable;
 use layouts::Side;
+use std::collections::HashSet;
 
 fn fill(trade: u8, side: Side, count_centi: u32, price_e4: u16) -> Fill {
     Fill {
