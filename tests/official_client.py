@@ -255,8 +255,8 @@ def lists_come_in_pages(account, ticker):
 
 
 def a_game_that_ends_is_paid_out(account, tickers):
-    # Some game ends within the minute: both of its markets are bought, so one of them pays a dollar.
-    due = time.monotonic() + 120
+    # Some game ends within minutes: both of its markets are bought, so one of them pays a dollar.
+    due = time.monotonic() + 180
     for number, ticker in enumerate(tickers):
         try:
             account.create(ticker, f"hold{number}", price="0.9900", force="immediate_or_cancel")

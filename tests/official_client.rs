@@ -88,6 +88,8 @@ fn simulator(scratch: &mut Scratch, key: PathBuf) -> Guard {
     pipeline.venue.key_id = KEY_ID.into();
     let settings = pipeline.simulator.as_mut().expect("the demo simulates");
     settings.delay_ms = [0.0, 0.0];
+    // Games that are needed open are so for a while on a slow machine too.
+    settings.speed = 15.0;
     // Enough to place an order without waiting, little enough to be used up.
     settings.tier = pipeline::Tier::Advanced;
     fs::create_dir_all(&pipeline.run_dir).expect("a run directory");

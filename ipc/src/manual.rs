@@ -103,8 +103,8 @@
 //!
 //! # Waiting
 //!
-//! A loop that has a core spins ([`Ladder::Spin`](crate::Ladder)). Loops that share cores and have them to themselves may spin in
-//! turns (`Ladder::Yield`): each look costs a turn of every other, some microseconds, and nobody is ever woken. Else one that shares cores goes down the ladder: spin
+//! A loop that has a core spins ([`Ladder::Spin`](crate::Ladder)). Loops that share cores with each other and with nobody else may
+//! spin in turns (`Ladder::Yield`): each look costs a turn of every other, some microseconds, and nobody is ever woken. Any other that shares cores goes down the ladder: spin
 //! with pauses, yield, sleep on futexes, until one of up to 64 sources rings
 //! ([`Waiter`](crate::Waiter), [`WakeSource`](crate::WakeSource)). The sleeper pays for the race between going to sleep and being
 //! woken: it shows its sleep, runs `membarrier` on every core, and looks once more. The waker only keeps

@@ -32,17 +32,17 @@ ipc::message! {
         /// Shortest time between two orders in one market for one side.
         repeat_ms: u32 = "ms",
         /// Why not to trade, a sum of the numbers in [`crate::control::cause`]; 0 while trading.
-        causes: u32 = "1 operator, 2 crash loop, 4 prices lost, 8 games lost, 16 clock skew, 64 books differ",
+        causes: u8 = "1 operator, 2 crash loop, 4 prices lost, 8 games lost, 16 clock skew, 64 books differ",
         /// A [`Mode`].
         mode: u8 = "0 safe, 1 trade",
         /// The share of the Kelly stake that is taken.
         kelly_percent: u8 = "percent",
         /// Always zero.
         #[cfg_attr(feature = "serde", serde(skip))]
-        padding: [u8; 6] = "zero",
+        padding: [u8; 1] = "zero",
     }
 }
-const _: () = assert!(size_of::<Control>() == 56 && core::mem::offset_of!(Control, mode) == 48);
+const _: () = assert!(size_of::<Control>() == 48 && core::mem::offset_of!(Control, mode) == 45);
 
 /// The only row of its board.
 pub const ROW: u32 = 0;
@@ -50,17 +50,17 @@ pub const ROW: u32 = 0;
 /// Why a pipeline does not trade; added up in [`Control::causes`].
 pub mod cause {
     /// Somebody said so: a signal, a file, Redis.
-    pub const OPERATOR: u32 = 1;
+    pub const OPERATOR: u8 = 1;
     /// A process cannot be kept alive.
-    pub const CRASH_LOOP: u32 = 2;
+    pub const CRASH_LOOP: u8 = 2;
     /// No price of a live game has been good for longer than the bound.
-    pub const PRICES_LOST: u32 = 4;
+    pub const PRICES_LOST: u8 = 4;
     /// No state of a live game has come for longer than the bound.
-    pub const GAMES_LOST: u32 = 8;
+    pub const GAMES_LOST: u8 = 8;
     /// The venue's clock and ours are further apart than the bound, or its prices come that late.
-    pub const CLOCK_SKEW: u32 = 16;
+    pub const CLOCK_SKEW: u8 = 16;
     /// The account at the venue does not stand as our books say.
-    pub const BOOKS_DIFFER: u32 = 64;
+    pub const BOOKS_DIFFER: u8 = 64;
 }
 
 /// Whether orders may be made. What is not known to be `Trade` is `Safe`.

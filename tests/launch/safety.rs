@@ -34,7 +34,7 @@ fn signals(scratch: &Scratch) -> u64 {
 }
 
 /// Waits until the launcher's word is of this mode and these causes.
-pub(super) fn await_word(scratch: &Scratch, mode: Mode, causes: u32) -> Row<Control> {
+pub(super) fn await_word(scratch: &Scratch, mode: Mode, causes: u8) -> Row<Control> {
     let board = BoardReader::<Control>::open(&scratch.pipeline.control_path()).unwrap();
     await_some(&format!("{mode:?} because of {causes}"), || {
         // A word that is being written just now is read at the next look.

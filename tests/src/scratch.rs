@@ -1,6 +1,7 @@
 //! A pipeline of a test's own: its own name, rings and run directory, so that tests do not meet.
 
 use ipc::Observer;
+use nix::sys::statfs::{Statfs, TMPFS_MAGIC, statfs};
 use pipeline::Pipeline;
 use serde_json::Value;
 use std::{
@@ -51,15 +52,24 @@ impl Scratch {
         Self::within(&std::env::temp_dir(), shipped)
     }
 
-    /// The same in a directory that outlasts a reboot, as books of real money must: beside the programs.
+    /// The same in a directory that outlasts a reboot, as books of real money must: beside the programs, or where those
+    /// were built in a place that does not last, in our home or where services keep their state.
     ///
     /// # Panics
     ///
-    /// When the file system refuses.
+    /// When none of them lasts, or the file system refuses.
     #[must_use]
     pub fn lasting(shipped: &str) -> Self {
         let launcher = crate::programs::program("launcher");
-        Self::within(launcher.parent().expect("in a directory"), shipped)
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let places = [
+            launcher.parent().map(Path::to_owned),
+            home,
+            Some("/var/lib".into()),
+        ];
+        let mut places = places.into_iter().flatten();
+        let place = places.find(|place| lasts(place));
+        Self::within(&place.expect("a directory on a disk"), shipped)
     }
 
     fn within(parent: &Path, shipped: &str) -> Self {
@@ -264,6 +274,14 @@ impl Launched {
             errors: self.errors.join().expect("the reading thread"),
         }
     }
+}
+
+/// Whether nobody empties that directory at a reboot.
+fn lasts(directory: &Path) -> bool {
+    const FLEETING: [&str; 4] = ["/tmp", "/var/tmp", "/dev/shm", "/run"];
+    let in_memory = |found: Statfs| found.filesystem_type() == TMPFS_MAGIC;
+    !FLEETING.iter().any(|place| directory.starts_with(place))
+        && statfs(directory).is_ok_and(|found| !in_memory(found))
 }
 
 fn read_all(mut from: impl Read + Send + 'static) -> JoinHandle<String> {

@@ -85,7 +85,7 @@ const QUESTIONS: [(&str, Question); 10] = [
         "tick to order by stage",
         Question {
             title: "Tick to order, by stage",
-            about: "From the arrival of a tick's frame to the first byte of its order, in the running pipeline over rings. The stages sum to the whole; its rings sleep where hot loops share cores, `chain` has them spinning.",
+            about: "From the arrival of a tick's frame to the first byte of its order, in the running pipeline over rings. The stages sum to the whole; its rings sleep where hot loops share cores, `chain` has them spinning. Beyond p99 only the maximum is known.",
             level: "mean",
         },
     ),

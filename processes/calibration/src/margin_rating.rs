@@ -75,9 +75,8 @@ impl Team {
         }
     }
 
-    fn is_tired(&self, today: Date) -> f64 {
-        let yesterday = self.last.is_some_and(|last| days(last, today) == 1);
-        f64::from(u8::from(yesterday))
+    fn is_tired(&self, today: Date) -> bool {
+        self.last.is_some_and(|last| days(last, today) == 1)
     }
 }
 
@@ -162,7 +161,8 @@ impl Results {
             };
             let (mut home, mut away) = (of(&played.home), of(&played.away));
             let variance = home.variance + away.variance + filter.noise;
-            let tired = away.is_tired(played.date) - home.is_tired(played.date);
+            let tired = |team: &Team| f64::from(u8::from(team.is_tired(played.date)));
+            let tired = tired(&away) - tired(&home);
             let difference = home.strength - away.strength + filter.tired * tired;
             told.push((difference, variance));
             let error = (played.margin - filter.home - difference).clamp(-SURPRISE, SURPRISE);

@@ -37,7 +37,7 @@ pub(super) struct Helm {
     word: Word,
     safety: Safety,
     /// The causes that were told of: a start is none.
-    recorded: u32,
+    recorded: u8,
     feeds: Feeds,
     clerk: Clerk,
     /// None where no order goes to the venue.
@@ -208,7 +208,7 @@ impl Helm {
         );
     }
 
-    fn to_be_told(&self, causes: u32) -> u32 {
+    fn to_be_told(&self, causes: u8) -> u8 {
         match self.safety.is_starting() {
             true => 0,
             false => causes,
@@ -285,14 +285,14 @@ mod tests {
         (pipeline, segments)
     }
 
-    fn word(pipeline: &Pipeline) -> (Mode, u32) {
+    fn word(pipeline: &Pipeline) -> (Mode, u8) {
         let board = BoardReader::<Control>::open(&pipeline.control_path()).unwrap();
         let word = board.read(ROW).unwrap().unwrap().value;
         (word.mode(), word.causes)
     }
 
     /// Every word from the layout until Redis has been asked; how many times of safety were told of.
-    fn words_at_start(redis: &str) -> (Vec<(Mode, u32)>, usize) {
+    fn words_at_start(redis: &str) -> (Vec<(Mode, u8)>, usize) {
         let directory = tempfile::tempdir().unwrap();
         let (pipeline, _segments) = laid_out(directory.path(), redis);
         let mut words = vec![word(&pipeline)];

@@ -106,7 +106,7 @@ impl Safety {
     }
 
     /// The sum of the causes, for the board.
-    pub(super) fn causes(&self) -> u32 {
+    pub(super) fn causes(&self) -> u8 {
         let operator = self.signalled || self.file || self.asked || self.unread;
         [
             (operator, cause::OPERATOR),

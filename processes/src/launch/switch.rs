@@ -118,7 +118,7 @@ fn launcher(run_dir: &Path) -> Result<Pid, Failure> {
     }
 }
 
-fn words(causes: u32) -> Vec<&'static str> {
+fn words(causes: u8) -> Vec<&'static str> {
     [
         (
             cause::OPERATOR,

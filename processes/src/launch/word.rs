@@ -13,7 +13,7 @@ use stages::limits::Limits;
 pub(super) struct Word {
     pub(super) limits: Limits,
     /// A sum of [`cause`]s; 0 while trading.
-    pub(super) causes: u32,
+    pub(super) causes: u8,
     /// When trading began or was halted, us of Unix time.
     pub(super) since_unix_us: u64,
 }
@@ -76,7 +76,7 @@ impl Word {
             causes: self.causes,
             mode: mode as u8,
             kelly_percent,
-            padding: [0; 6],
+            padding: [0; 1],
         };
         board.write(ROW, &control)
     }

@@ -3,7 +3,6 @@
 use super::answer::Answer;
 use super::server::Shared;
 use axum::Json;
-use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -11,9 +10,6 @@ use serde::Deserialize;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-/// Larger bodies are none of orders.
-const LARGEST: usize = 1 << 20;
 
 /// What happens to the next order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -72,10 +68,7 @@ pub(crate) async fn spoil(
             failure(status)
         }
         Fault::Late(milliseconds) => {
-            // Here whole, before its sender may hang up.
-            let (head, body) = request.into_parts();
-            let body = to_bytes(body, LARGEST).await.unwrap_or_default();
-            let request = Request::from_parts(head, Body::from(body));
+            // On a task of its own: the body is here whole, so its sender may hang up.
             tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_millis(milliseconds)).await;
                 next.run(request).await

@@ -153,7 +153,6 @@ pub(crate) fn venue(shared: &Arc<Shared>) -> Router {
         .nest(ROOT, api)
         .route(websocket::PATH, get(websocket::upgrade))
         .route("/simulator/status", get(rest::progress))
-        .route("/simulator/faults", post(faults::plan))
         .merge(steering::routes())
         .fallback(unknown)
         .with_state(Arc::clone(shared))

@@ -5,10 +5,12 @@
 //! | `gap` | the next change of each order book subscription is lost on its way, its number taken |
 //! | `disconnect` | every WebSocket is hung up on |
 //! | `pause`, `resume` | nothing trades anywhere, until it does again |
+//! | `faults` | the next orders fail before or after they are taken, or arrive late: `[{"after":503},{"late":3000}]` |
 //! | `markets/{ticker}/deactivate`, `activate` | the same of one market; 404 where it is not active, or not paused |
 
 use super::answer::Answer;
 use super::exchange::Exchange;
+use super::faults;
 use super::ledger::MarketNumber;
 use super::server::Shared;
 use super::times::now_us;
@@ -24,6 +26,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/simulator/gap", post(gap))
         .route("/simulator/disconnect", post(disconnect))
+        .route("/simulator/faults", post(faults::plan))
         .route("/simulator/pause", post(pause))
         .route("/simulator/resume", post(resume))
         .route("/simulator/markets/{ticker}/deactivate", post(deactivate))
@@ -67,8 +70,9 @@ fn of_market(
         let market = exchange.market_number(ticker);
         market.is_some_and(|market| act(exchange, market, now_us()))
     });
-    match done {
-        true => Answer::empty(),
-        false => Answer::not_found(),
+    if done {
+        Answer::empty()
+    } else {
+        Answer::not_found()
     }
 }
