@@ -67,7 +67,7 @@ pub async fn look(
         Some((*market, settlement_value(record)?))
     });
     for (market, value_e4) in database.settlements()?.into_iter().chain(theirs) {
-        // One that contradicts our own is told by the cash.
+        // One that differs from our own was amended.
         book.settle(market, value_e4);
     }
     gaps.extend(positions_apart(&book, &tickers, &positions));

@@ -39,8 +39,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a process may take to finish its work when asked to stop.
-const STOP_PATIENCE: Duration = Duration::from_secs(15);
+/// How long a process may take to finish its work when asked to stop. An order that the venue has not answered is in
+/// doubt for 50 s after its expiry at most, and nobody else can tell its fate.
+const STOP_PATIENCE: Duration = Duration::from_secs(60);
 /// The same once a process has failed and the others may be waiting for it in vain.
 const FAILED_PATIENCE: Duration = Duration::from_secs(3);
 /// Time between two questions to the simulator whether its games are over.

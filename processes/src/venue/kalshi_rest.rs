@@ -3,10 +3,8 @@
 use super::error::VenueError;
 use super::kalshi_wire::{
     AccountLimits, BalanceRecord, EventRecord, ExchangeStatus, FeeChangeRecord, FillRecord,
-    MarketRecord, OrderResult, OrderState, PositionRecord, SeriesRecord, SettlementRecord,
-    parse_error,
+    MarketRecord, OrderState, PositionRecord, SeriesRecord, SettlementRecord, parse_error,
 };
-use super::last_look::LastLook;
 pub use super::pace::Pair;
 use super::pace::{CANCEL_COST, DEFAULT_COST, Pace};
 use super::signature_stock::{SignatureStock, SignedAhead};
@@ -116,69 +114,6 @@ impl KalshiRest {
     pub fn signed_ahead(&self) -> SignedAhead {
         let stock = self.signed_ahead.as_ref();
         stock.map(|stock| stock.counts()).unwrap_or_default()
-    }
-
-    /// Places an order, if `look` still lets it when its connection is there. `Err` with
-    /// [`VenueError::is_ambiguous`] may have reached the venue: look for it with [`Self::readable_orders`], or send the
-    /// same `client_order_id` again. [`VenueError::NotSent`] cannot have.
-    pub async fn create_order(
-        &self,
-        order: &NewOrder<'_>,
-        look: &LastLook,
-    ) -> Result<OrderResult, VenueError> {
-        self.create(order, look, None).await
-    }
-
-    /// As [`Self::create_order`], for one of the two orders of `pair`: the budget has room for both, or neither is sent.
-    pub async fn create_leg(
-        &self,
-        order: &NewOrder<'_>,
-        look: &LastLook,
-        pair: Pair,
-    ) -> Result<OrderResult, VenueError> {
-        self.create(order, look, Some(pair)).await
-    }
-
-    async fn create(
-        &self,
-        order: &NewOrder<'_>,
-        look: &LastLook,
-        pair: Option<Pair>,
-    ) -> Result<OrderResult, VenueError> {
-        const LABEL: &str = "POST /portfolio/events/orders";
-        let url = self.url(CREATE_PATH, &[]);
-        let body =
-            serde_json::to_vec(&order.on_the_wire()).map_err(|error| VenueError::NotSent {
-                request: LABEL.to_owned(),
-                reason: error.to_string(),
-            })?;
-        let in_time = |wait: Duration| wait.is_zero() || look.allows_after(wait);
-        let now = Instant::now();
-        let paid = match pair {
-            Some(pair) => self.pace.write_leg(pair, DEFAULT_COST, now, in_time),
-            None => self.pace.write(DEFAULT_COST, now, in_time),
-        };
-        let wait = paid.map_err(|wait| VenueError::OverBudget {
-            request: LABEL.to_owned(),
-            wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
-        })?;
-        pause(wait).await;
-        let ready = self.signed_ahead.as_ref().and_then(|stock| stock.take());
-        let signature = match ready {
-            Some(signature) => signature,
-            None => self.signer.sign_now("POST", url.path())?,
-        };
-        let request = self
-            .with_signature(Method::POST, url, &signature)
-            .header(CONTENT_TYPE, "application/json")
-            .timeout(self.patience)
-            .body(look.body(body));
-        match Self::answer(LABEL, request).await {
-            Err(VenueError::Transport { request, reason }) if look.close().is_none() => {
-                Err(VenueError::NotSent { request, reason })
-            }
-            answer => answer,
-        }
     }
 
     /// Cancels whatever rests of ours, in all markets.

@@ -242,7 +242,8 @@ impl Placement {
         let too_old = now_mono_ns >= accepted_until;
         let believable = too_old || !self.unanswered;
         let enough = if too_old { 1 } else { MISSES_TO_BELIEVE };
-        if self.misses >= enough && !self.surely_there {
+        // A read that failed proves nothing, however many before it missed.
+        if found == Found::Absent && self.misses >= enough && !self.surely_there {
             self.maybe_there &= !believable;
             let final_refusal = self
                 .refusal

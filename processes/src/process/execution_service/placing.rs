@@ -8,6 +8,7 @@ use super::look_up::LookUps;
 use super::tally::Tally;
 use super::venue_words::{answer_of, found_of, trade};
 use crate::runtime::Gate;
+use crate::venue::VenueError;
 use crate::venue::kalshi_rest::{KalshiRest, NewOrder};
 use crate::venue::last_look::LastLook;
 use layouts::{Fill, Order, OrderAck, OrderStatus, RejectReason, Side, SignalKind};
@@ -52,6 +53,8 @@ struct Trace {
     taken_up_ns: u64,
     /// The venue's id, once it has told it.
     order_id: Option<String>,
+    /// Whether the account's budget of its pair is spent on it.
+    is_paid: bool,
     /// Whether a Post of it was ever written.
     was_sent: bool,
     /// How often it was seen at rest.
@@ -319,12 +322,14 @@ impl Placing {
         let look = LastLook::new(move |now| now <= expires && !gate.is_shut());
         // The legs of an arbitrage come of the same tick.
         let is_leg = order.kind() == Some(SignalKind::Arbitrage) && !trace.was_sent;
-        let answer = if is_leg {
-            let pair = (order.ingress_mono_ns, order.game);
-            self.rest.create_leg(&request, &look, pair).await
-        } else {
-            self.rest.create_order(&request, &look).await
+        let pair = (order.ingress_mono_ns, order.game);
+        let answer = match is_leg {
+            // Nothing was written, so it is paid for still.
+            true if trace.is_paid => self.rest.create_paid(&request, &look).await,
+            true => self.rest.create_leg(&request, &look, pair).await,
+            false => self.rest.create_order(&request, &look).await,
         };
+        trace.is_paid |= is_leg && !matches!(answer, Err(VenueError::OverBudget { .. }));
         let answer = answer_of(answer, &mut trace.order_id);
         let answered = ipc::clock::mono_ns();
         let Some(written) = look.close() else {

@@ -1,5 +1,6 @@
 //! REST calls against a server on loopback that answers as recorded.
 
+use super::super::last_look::LastLook;
 use super::*;
 use crate::venue::signing::{SIGNATURE_HEADER, TIMESTAMP_HEADER, test_signer};
 use axum::body::Bytes;
@@ -134,7 +135,7 @@ async fn orders_beyond_the_budget_wait_or_are_not_sent() {
         200,
         r#"{"usage_tier":"tiny","read":{"bucket_capacity":200,"refill_rate":200},"write":{"bucket_capacity":30,"refill_rate":10},"grants":[]}"#,
     );
-    let (rest, script) = venue(&[LIMITS, PLACED, PLACED, PLACED]).await;
+    let (rest, script) = venue(&[LIMITS, PLACED, PLACED, PLACED, PLACED]).await;
     let limits = rest.learn_limits().await.expect("limits");
     assert_eq!(limits.write.refill_rate, 10);
     for _ in 0..2 {
@@ -153,6 +154,9 @@ async fn orders_beyond_the_budget_wait_or_are_not_sent() {
         "{error}"
     );
     assert_eq!(asked(&script).len(), 3, "nothing of it was sent");
+    // The leg of a pair that is paid for and could not be written pays no second time.
+    let brief = LastLook::new(move |at| at < now + 500_000_000);
+    rest.create_paid(&ORDER, &brief).await.expect("placed");
     rest.create_order(&ORDER, &always()).await.expect("placed");
     let waited = ipc::clock::mono_ns() - now;
     assert!(waited >= 500_000_000, "after {waited} ns");
