@@ -23,6 +23,7 @@ import zlib
 SUSPECT, ACTIVE, CLOSED = range(3)
 DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]*)?\Z", re.ASCII)
 LARGEST, SMALLEST, MOST_SHOWN = 2**63 - 1, -(2**63), 2**32 - 1
+MOST_CONTRACTS = 10**9
 
 
 class Unreadable(Exception):
@@ -46,6 +47,13 @@ def integer(text, decimals, seen={}):
 def price(text):
     value = integer(text, 4)
     if not 0 <= value <= 10_000:
+        raise Unreadable(text)
+    return value
+
+
+def count(text):
+    value = integer(text, 2)
+    if abs(value) > 100 * MOST_CONTRACTS:
         raise Unreadable(text)
     return value
 
@@ -135,7 +143,7 @@ class Books:
 
     def snapshot(self, sid, seq, market, message):
         yes, no = (
-            [(price(at), integer(count, 2)) for at, count in message.get(side + "_dollars_fp") or []]
+            [(price(at), count(held)) for at, held in message.get(side + "_dollars_fp") or []]
             for side in ("yes", "no")
         )
 
@@ -146,7 +154,7 @@ class Books:
         return lambda: self.of_book(sid, seq, market, apply)
 
     def delta(self, sid, seq, market, message):
-        at, change, side = price(message["price_dollars"]), integer(message["delta_fp"], 2), message["side"]
+        at, change, side = price(message["price_dollars"]), count(message["delta_fp"]), message["side"]
         if side not in ("yes", "no"):
             raise Unreadable(side)
         return lambda: self.of_book(sid, seq, market, lambda: not market.in_step or market.change(side, at, change))

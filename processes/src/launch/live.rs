@@ -214,7 +214,8 @@ mod tests {
         pipeline.venue.rest = "https://venue.example/trade-api/v2".into();
         pipeline.venue.websocket = "wss://venue.example/trade-api/ws/v2".into();
         pipeline.venue.key_file = "/secret/place/key.pem".into();
-        pipeline.run_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("run");
+        // On a disk, wherever these sources lie.
+        pipeline.run_dir = "/var/lib/arbees/live".into();
         pipeline
     }
 
