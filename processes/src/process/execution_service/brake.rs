@@ -1,32 +1,34 @@
 //! The venue's own brake on us: an order group on every shard that we trade on, which lets so many contracts trade within
-//! 15 s, and then none of our orders pass. It works although we may be mad, slow or dead, so nothing is sent without it.
+//! 15 s, and then none of our orders there pass. It works although we may be mad, slow or dead, so nothing is sent without it.
 //!
 //! A halt pulls it, beside the cancel of all that rests, and when trading goes on it is reset. When the venue has shut it
-//! itself, the file `safe` halts the whole pipeline, until a person says `launch resume`.
+//! itself, the file `safe` halts the whole pipeline, until a person says `launch resume`. Only a refused order shows that:
+//! `is_auto_cancel_enabled`, all that the venue tells of a group's state, is true of one that has shut too.
 //!
 //! What the groups are is kept in a file, for a successor. One that the venue has shut stays shut: to die is no way around a
 //! brake. All others it triggers, and opens its own: whatever the dead one had sent names a group that lets nothing pass
 //! any more, so it cannot be taken later than its successor has looked for it.
 
+mod groups;
+mod succession;
+
 use super::tally::Tally;
 use crate::venue::backoff::Backoff;
 use crate::venue::error::VenueError;
 use crate::venue::kalshi_rest::KalshiRest;
+use groups::{Group, Groups, Task};
 use layouts::{Control, Mode};
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::ErrorKind;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 /// First and longest wait before the venue is asked again.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
-/// The venue's shard for all that names none.
+/// The venue's shard for all that names none: where its group is refused, nothing is traded.
 const FIRST_SHARD: u32 = 0;
-/// Longest wait for the end of the groups, when this process ends.
-const FAREWELL: Duration = Duration::from_secs(2);
 /// Longest wait until a predecessor's groups are shut.
 const FENCE: Duration = Duration::from_secs(5);
 
@@ -64,40 +66,6 @@ pub(super) struct Brake {
     tally: Arc<Mutex<Tally>>,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Groups {
-    by_shard: BTreeMap<u32, Group>,
-    /// Those of predecessors, triggered, with their shards: they end with us.
-    old: Vec<(u32, String)>,
-    /// Why the venue makes none.
-    #[serde(skip)]
-    refusal: Option<String>,
-    /// Nothing that a predecessor has sent can be taken any more.
-    #[serde(skip)]
-    fenced: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Group {
-    id: String,
-    contracts: u32,
-    /// The beginning of the launcher's mode in which it was shut, by us at a halt or else by the venue; `None` while
-    /// orders pass. Reset in a trading mode that began at another time.
-    shut_since: Option<u64>,
-    /// A predecessor's: it is not reset, but replaced.
-    #[serde(skip)]
-    inherited: bool,
-}
-
-/// What is to be done at the venue next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Task {
-    Pull(u32),
-    Open(u32),
-    Limit(u32),
-    Reset(u32),
-}
-
 /// An order's leave to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pass {
@@ -131,12 +99,7 @@ impl Brake {
 
     /// The group for an order on a shard: at once but at the beginning and after a halt, when it is waited for, no longer
     /// than `patience`.
-    pub(super) async fn admit(
-        &self,
-        exchange_index: Option<u32>,
-        patience: Duration,
-    ) -> Result<Pass, Shut> {
-        let shard = exchange_index.unwrap_or(FIRST_SHARD);
+    pub(super) async fn admit(&self, shard: u32, patience: Duration) -> Result<Pass, Shut> {
         if let Some(verdict) = self.verdict(shard) {
             return verdict;
         }
@@ -166,6 +129,9 @@ impl Brake {
         let word = *self.word.borrow();
         let groups = self.groups.borrow();
         let group = groups.by_shard.get(&shard)?;
+        if group.pulling || group.doubted {
+            return None;
+        }
         match group.shut_since {
             None => Some(Ok(Pass {
                 group: group.id.clone(),
@@ -186,7 +152,7 @@ impl Brake {
         }
         let first = self.groups.send_if_modified(|groups| {
             let group = groups.by_shard.get_mut(&pass.shard);
-            let open = group.filter(|group| group.shut_since.is_none());
+            let open = group.filter(|group| group.shut_since.is_none() && !group.pulling);
             open.map(|group| group.shut_since = Some(word.since_unix_us))
                 .is_some()
         });
@@ -205,12 +171,23 @@ impl Brake {
             .brakes_shut += 1;
         let _told = self.remember();
         let reason = format!(
-            "the venue's brake has shut: more than limits.max_burst_contracts = {contracts} within 15 s\n"
+            "the venue's brake has shut: more than limits.max_burst_contracts = {contracts} within 15 s on shard {}\n",
+            pass.shard
         );
         if let Err(error) = std::fs::write(&self.safe_file, reason) {
             let path = self.safe_file.display();
             tracing::error!(%error, "trading cannot be halted by `{path}`; say `launch safe`");
         }
+    }
+
+    /// The venue has refused an order because it knows no such group on the order's shard: somebody has ended it, or the
+    /// market is on another shard. Nothing is sent in it until the venue has been asked.
+    pub(super) fn was_missed(&self, pass: &Pass) {
+        self.groups.send_if_modified(|groups| {
+            let group = groups.by_shard.get_mut(&pass.shard);
+            let same = group.filter(|group| group.id == pass.group);
+            same.map(|group| group.doubted = true).is_some()
+        });
     }
 
     /// Whether nothing can be taken any more that a predecessor has sent; waited for, but not for long.
@@ -237,210 +214,149 @@ impl Brake {
         }
     }
 
-    /// Keeps a group on every shard, as the launcher's word has it. Ends with either sender.
-    pub(super) async fn keep(&self, mut shards: watch::Receiver<BTreeSet<u32>>) {
-        self.adopt().await;
-        let mut word = self.word.clone();
+    /// Keeps a group on every shard, as the launcher's word has it. Each shard goes its own way, for one may be in
+    /// maintenance while the others trade. Ends with the sender of the shards.
+    pub(super) async fn keep(self: Arc<Self>, mut shards: watch::Receiver<BTreeSet<u32>>) {
+        let mut at_work = JoinSet::new();
+        if let Some(dead) = self.adopt() {
+            at_work.spawn(Arc::clone(&self).fence(dead));
+        }
+        let inherited = self.groups.borrow().by_shard.keys().copied().collect();
+        let mut kept = BTreeSet::new();
+        let mut wanted: BTreeSet<u32> = inherited;
+        loop {
+            wanted.extend(shards.borrow_and_update().iter());
+            for shard in &wanted - &kept {
+                kept.insert(shard);
+                at_work.spawn(Arc::clone(&self).keep_on(shard));
+            }
+            if shards.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Keeps the group of one shard. Ends with the sender of the word.
+    async fn keep_on(self: Arc<Self>, shard: u32) {
+        let (mut word, mut groups) = (self.word.clone(), self.groups.subscribe());
         let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
         let mut said = false;
         loop {
             let now = *word.borrow_and_update();
-            let wanted = shards.borrow_and_update().clone();
-            let Some(task) = self.next(now, &wanted) else {
+            let task = groups.borrow_and_update().next(shard, now);
+            let Some(task) = task else {
                 let changed = tokio::select! {
                     changed = word.changed() => changed,
-                    changed = shards.changed() => changed,
+                    changed = groups.changed() => changed,
                 };
                 match changed {
                     Ok(()) => continue,
                     Err(_) => return,
                 }
             };
-            match self.carry_out(task, now).await {
+            match self.carry_out(task, shard, now).await {
                 Ok(()) => {
                     backoff.reset();
                     said = false;
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut said, true) {
-                        tracing::error!(%error, ?task, "the venue's brake cannot be had, trying on");
+                        tracing::error!(
+                            error,
+                            ?task,
+                            shard,
+                            "the venue's brake cannot be had, trying on"
+                        );
                     }
-                    if matches!(task, Task::Open(_)) && is_final(&error) {
-                        let refusal = error.to_string();
-                        self.groups
-                            .send_modify(|groups| groups.refusal = Some(refusal));
+                    // A halt does not wait for anything.
+                    tokio::select! {
+                        () = tokio::time::sleep(backoff.delay()) => {}
+                        changed = word.changed() => match changed {
+                            Ok(()) => backoff.reset(),
+                            Err(_) => return,
+                        },
                     }
-                    tokio::time::sleep(backoff.delay()).await;
                 }
             }
         }
     }
 
-    /// What the word asks for and the venue does not have yet; halts come first.
-    fn next(&self, word: Word, wanted: &BTreeSet<u32>) -> Option<Task> {
-        let groups = self.groups.borrow();
-        let all = || groups.by_shard.iter().map(|(shard, group)| (*shard, group));
-        let at_this = |group: &Group| group.shut_since == Some(word.since_unix_us);
-        let pull = all().find(|(_, group)| word.halted && !at_this(group));
-        let open = wanted
-            .iter()
-            .find(|shard| !groups.by_shard.contains_key(*shard));
-        let limit = all().find(|(_, group)| group.contracts != word.burst_contracts);
-        let is_past = |group: &Group| group.shut_since.is_some() && !at_this(group);
-        let reset = all().find(|(_, group)| !word.halted && is_past(group));
-        pull.map(|(shard, _)| Task::Pull(shard))
-            .or_else(|| open.map(|shard| Task::Open(*shard)))
-            .or_else(|| limit.map(|(shard, _)| Task::Limit(shard)))
-            .or_else(|| reset.map(|(shard, _)| Task::Reset(shard)))
-    }
-
-    async fn carry_out(&self, task: Task, word: Word) -> Result<(), VenueError> {
-        let (Task::Pull(shard) | Task::Open(shard) | Task::Limit(shard) | Task::Reset(shard)) =
-            task;
-        let known = self.groups.borrow().by_shard.get(&shard).cloned();
+    async fn carry_out(&self, task: Task, shard: u32, word: Word) -> Result<(), String> {
         let (rest, contracts) = (&self.rest, word.burst_contracts);
-        let mut group = known.clone().unwrap_or(Group {
-            id: String::new(),
-            contracts,
-            shut_since: None,
-            inherited: false,
-        });
+        let known = self.groups.borrow().by_shard.get(&shard).cloned();
+        let Some(group) = known else {
+            return self.open(shard, contracts).await;
+        };
         let done = match task {
-            Task::Open(_) => {
-                let made = rest.create_order_group(contracts, shard).await;
-                made.map(|id| group.id = id)
-            }
-            Task::Pull(_) => {
-                group.shut_since = Some(word.since_unix_us);
+            Task::Open => return Ok(()),
+            Task::Pull => {
+                // From now on it may be shut, whatever the answer is.
+                self.change(shard, |group| group.pulling = true);
                 rest.trigger_order_group(&group.id, shard).await
             }
-            Task::Reset(_) if group.inherited => {
-                self.groups.send_modify(|groups| {
-                    groups.by_shard.remove(&shard);
-                    groups.old.push((shard, group.id));
-                });
+            Task::Reset if group.inherited => {
+                self.discard(shard);
                 return Ok(());
             }
-            Task::Reset(_) => {
-                group.shut_since = None;
-                rest.reset_order_group(&group.id, shard).await
-            }
-            Task::Limit(_) => {
-                group.contracts = contracts;
-                rest.limit_order_group(&group.id, shard, contracts).await
-            }
+            Task::Reset => rest.reset_order_group(&group.id, shard).await,
+            Task::Limit => rest.limit_order_group(&group.id, shard, contracts).await,
         };
-        let gone = done
-            .as_ref()
-            .is_err_and(|error| error.status() == Some(404) && known.is_some());
-        if done.is_err() && !gone {
-            return done;
-        }
-        self.groups.send_modify(|groups| {
+        match done {
+            Ok(()) => self.change(shard, |group| match task {
+                Task::Pull => (group.shut_since, group.pulling) = (Some(word.since_unix_us), false),
+                Task::Reset => (group.shut_since, group.pulling) = (None, false),
+                Task::Limit => (group.contracts, group.doubted) = (contracts, false),
+                Task::Open => {}
+            }),
             // Where somebody has ended it another is opened.
-            if gone {
+            Err(error) if error.status() == Some(404) => self.groups.send_modify(|groups| {
                 groups.by_shard.remove(&shard);
-            } else {
-                // The venue may have shut it meanwhile.
-                let shut = groups
-                    .by_shard
-                    .get(&shard)
-                    .and_then(|group| group.shut_since);
-                if matches!(task, Task::Limit(_)) {
-                    group.shut_since = shut;
-                }
-                groups.refusal = None;
-                groups.by_shard.insert(shard, group);
-            }
-        });
-        if self.remember().is_err() && matches!(task, Task::Open(_)) {
-            // No order may go in a group that a successor would not know.
-            self.groups.send_modify(|groups| {
-                let group = groups.by_shard.remove(&shard);
-                groups.old.extend(group.map(|group| (shard, group.id)));
-            });
+            }),
+            Err(error) => return Err(error.to_string()),
         }
+        let _told = self.remember();
         Ok(())
     }
 
-    /// Sees to what a predecessor has left. Without a file it has sent nothing: no order goes before its group is there.
-    async fn adopt(&self) {
-        let left: Groups = match std::fs::read(&self.file).map(|text| serde_json::from_slice(&text))
-        {
-            Ok(Ok(left)) => left,
-            Err(error) if error.kind() == ErrorKind::NotFound => Groups::default(),
-            _ => return tracing::error!("the order groups of a predecessor are not known"),
-        };
-        let mut found = Groups::default();
-        for (shard, id) in left.old {
-            if let Err(error) = self.rest.delete_order_group(&id, shard).await {
-                tracing::debug!(%error, "an old order group is left");
-            }
-        }
-        for (shard, mut group) in left.by_shard {
-            let word = *self.word.borrow();
-            if !word.halted && group.shut_since == Some(word.since_unix_us) {
-                group.inherited = true;
-                found.by_shard.insert(shard, group);
-            } else if self.shut_for_ever(shard, &group.id).await {
-                found.old.push((shard, group.id));
-            } else {
-                return tracing::error!(group.id, "a predecessor's order group cannot be shut");
-            }
-        }
-        found.fenced = true;
-        self.groups.send_modify(|groups| *groups = found);
-    }
-
-    /// Triggers a group that is not reset any more; whether nothing passes it.
-    async fn shut_for_ever(&self, shard: u32, id: &str) -> bool {
-        let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
-        loop {
-            match self.rest.trigger_order_group(id, shard).await {
-                Ok(()) => return true,
-                Err(error) if error.status() == Some(404) => return true,
-                Err(error) if is_final(&error) => return false,
-                Err(error) => tracing::debug!(%error, "an order group cannot be shut, trying on"),
-            }
-            tokio::time::sleep(backoff.delay()).await;
-        }
-    }
-
-    /// Ends the groups: this process sends no more.
-    pub(super) async fn end(&self) {
-        let groups: Vec<(u32, String)> = {
-            let groups = self.groups.borrow();
-            let ours = groups.by_shard.iter();
-            let ours = ours.map(|(shard, group)| (*shard, group.id.clone()));
-            ours.chain(groups.old.iter().cloned()).collect()
-        };
-        let ending = async {
-            for (shard, id) in groups {
-                match self.rest.delete_order_group(&id, shard).await {
-                    Err(error) if error.status() != Some(404) => return Err(error),
-                    _ => {}
+    /// Opens a group, if a successor can be told of it: no order may go in one that it would not know.
+    async fn open(&self, shard: u32, contracts: u32) -> Result<(), String> {
+        let untold = |error: std::io::Error| format!("{}: {error}", self.file.display());
+        // Before there is one, for a group that cannot be used would be made at each try.
+        self.remember().map_err(untold)?;
+        let id = match self.rest.create_order_group(contracts, shard).await {
+            Ok(id) => id,
+            Err(error) => {
+                let refusal = error.to_string();
+                if shard == FIRST_SHARD && is_final(&error) {
+                    self.groups
+                        .send_modify(|groups| groups.refusal = Some(refusal.clone()));
                 }
+                return Err(refusal);
             }
-            Ok::<_, VenueError>(())
         };
-        match tokio::time::timeout(FAREWELL, ending).await {
-            Ok(Ok(())) => drop(std::fs::remove_file(&self.file)),
-            Ok(Err(error)) => tracing::warn!(%error, "an order group is left at the venue"),
-            Err(_) => tracing::warn!("the venue does not answer: order groups are left there"),
-        }
+        self.groups.send_modify(|groups| {
+            if shard == FIRST_SHARD {
+                groups.refusal = None;
+            }
+            groups.by_shard.insert(shard, Group::open(id, contracts));
+        });
+        self.remember().map_err(|error| {
+            self.discard(shard);
+            untold(error)
+        })
     }
 
-    /// Tells a successor. Whole or not at all, for this process may die over it.
-    fn remember(&self) -> std::io::Result<()> {
-        let groups = self.groups.borrow();
-        let partial = self.file.with_extension("partial");
-        let kept = serde_json::to_vec(&*groups)
-            .map_err(std::io::Error::from)
-            .and_then(|text| std::fs::write(&partial, text))
-            .and_then(|()| std::fs::rename(&partial, &self.file));
-        kept.inspect_err(
-            |error| tracing::error!(%error, "a successor will not know the order groups"),
-        )
+    fn change(&self, shard: u32, change: impl FnOnce(&mut Group)) {
+        self.groups
+            .send_modify(|groups| groups.by_shard.get_mut(&shard).map_or((), change));
+    }
+
+    /// A group that is used no more, until it ends with us.
+    fn discard(&self, shard: u32) {
+        self.groups.send_modify(|groups| {
+            let group = groups.by_shard.remove(&shard);
+            groups.old.extend(group.map(|group| (shard, group.id)));
+        });
     }
 }
 
@@ -448,12 +364,7 @@ impl Brake {
 impl Brake {
     /// Open on one shard, whatever the venue says.
     pub(super) fn open_on(self, shard: u32, id: &str) -> Self {
-        let group = Group {
-            id: id.into(),
-            contracts: self.word.borrow().burst_contracts,
-            shut_since: None,
-            inherited: false,
-        };
+        let group = Group::open(id.into(), self.word.borrow().burst_contracts);
         self.groups.send_modify(|groups| {
             groups.by_shard.insert(shard, group);
             groups.fenced = true;
@@ -466,3 +377,6 @@ impl Brake {
 fn is_final(error: &VenueError) -> bool {
     error.status().is_some() && !error.is_ambiguous() && !error.is_rate_limit()
 }
+
+#[cfg(test)]
+mod tests;

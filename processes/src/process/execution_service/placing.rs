@@ -6,7 +6,7 @@ use super::dry_orders::DryOrders;
 use super::listings::{Listing, Listings};
 use super::look_up::LookUps;
 use super::tally::Tally;
-use super::venue_words::{answer_of, found_of, trade};
+use super::venue_words::{answer_of, found_of, misses_a_group, trade};
 use crate::runtime::Gate;
 use crate::venue::VenueError;
 use crate::venue::kalshi_rest::{KalshiRest, NewOrder};
@@ -283,11 +283,17 @@ impl Placing {
     ) -> Answer {
         let order = &taken.order;
         let index = listing.exchange_index;
-        let pass = match self
-            .brake
-            .admit(index, time_until(order.expires_mono_ns))
-            .await
-        {
+        let Some(shard) = index else {
+            // A group counts on one shard only, so none can be named.
+            tracing::error!(
+                id,
+                listing.ticker,
+                "not sent: the market's shard is not known"
+            );
+            return Answer::Refused(RejectReason::UnknownMarket);
+        };
+        let patience = time_until(order.expires_mono_ns);
+        let pass = match self.brake.admit(shard, patience).await {
             Ok(pass) => pass,
             Err(Shut) if self.posting_time() > order.expires_mono_ns => return Answer::NotSent,
             Err(Shut) => return Answer::Refused(RejectReason::Braked),
@@ -330,6 +336,9 @@ impl Placing {
             false => self.rest.create_order(&request, &look).await,
         };
         trace.is_paid |= is_leg && !matches!(answer, Err(VenueError::OverBudget { .. }));
+        if answer.as_ref().is_err_and(misses_a_group) {
+            self.brake.was_missed(pass);
+        }
         let answer = answer_of(answer, &mut trace.order_id);
         let answered = ipc::clock::mono_ns();
         let Some(written) = look.close() else {

@@ -180,6 +180,8 @@ const BRAKED: (Option<OrderStatus>, Option<RejectReason>, usize) =
     (Some(OrderStatus::Rejected), Some(RejectReason::Braked), 0);
 /// Long enough for anything but a wait in vain.
 const LONG: u64 = 60_000;
+/// The same, for what is not an order.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The venue's brake shuts, and nothing passes until it is reset.
 #[tokio::test]
@@ -238,10 +240,11 @@ async fn limit_burst_lets_pass() {
             if all {
                 return;
             }
-            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    limit().await;
+    let limited = tokio::time::timeout(PATIENCE, limit()).await;
+    limited.expect("the limit in force");
     for _ in 0..3 {
         assert_eq!(house.buy(LONG).await, FILLED);
     }
@@ -251,6 +254,9 @@ async fn limit_burst_lets_pass() {
 async fn a_halt_pulls_the_brake_and_the_next_word_lets_it_go() {
     let mut house = House::open(50).await;
     assert_eq!(house.buy(LONG).await, FILLED);
+    let shard = *house.shards.borrow().last().expect("a shard");
+    let pass = house.placing.brake.admit(shard, PATIENCE).await;
+    let pass = pass.expect("open");
     let group = house.group().remove(0);
     house
         .word
@@ -259,10 +265,14 @@ async fn a_halt_pulls_the_brake_and_the_next_word_lets_it_go() {
     while house.post_in(&group).await == 201 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    house.placing.brake.was_shut(&pass);
     assert_eq!(house.brakes_shut(), 0);
     house
         .word
         .send_modify(|word| (word.halted, word.since_unix_us) = (false, 3));
+    // Nor is an answer that comes only now.
+    assert_eq!(house.buy(LONG).await, FILLED);
+    house.placing.brake.was_shut(&pass);
     assert_eq!((house.buy(LONG).await, house.brakes_shut()), (FILLED, 0));
     assert_eq!(house.group(), [group], "the same");
     assert!(!house.directory.path().join("safe").exists());
@@ -357,8 +367,40 @@ async fn a_venue_that_makes_no_groups_is_not_traded_at() {
         refusal.contains("403") && refusal.contains("your tier"),
         "{refusal}"
     );
-    let passes = brake.admit(Some(0), Duration::from_millis(1)).await;
+    let passes = brake.admit(0, Duration::from_millis(1)).await;
     assert!(passes.is_err(), "{passes:?}");
+}
+
+/// No group can be named for it, and a guess would be taken for a brake that has shut.
+#[tokio::test]
+async fn a_market_of_an_unknown_shard_is_not_traded() {
+    let mut house = House::open(50).await;
+    let ticker = house.outside.tickers().await.remove(0);
+    house.placing.listings = Listings::of_one(3, &ticker, None);
+    let unknown = (
+        Some(OrderStatus::Rejected),
+        Some(RejectReason::UnknownMarket),
+        0,
+    );
+    assert_eq!(house.buy(LONG).await, unknown);
+    assert_eq!((house.at_venue(), house.brakes_shut()), ((0, 0), 0));
+    assert!(!house.directory.path().join("safe").exists());
+}
+
+/// Somebody has ended our group: that is no brake that has shut, and another is opened.
+#[tokio::test]
+async fn a_group_that_is_gone_is_replaced() {
+    let mut house = House::open(50).await;
+    assert_eq!(house.buy(LONG).await, FILLED);
+    let shard = *house.shards.borrow().last().expect("a shard");
+    for group in house.group() {
+        let ended = house.placing.rest.delete_order_group(&group, shard).await;
+        ended.expect("it was there");
+    }
+    let refused = (Some(OrderStatus::Rejected), Some(RejectReason::Other), 0);
+    assert_eq!(house.buy(LONG).await, refused);
+    assert_eq!((house.buy(LONG).await, house.brakes_shut()), (FILLED, 0));
+    assert!(!house.directory.path().join("safe").exists());
 }
 
 /// Whatever goes wrong on the way of the answer, an order trades at most once, and we know whether it did.

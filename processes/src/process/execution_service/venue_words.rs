@@ -95,24 +95,34 @@ pub(super) fn is_final(status: &str) -> bool {
     matches!(status, "canceled" | "executed")
 }
 
+/// Whether the venue knows no such order group, which is not the same as one that lets nothing pass.
+pub(super) fn misses_a_group(error: &VenueError) -> bool {
+    is_of_a_group(error, "not found")
+}
+
+/// Whether a refusal speaks of an order group, and says these words too.
+fn is_of_a_group(error: &VenueError, words: &str) -> bool {
+    let VenueError::Refused { code, details, .. } = error else {
+        return false;
+    };
+    [code, details].into_iter().any(|text| {
+        let text = text.to_ascii_lowercase().replace('_', " ");
+        text.contains("order group") && text.contains(words)
+    })
+}
+
 fn reason_of(error: &VenueError) -> RejectReason {
-    let VenueError::Refused {
-        status,
-        code,
-        details,
-        ..
-    } = error
-    else {
+    let VenueError::Refused { status, code, .. } = error else {
         return RejectReason::Other;
     };
     // How a group refuses is documented by status only: whatever speaks of one is taken for it, for the
     // mistake would only halt us.
-    let about_a_group = |text: &str| {
-        let text = text.to_ascii_lowercase().replace('_', " ");
-        text.contains("order group")
-    };
-    if about_a_group(code) || about_a_group(details) {
-        return RejectReason::Braked;
+    if is_of_a_group(error, "") {
+        return if misses_a_group(error) {
+            RejectReason::Other
+        } else {
+            RejectReason::Braked
+        };
     }
     match (*status, code.to_ascii_lowercase().as_str()) {
         (401 | 403, _) => RejectReason::Authentication,

@@ -147,7 +147,7 @@ const CASES: &[(u16, &str, Answer)] = &[
     (
         400,
         r#"{"error":{"code":"order_group_not_found","message":"x"}}"#,
-        no(Braked),
+        no(Other),
     ),
     // The other shapes.
     (
