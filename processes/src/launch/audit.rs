@@ -139,13 +139,13 @@ impl Work {
         // Attempts in a row that did not succeed.
         let mut failures = 0_u32;
         loop {
-            let due = if failures > 0 || doubts.are_there() {
-                IN_DOUBT
+            if failures > 0 || doubts.are_there() {
+                // No sooner for anybody's death: what it takes to clear a doubt is time, and not looks.
+                tokio::time::sleep(IN_DOUBT).await;
             } else {
-                self.every
-            };
-            // Asked in time, or when it is time.
-            let _ = tokio::time::timeout(due, self.at_once.notified()).await;
+                // Asked in time, or when it is time.
+                let _ = tokio::time::timeout(self.every, self.at_once.notified()).await;
+            }
             match look(&self.database, &self.rest, self.opening).await {
                 Ok(gaps) => {
                     failures = 0;
