@@ -63,6 +63,8 @@ struct Counters {
     unchanged: u64,
     /// Unchanged for longer than is believed, while a game was live.
     frozen: u64,
+    /// Games as an older copy showed them than is known.
+    older: u64,
     failed: u64,
     malformed: u64,
     left_out: u64,
@@ -205,7 +207,9 @@ impl Watcher {
                     self.complaints
                         .say(&format!("left out: {reason}"), &league.path);
                 }
-                desk.on_scoreboard(league, scoreboard.games, arrival)
+                let outcome = desk.on_scoreboard(league, scoreboard.games, arrival);
+                self.counters.older += outcome.older;
+                outcome
             }
             Found::Malformed(reason) => {
                 self.counters.malformed += 1;

@@ -10,6 +10,8 @@ use std::collections::{HashMap, HashSet};
 /// How often a live game that does not change is sent, so that its readers know it to be fresh.
 pub const REFRESH_NS: u64 = 1_000_000_000;
 const NS_PER_MS: u64 = 1_000_000;
+/// How much older than what is known a look may be: ages and stamps are whole seconds.
+const BACKWARDS_NS: u64 = 1_000_000_000;
 
 /// Every game, in memory.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub struct Outcome {
     pub announcements: Vec<Game>,
     /// The scoreboard has been the same for longer than is believed: it keeps no game fresh.
     pub frozen: bool,
+    /// Games that are known from a later look than this one.
+    pub older: u64,
 }
 
 impl GameDesk {
@@ -84,7 +88,9 @@ impl GameDesk {
         self.games.is_empty()
     }
 
-    /// Takes the games of a scoreboard that has changed.
+    /// Takes the games of a scoreboard that has changed. What is older than what is known of a game, as one of
+    /// several caches in between may have it, is nothing new: it does not bring back a score, and the board that
+    /// shows it keeps the game no fresher.
     pub fn on_scoreboard(
         &mut self,
         league: League,
@@ -92,14 +98,24 @@ impl GameDesk {
         arrival: Arrival,
     ) -> Outcome {
         let mut outcome = Outcome::default();
-        let shown = Shown {
-            games: games.iter().map(|game| game.state.game).collect(),
+        let mut shown = Shown {
+            games: HashSet::new(),
             since_mono_ns: arrival.mono_ns,
         };
-        self.shown.insert(league.path, shown);
         for game in games {
+            if self.is_older(&game.state) {
+                outcome.older += 1;
+                continue;
+            }
+            shown.games.insert(game.state.game);
             self.on_game(league, game, &mut outcome);
         }
+        if let Some(before) = self.shown.get(league.path)
+            && outcome.older > 0
+        {
+            shown.since_mono_ns = before.since_mono_ns;
+        }
+        self.shown.insert(league.path, shown);
         outcome
     }
 
@@ -134,6 +150,13 @@ impl GameDesk {
     fn is_any_live(&self, games: &HashSet<u32>) -> bool {
         let mut known = games.iter().filter_map(|number| self.games.get(number));
         known.any(|known| known.last.phase() == Some(Phase::Live))
+    }
+
+    fn is_older(&self, state: &GameState) -> bool {
+        let known = self.games.get(&state.game);
+        known.is_some_and(|known| {
+            state.ingress_mono_ns.saturating_add(BACKWARDS_NS) < known.last.ingress_mono_ns
+        })
     }
 
     fn on_game(&mut self, league: League, game: ParsedGame, outcome: &mut Outcome) {
@@ -282,9 +305,60 @@ mod tests {
         let outcome = desk.on_unchanged(NFL, at(FROZEN_MS * NS_PER_MS));
         assert_eq!((outcome.frozen, outcome.states.len()), (false, 1));
         // Where nothing is played, nothing needs to change.
-        on_scoreboard(&mut desk, vec![game(1, Phase::Final, 0, 0)]);
+        let end = FROZEN_MS * NS_PER_MS;
+        on_scoreboard(&mut desk, vec![game(1, Phase::Final, 0, end)]);
         let night = desk.on_unchanged(NFL, at(9 * FROZEN_MS * NS_PER_MS));
         assert_eq!(night, Outcome::default());
+    }
+
+    /// Two caches, of which one is behind: its copy took a score back, and a game's end.
+    #[test]
+    fn an_older_copy_takes_nothing_back() {
+        let mut desk = desk();
+        let now = 20 * REFRESH_NS;
+        on_scoreboard(&mut desk, vec![game(1, Phase::Live, 7, now)]);
+        let behind = on_scoreboard(
+            &mut desk,
+            vec![game(1, Phase::Live, 0, now - 8 * REFRESH_NS)],
+        );
+        assert_eq!(
+            behind,
+            Outcome {
+                older: 1,
+                ..Outcome::default()
+            }
+        );
+        // That the older copy is what it was says nothing of the score.
+        assert_eq!(
+            desk.on_unchanged(NFL, at(now + REFRESH_NS)),
+            Outcome::default()
+        );
+        on_scoreboard(&mut desk, vec![game(1, Phase::Final, 7, now + REFRESH_NS)]);
+        let again = on_scoreboard(&mut desk, vec![game(1, Phase::Live, 7, now - 1)]);
+        assert_eq!(
+            (again.older, again.states.len(), again.announcements.len()),
+            (1, 0, 0)
+        );
+        // Within what stamps can tell, and later, the last word counts.
+        let amended = on_scoreboard(&mut desk, vec![game(1, Phase::Live, 6, now)]);
+        assert_eq!((amended.older, amended.states.len()), (0, 1));
+    }
+
+    #[test]
+    fn an_older_copy_is_no_sign_of_life() {
+        let mut desk = desk();
+        let (began, end) = (9 * REFRESH_NS, 9 * REFRESH_NS + FROZEN_MS * NS_PER_MS);
+        on_scoreboard(&mut desk, vec![game(1, Phase::Live, 0, began)]);
+        assert_eq!(desk.on_unchanged(NFL, at(end - REFRESH_NS)).states.len(), 1);
+        let older = || {
+            vec![
+                game(1, Phase::Live, 3, end - 9 * REFRESH_NS),
+                game(2, Phase::Live, 0, end),
+            ]
+        };
+        let arrival = at(end);
+        assert_eq!(desk.on_scoreboard(NFL, older(), arrival).older, 1);
+        assert!(desk.on_unchanged(NFL, at(end + 1)).frozen);
     }
 
     fn shards(outcome: &Outcome) -> Vec<u8> {
