@@ -344,20 +344,20 @@ impl Database {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The markets whose last fill was booked at this moment or later, Unix seconds. One that an earlier version
-    /// of this program booked has no time, and was booked before.
+    /// The trades that were booked at this moment or later, Unix seconds, each with its market. One that an earlier
+    /// version of this program booked has no time, and was booked before.
     ///
     /// # Errors
     ///
     /// When it cannot be read.
-    pub fn traded_since(&self, unix_s: i64) -> Result<Vec<u32>, DatabaseError> {
+    pub fn traded_since(&self, unix_s: i64) -> Result<Vec<([u8; 16], u32)>, DatabaseError> {
         if version(&self.connection)? < FILLS_TIMED {
             return Ok(Vec::new());
         }
         let mut select = self
             .connection
-            .prepare("SELECT DISTINCT market FROM fills WHERE booked_unix_s >= ?1")?;
-        let rows = select.query_map([unix_s], |row| row.get(0))?;
+            .prepare("SELECT trade, market FROM fills WHERE booked_unix_s >= ?1")?;
+        let rows = select.query_map([unix_s], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

@@ -300,6 +300,13 @@ impl Exposure {
         });
     }
 
+    /// Books what a position that was closed has gained.
+    pub(super) fn close(&mut self, listing: Listing, gain_micros: i64) {
+        self.change(listing.game, listing.sport, |game| {
+            game.closed_micros += gain_micros;
+        });
+    }
+
     /// Adds to what is at stake in games that are not known here, or takes from it.
     pub(super) fn hold_elsewhere(&mut self, micros: i64) {
         self.at_stake_micros += micros;

@@ -32,12 +32,23 @@ impl TradingDay {
     }
 }
 
-/// What the markets that were settled today have gained after fees, micro-dollars.
-pub(super) fn result_micros(book: &PositionBook, settled_today: &[u32]) -> i64 {
-    let decided = settled_today
-        .iter()
-        .filter_map(|market| book.market(*market));
-    decided.map(|position| position.cash_micros).sum()
+/// What the markets that were decided today have gained after fees, micro-dollars. What a market had gained
+/// before the day is not of it. One in which something was held over night counts with all that it has lost,
+/// and not with a gain: nobody knows how much of that is of today.
+pub(super) fn result_micros(
+    book: &PositionBook,
+    before: &PositionBook,
+    decided_today: &[u32],
+) -> i64 {
+    let decided = decided_today.iter().filter_map(|market| {
+        let cash_micros = book.market(*market)?.cash_micros;
+        Some(match before.market(*market) {
+            None => cash_micros,
+            Some(before) if before.position_centi == 0 => cash_micros - before.cash_micros,
+            Some(_) => cash_micros.min(0),
+        })
+    });
+    decided.sum()
 }
 
 #[cfg(test)]
@@ -71,13 +82,12 @@ mod tests {
         );
     }
 
-    #[test]
-    fn the_result_of_a_day_is_that_of_its_settlements() {
+    fn book_of(markets: &[u32]) -> PositionBook {
         let mut book = PositionBook::default();
-        for market in [1_u32, 2, 3] {
+        for market in markets {
             book.fill(&Fill {
-                trade: [u8::try_from(market).expect("small"); 16],
-                market,
+                trade: [u8::try_from(*market).expect("small"); 16],
+                market: *market,
                 count_centi: 1_000,
                 price_e4: 4_000,
                 fee_micros: 500,
@@ -85,11 +95,21 @@ mod tests {
                 ..Fill::zeroed()
             });
         }
+        book
+    }
+
+    #[test]
+    fn the_result_of_a_day_is_that_of_its_settlements() {
+        let mut book = book_of(&[1, 2, 3]);
         book.settle(1, 0);
         book.settle(2, 10_000);
+        let before = PositionBook::default();
+        let told = |before, decided: &[u32]| result_micros(&book, before, decided);
         // The third is open: what it can lose is at stake, not lost.
-        assert_eq!(result_micros(&book, &[1]), -4_000_500);
-        assert_eq!(result_micros(&book, &[1, 2]), -4_000_500 + 5_999_500);
-        assert_eq!(result_micros(&book, &[9]), 0, "never held");
+        assert_eq!(told(&before, &[1]), -4_000_500);
+        assert_eq!(told(&before, &[1, 2]), -4_000_500 + 5_999_500);
+        assert_eq!(told(&before, &[9]), 0, "never held");
+        // Held over night, a gain may be another day's.
+        assert_eq!(told(&book_of(&[1, 2]), &[1, 2]), -4_000_500);
     }
 }

@@ -154,7 +154,8 @@ fn settled(
     for (market, value_e4) in database.settlements()? {
         if let Some((position_centi, paid_micros)) = unlisted.remove(&market) {
             let gain_micros = match today.contains(&market) {
-                true => i64::from(value_e4) * position_centi - paid_micros,
+                // It was held by an earlier launch: a gain may be another day's.
+                true => (i64::from(value_e4) * position_centi - paid_micros).min(0),
                 false => 0,
             };
             news.push(News::Settled {

@@ -45,22 +45,10 @@ pub(super) fn recall(
     let board = board(context)?;
     let open = recall_orders(context, risk, acks, sent, &board)?;
     let database = database(context)?;
-    let (book, decided_today) = positions(database.as_ref(), waiting_fills(context)?, &open, day)
+    let (book, result_micros) = positions(database.as_ref(), waiting_fills(context)?, &open, day)
         .map_err(Failure::other)?;
-    risk.recall_day(day.ends_mono_ns, result_micros(&book, &decided_today));
-    let mut unlisted = Unlisted::new();
-    for (market, position) in book.markets() {
-        let (held, paid) = (position.position_centi, -position.cash_micros);
-        match listing(&board, market) {
-            // Decided: it is of the day's result, or of an earlier day's.
-            _ if held == 0 || position.settled_e4.is_some() => {}
-            Some(listing) => risk.recall_position(listing, held, paid),
-            None => {
-                risk.recall_unlisted(held, paid);
-                unlisted.insert(market, (held, paid));
-            }
-        }
-    }
+    risk.recall_day(day.ends_mono_ns, result_micros);
+    let unlisted = recall_positions(risk, &book, |market| listing(&board, market));
     tracing::info!(
         open = risk.open_orders(),
         at_stake_micros = risk.at_stake_micros(),
@@ -69,6 +57,31 @@ pub(super) fn recall(
         "took over what was left behind"
     );
     Ok(unlisted)
+}
+
+/// Tells the stage what is held and what was closed; returns what nobody lists yet.
+fn recall_positions(
+    risk: &mut Risk,
+    book: &PositionBook,
+    listing: impl Fn(u32) -> Option<Listing>,
+) -> Unlisted {
+    let mut unlisted = Unlisted::new();
+    for (market, position) in book.markets() {
+        let (held, paid) = (position.position_centi, -position.cash_micros);
+        match listing(market) {
+            // Decided: it is of the day's result, or of an earlier day's.
+            _ if position.settled_e4.is_some() => {}
+            // So is this, but its game may go on.
+            Some(listing) if held == 0 => risk.recall_closed(listing, -paid),
+            None if held == 0 => {}
+            Some(listing) => risk.recall_position(listing, held, paid),
+            None => {
+                risk.recall_unlisted(held, paid);
+                unlisted.insert(market, (held, paid));
+            }
+        }
+    }
+    unlisted
 }
 
 /// Tells the stage which orders its predecessor sent; returns those that are open.
@@ -150,16 +163,19 @@ fn database(context: &Context) -> Result<Option<Database>, Failure> {
     Ok(is_laid_out.then_some(database))
 }
 
-/// What all fills but those of the orders `without` have made, and which markets were decided today: those
-/// that the venue has settled, and those in which nothing is held since a fill of today.
+/// What all fills but those of the orders `without` have made, and what was gained in the markets that were
+/// decided today: those that the venue has settled, and those in which nothing is held since a fill of today.
 fn positions(
     database: Option<&Database>,
     waiting: Vec<Fill>,
     without: &HashSet<(u64, u64)>,
     day: TradingDay,
-) -> Result<(PositionBook, Vec<u32>), DatabaseError> {
-    let mut book = PositionBook::default();
-    let mut traded_today: HashSet<u32> = waiting.iter().map(|fill| fill.market).collect();
+) -> Result<(PositionBook, i64), DatabaseError> {
+    let (mut book, mut before) = (PositionBook::default(), PositionBook::default());
+    let mut traded_today: HashMap<[u8; 16], u32> = waiting
+        .iter()
+        .map(|fill| (fill.trade, fill.market))
+        .collect();
     let (mut fills, mut decided_today) = (waiting, Vec::new());
     if let Some(database) = database {
         decided_today = database.settled_since(day.began_unix_s)?;
@@ -173,13 +189,18 @@ fn positions(
     fills.retain(|fill| !without.contains(&(fill.order, fill.ingress_mono_ns)));
     for fill in &fills {
         book.fill(fill);
+        if !traded_today.contains_key(&fill.trade) {
+            before.fill(fill);
+        }
     }
+    let traded_today: HashSet<u32> = traded_today.into_values().collect();
     let closed = |market: &u32| {
         let position = book.market(*market);
         position.is_some_and(|one| one.position_centi == 0 && one.settled_e4.is_none())
     };
     decided_today.extend(traded_today.iter().filter(|market| closed(market)));
-    Ok((book, decided_today))
+    let result_micros = result_micros(&book, &before, &decided_today);
+    Ok((book, result_micros))
 }
 
 /// The fills that the position tracker has not committed; what it commits meanwhile it has booked.
@@ -268,9 +289,9 @@ mod tests {
             .expect("writes");
         let waiting = vec![fill(6, 3, Side::Ask, 4_900)];
         let told = |day| {
-            let (book, decided) =
-                positions(Some(&database), waiting.clone(), &HashSet::new(), day).expect("reads");
-            result_micros(&book, &decided)
+            let waiting = waiting.clone();
+            let told = positions(Some(&database), waiting, &HashSet::new(), day);
+            told.expect("reads").1
         };
         assert_eq!(told(TODAY), -500_000 - 100_000);
         let tomorrow = TradingDay {
@@ -282,5 +303,83 @@ mod tests {
             -100_000,
             "what waits is of the day that it is"
         );
+    }
+
+    /// A gain of yesterday paid for a loss of today in the same market.
+    #[test]
+    fn what_a_market_gained_on_another_day_is_not_of_today() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("positions.db");
+        let mut database = Database::open(&path).expect("opens");
+        // Closed yesterday for $2, today at a loss of $0.50.
+        let yesterday = [
+            fill(1, 1, Side::Bid, 4_000),
+            fill(2, 1, Side::Ask, 6_000),
+            // Held over night.
+            fill(3, 2, Side::Bid, 3_000),
+        ];
+        database.book("aa", &yesterday).expect("new");
+        let times = rusqlite::Connection::open(&path).expect("opens");
+        times
+            .execute("UPDATE fills SET booked_unix_s = 1999", [])
+            .expect("writes");
+        let today = [
+            fill(4, 1, Side::Bid, 5_000),
+            fill(5, 1, Side::Ask, 4_500),
+            fill(6, 2, Side::Ask, 4_000),
+        ];
+        let told = |today: &[Fill]| {
+            let told = positions(Some(&database), today.to_vec(), &HashSet::new(), TODAY);
+            told.expect("reads").1
+        };
+        assert_eq!(told(&today[..2]), -500_000);
+        // What of it was gained before the night nobody knows.
+        assert_eq!(told(&today), -500_000);
+    }
+
+    #[test]
+    fn a_game_remembers_what_it_cost_by_positions_that_are_closed() {
+        let limits = stages::limits::Limits {
+            max_order_contracts: 100,
+            max_market_contracts: 100,
+            max_game_dollars: 10,
+            max_sport_dollars: 1_000,
+            max_exposure_dollars: 1_000,
+            max_day_loss_dollars: 1_000,
+            max_open_orders: 8,
+            max_burst_contracts: 1_000,
+            repeat_ms: 0,
+            kelly_percent: 100,
+        };
+        let wanted = layouts::Signal {
+            expires_mono_ns: u64::MAX,
+            game: 5,
+            count_centi: 100_000,
+            price_e4: 5_000,
+            edge_e4: 1_800,
+            kind: layouts::SignalKind::ModelEdge as u8,
+            sport: layouts::Sport::Nba as u8,
+            ..layouts::Signal::zeroed()
+        };
+        let after = |fills: &[Fill]| {
+            let (mut risk, mut book) = (Risk::new(limits), PositionBook::default());
+            for fill in fills {
+                book.fill(fill);
+            }
+            let listing = Listing {
+                game: 5,
+                team: 1,
+                sport: layouts::Sport::Nba,
+                fee_rate_e4: 0,
+            };
+            let unlisted = recall_positions(&mut risk, &book, |_| Some(listing));
+            assert!(unlisted.is_empty());
+            assert_eq!((risk.at_stake_micros(), risk.result_today_micros()), (0, 0));
+            let order = risk.on_signal(&wanted, 1)[0];
+            order.map_or(0, |order| order.count_centi)
+        };
+        assert_eq!(after(&[]), 2_000, "$10");
+        let lost = [fill(1, 1, Side::Bid, 6_000), fill(2, 1, Side::Ask, 2_000)];
+        assert_eq!(after(&lost), 1_200, "$4 are gone");
     }
 }

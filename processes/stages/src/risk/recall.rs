@@ -38,6 +38,11 @@ impl Risk {
         self.exposure.hold(listing, position_centi, paid_micros);
     }
 
+    /// Recalls what a position that was closed has gained, negative for a loss: the game's limit counts it.
+    pub fn recall_closed(&mut self, listing: Listing, gain_micros: i64) {
+        self.exposure.close(listing, gain_micros);
+    }
+
     /// Recalls a position in a market that nobody has listed yet: at stake in all and today, at its worst
     /// case, as if alone; of which game and sport is told with [`Risk::list`].
     pub fn recall_unlisted(&mut self, position_centi: i64, paid_micros: i64) {

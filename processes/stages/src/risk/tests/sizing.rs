@@ -225,3 +225,22 @@ fn games_that_are_over_make_room_for_others() {
     assert_ne!(risk.on_signal(&of_game(5_001), MS), NOTHING);
     assert_eq!(risk.on_signal(&of_game(5_002), MS), NOTHING);
 }
+
+/// A start forgot it.
+#[test]
+fn a_games_limit_counts_what_was_lost_in_it_before_a_start() {
+    let mut risk = Risk::new(Limits {
+        max_game_dollars: 10,
+        ..limits()
+    });
+    let listing = Listing {
+        game: 1,
+        team: 0,
+        sport: layouts::Sport::Nba,
+        fee_rate_e4: 700,
+    };
+    risk.recall_closed(listing, -2_400_000);
+    assert_eq!((risk.at_stake_micros(), risk.lost_today_micros()), (0, 0));
+    // $7.60 are left, at $0.52.
+    assert_eq!(count(risk.on_signal(&signal(3, 0), MS)), 1_400);
+}
