@@ -17,13 +17,15 @@ use std::{
     os::unix::net::UnixStream,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Longest time between two letters; a heartbeat that is shorter counts.
 const PERIOD: Duration = Duration::from_secs(1);
 /// Longest wait for one answer.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a server may be away at the start, or still loading, before nobody waits for it any more.
+const GIVE_UP: Duration = Duration::from_secs(5);
 
 /// The thread, and what is exchanged with it. Dropping it ends it.
 pub(super) struct Clerk {
@@ -53,7 +55,7 @@ struct Desk {
 pub(super) struct Letter {
     /// What operators ask for, when it has been read since the last letter.
     pub(super) config: Option<HashMap<String, String>>,
-    /// The server was asked, whether or not it has answered.
+    /// The server has answered, or was given up: trading does not depend on it.
     pub(super) asked: bool,
 }
 
@@ -124,6 +126,7 @@ impl Shared {
 
 fn correspond(shared: &Shared, pipeline: &Pipeline, mut bell: &UnixStream) {
     let period = PERIOD.min(Duration::from_millis(pipeline.redis.heartbeat_ms));
+    let began = Instant::now();
     let mut connection = None;
     let mut said = false;
     let mut known = HashMap::new();
@@ -142,7 +145,8 @@ fn correspond(shared: &Shared, pipeline: &Pipeline, mut bell: &UnixStream) {
         };
         let answer = exchange(&mut connection, pipeline, &state, &limits);
         let mut desk = shared.desk();
-        let mut news = !std::mem::replace(&mut desk.letter.asked, true);
+        let is_asked = is_asked(answer.is_ok(), began.elapsed());
+        let mut news = is_asked && !std::mem::replace(&mut desk.letter.asked, true);
         match answer {
             Ok(config) => {
                 said = false;
@@ -166,6 +170,12 @@ fn correspond(shared: &Shared, pipeline: &Pipeline, mut bell: &UnixStream) {
             let _ = bell.write(&[0]);
         }
     }
+}
+
+/// Whether nobody waits any more for what the server has to say, which may be that nothing is to be traded. A
+/// server that comes up with the host refuses at first, or says that it is loading.
+fn is_asked(answered: bool, waited: Duration) -> bool {
+    answered || waited >= GIVE_UP
 }
 
 fn exchange(
@@ -194,4 +204,43 @@ fn exchange(
         registry::batch(pipeline, state, limits).exec(connection)?;
     }
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{net::TcpListener, path::Path};
+
+    /// A host that has just started: its config said `mode = safe`, and was not read yet.
+    #[test]
+    fn a_server_that_refuses_at_first_is_asked_again_before_anything_is_traded() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/demo.toml");
+        let mut pipeline = Pipeline::load(&file).unwrap();
+        pipeline.redis.url = format!("redis://{}", server.local_addr().unwrap());
+        pipeline.redis.heartbeat_ms = 1;
+        let (bell, _heard) = UnixStream::pair().unwrap();
+        let shared = Shared::default();
+        std::thread::scope(|scope| {
+            scope.spawn(|| correspond(&shared, &pipeline, &bell));
+            // It hangs up without a word; that it is called again shows that it was understood.
+            drop(server.accept().unwrap());
+            drop(server.accept().unwrap());
+            let asked = shared.desk().letter.asked;
+            shared.desk().closed = true;
+            shared.news.notify_all();
+            drop(server);
+            assert!(!asked);
+        });
+    }
+
+    #[test]
+    fn a_server_that_stays_away_is_given_up() {
+        assert!(is_asked(true, Duration::ZERO));
+        assert!(!is_asked(
+            false,
+            GIVE_UP.saturating_sub(Duration::from_millis(1))
+        ));
+        assert!(is_asked(false, GIVE_UP));
+    }
 }
