@@ -71,11 +71,10 @@ impl Catalogue {
             let series = self.rest.series(ticker).await?;
             let events = self.rest.events(ticker).await?;
             let (mut changes, changes_unread) = self.fee_changes(ticker).await;
-            // The venue stops telling of a change when its time has come.
             if let Some((_, before)) = self.series.remove(ticker) {
-                changes.extend(before.changes);
-                changes.sort_by_key(|change| change.from_unix_s);
-                changes.dedup();
+                let now = jiff::Timestamp::now().as_second();
+                let is_whole = changes_unread.is_none();
+                remember(&mut changes, before.changes, is_whole, now);
             }
             let listed = Listed {
                 series,
@@ -172,6 +171,15 @@ impl Listed {
         let times = self.changes.iter().map(|change| change.from_unix_s);
         times.filter(|from| *from > now_unix_s).min()
     }
+}
+
+/// Adds what was known of changes. The venue stops telling of one when its time has come; one that is still to
+/// come and missing in a list that is whole was withdrawn or postponed.
+fn remember(changes: &mut Vec<FeeChange>, before: Vec<FeeChange>, is_whole: bool, now_unix_s: i64) {
+    let known = before.into_iter();
+    changes.extend(known.filter(|change| !is_whole || change.from_unix_s <= now_unix_s));
+    changes.sort_by_key(|change| change.from_unix_s);
+    changes.dedup();
 }
 
 /// The coarsest step of a market's prices: valid in all of its ranges.
@@ -284,6 +292,28 @@ mod tests {
         assert_eq!(listed.next_change_unix_s(0), Some(10_000));
         assert_eq!(listed.next_change_unix_s(10_000), Some(20_000));
         assert_eq!(listed.next_change_unix_s(20_000), None);
+    }
+
+    #[test]
+    fn a_change_that_is_withdrawn_or_postponed_is_forgotten() {
+        let change = |from_unix_s| FeeChange {
+            from_unix_s,
+            to: serde_json::from_str(
+                r#"{"series_ticker":"S","fee_type":"quadratic","scheduled_ts":""}"#,
+            )
+            .expect("a change"),
+        };
+        let remembered = |is_whole| {
+            let mut changes = vec![change(300)];
+            let before = vec![change(99), change(100), change(101), change(300)];
+            remember(&mut changes, before, is_whole, 100);
+            changes
+                .iter()
+                .map(|change| change.from_unix_s)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(remembered(true), [99, 100, 300]);
+        assert_eq!(remembered(false), [99, 100, 101, 300], "perhaps unread");
     }
 
     #[test]
