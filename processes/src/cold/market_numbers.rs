@@ -61,26 +61,24 @@ impl Numbers {
     }
 
     /// Keeps the numbers, before any of them is announced.
-    pub(crate) fn keep(&mut self, numbers: &HashMap<String, u32>) {
+    ///
+    /// # Errors
+    ///
+    /// When they are not surely on the disk: then none that is new may be announced.
+    pub(crate) fn keep(&mut self, numbers: &HashMap<String, u32>) -> std::io::Result<()> {
         if self.kept == *numbers {
-            return;
+            return Ok(());
         }
         let partial = self.path.with_extension("partial");
-        let write = || -> std::io::Result<()> {
-            let mut file = File::create(&partial)?;
-            file.write_all(&serde_json::to_vec(numbers)?)?;
-            // On the disk before it takes the place of what was there, and then its name too: a power cut must leave one
-            // or the other.
-            file.sync_all()?;
-            fs::rename(&partial, &self.path)?;
-            File::open(self.path.parent().unwrap_or(Path::new(".")))?.sync_all()
-        };
-        let written = write();
-        match written {
-            Ok(()) => self.kept.clone_from(numbers),
-            // Redis keeps them as well.
-            Err(error) => tracing::error!(%error, "the numbers of markets cannot be kept"),
-        }
+        let mut file = File::create(&partial)?;
+        file.write_all(&serde_json::to_vec(numbers)?)?;
+        // On the disk before it takes the place of what was there, and then its name too: a power cut must leave one
+        // or the other.
+        file.sync_all()?;
+        fs::rename(&partial, &self.path)?;
+        File::open(self.path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+        self.kept.clone_from(numbers);
+        Ok(())
     }
 }
 
@@ -95,7 +93,7 @@ mod tests {
         assert_eq!(at().load(), HashMap::new());
         let numbers = HashMap::from([("A".to_owned(), 3), ("B".to_owned(), 4)]);
         let mut first = at();
-        first.keep(&numbers);
+        first.keep(&numbers).expect("writes");
         assert_eq!(at().load(), numbers);
         fs::write(&first.path, "{").expect("writes");
         assert_eq!(at().load(), HashMap::new());
@@ -118,7 +116,8 @@ mod tests {
                 .collect()
         };
         assert_eq!(at().load_with(&path).expect("read"), of(&[("A", 3)]));
-        at().keep(&of(&[("A", 5), ("B", 3), ("C", 7)]));
+        let wrong = of(&[("A", 5), ("B", 3), ("C", 7)]);
+        at().keep(&wrong).expect("writes");
         assert_eq!(
             at().load_with(&path).expect("read"),
             of(&[("A", 3), ("C", 7)])

@@ -298,7 +298,8 @@ mod tests {
     fn numbers_that_were_given_out_and_not_booked_are_known_and_the_books_have_the_last_word() {
         let directory = tempfile::tempdir().expect("a directory");
         Numbers::within(directory.path())
-            .keep(&HashMap::from([("A".to_owned(), 7), ("B".to_owned(), 8)]));
+            .keep(&HashMap::from([("A".to_owned(), 7), ("B".to_owned(), 8)]))
+            .unwrap();
         let found = numbers(vec![(9, "B".into())], directory.path());
         assert_eq!(
             found,

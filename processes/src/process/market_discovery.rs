@@ -280,6 +280,14 @@ impl Finder {
                 self.complaints.say("no market number to be had", &error);
                 Look::Away
             }
+            Err(Trouble::Numbers(error)) => {
+                self.counters.failed += 1;
+                self.complaints.say(
+                    "market numbers cannot be kept, nothing is announced",
+                    &error,
+                );
+                Look::Away
+            }
             Err(Trouble::Refused(reason)) => {
                 self.counters.refused += 1;
                 tracing::error!(
@@ -379,9 +387,24 @@ impl Finder {
             .await
         };
         let markets = [market(TeamSide::Home).await?, market(TeamSide::Away).await?];
-        self.numbers.keep(&self.cold.numbers().await);
+        let numbers = self.cold.numbers().await;
+        // A number that is lost would be given to another market.
+        self.numbers.keep(&numbers).map_err(Trouble::Numbers)?;
+        if is_nearly_full(&numbers, self.slots) {
+            let slots = format!("its {} slots; give it more `slots`", self.slots);
+            self.complaints.say(
+                "market numbers will soon be beyond the board `prices`",
+                &slots,
+            );
+        }
         Ok(Some(markets))
     }
+}
+
+/// Whether the highest number is beyond four fifths of the board.
+fn is_nearly_full(numbers: &HashMap<String, u32>, slots: u32) -> bool {
+    let highest = numbers.values().copied().max().unwrap_or(0);
+    u64::from(highest) * 5 > u64::from(slots) * 4
 }
 
 /// Ends when the flag is set. A signal's handler sets it, who can wake nobody.
@@ -398,6 +421,8 @@ enum Trouble {
     Venue(VenueError),
     /// Not now.
     Cold(crate::cold::redis::ColdError),
+    /// Not now: their numbers are not on the disk.
+    Numbers(std::io::Error),
     /// Never.
     Refused(String),
 }

@@ -130,7 +130,8 @@ mod tests {
         );
         assert_eq!(listings.ticker_of_old(4), None);
         let numbers = HashMap::from([("A-B".to_owned(), 3), ("C-D".to_owned(), 4)]);
-        Numbers::within(directory.path()).keep(&numbers);
+        let kept = Numbers::within(directory.path()).keep(&numbers);
+        kept.expect("writes");
         assert_eq!(listings.ticker_of_old(4), Some("C-D".into()));
     }
 }

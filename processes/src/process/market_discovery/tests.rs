@@ -8,6 +8,7 @@ use crate::venue::signing::test_signer;
 use crate::venue::tls::Trust;
 use axum::http::Uri;
 use axum::{Json, Router};
+use std::path::Path;
 
 /// A venue that lists one football game in full, one twice, and fails the first question.
 async fn venue() -> String {
@@ -62,7 +63,7 @@ fn game(number: u32, away: &str, home: &str) -> Discovery {
     })
 }
 
-fn finder(cold: &Cold, base: &str, slots: u32) -> Finder {
+fn finder(cold: &Cold, base: &str, slots: u32, directory: &Path) -> Finder {
     Finder {
         cold: cold.clone(),
         catalogue: Catalogue::new(
@@ -70,8 +71,7 @@ fn finder(cold: &Cold, base: &str, slots: u32) -> Finder {
         ),
         aliases: Aliases::built_in().expect("reads"),
         slots,
-        // No such directory: Redis keeps them as well.
-        numbers: Numbers::within(std::path::Path::new("/nowhere")),
+        numbers: Numbers::within(directory),
         known: HashMap::new(),
         told: HashMap::new(),
         looked: HashMap::new(),
@@ -124,6 +124,7 @@ async fn a_game_gets_its_two_markets_and_an_ambiguous_one_none() {
     let Some(server) = Server::start() else {
         return;
     };
+    let directory = tempfile::tempdir().expect("a directory");
     let (cold, base) = (server.cold().await, venue().await);
     for discovery in [
         game(7, "CIN", "PIT"),
@@ -134,7 +135,8 @@ async fn a_game_gets_its_two_markets_and_an_ambiguous_one_none() {
     }
     let stop = Arc::new(AtomicBool::new(false));
     let finding = tokio::spawn(
-        finder(&cold, &base, 64).run(Arc::clone(&stop), ("market_discovery".into(), 50)),
+        finder(&cold, &base, 64, directory.path())
+            .run(Arc::clone(&stop), ("market_discovery".into(), 50)),
     );
     let markets = two_markets(&cold, &mut Cursor::default()).await;
     every_game_looked_at(&cold).await;
@@ -173,6 +175,7 @@ async fn markets_of_an_earlier_run_are_announced_anew_as_they_are_now() {
     let Some(server) = Server::start() else {
         return;
     };
+    let directory = tempfile::tempdir().expect("a directory");
     let (cold, base) = (server.cold().await, venue().await);
     let mut old = Vec::new();
     for (suffix, team) in [("PIT", 0), ("CIN", 1)] {
@@ -198,7 +201,8 @@ async fn markets_of_an_earlier_run_are_announced_anew_as_they_are_now() {
     cold.announce(&wanted).await.expect("announces");
     let stop = Arc::new(AtomicBool::new(false));
     let finding = tokio::spawn(
-        finder(&cold, &base, 64).run(Arc::clone(&stop), ("market_discovery".into(), 1_000)),
+        finder(&cold, &base, 64, directory.path())
+            .run(Arc::clone(&stop), ("market_discovery".into(), 1_000)),
     );
     let mut cursor = Cursor::default();
     assert_eq!(two_markets(&cold, &mut cursor).await, old);
@@ -215,6 +219,7 @@ async fn a_venue_that_hangs_is_asked_for_one_game_and_holds_up_no_stop() {
     let Some(server) = Server::start() else {
         return;
     };
+    let directory = tempfile::tempdir().expect("a directory");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .expect("binds");
@@ -236,14 +241,20 @@ async fn a_venue_that_hangs_is_asked_for_one_game_and_holds_up_no_stop() {
     let stop = Arc::new(AtomicBool::new(false));
     let base = format!("http://{address}/trade-api/v2");
     let finding = tokio::spawn(
-        finder(&cold, &base, 64).run(Arc::clone(&stop), ("market_discovery".into(), 1_000)),
+        finder(&cold, &base, 64, directory.path())
+            .run(Arc::clone(&stop), ("market_discovery".into(), 1_000)),
     );
     questions.recv().await.expect("a question");
     stop.store(true, Relaxed);
     let counters = finding.await.expect("stops when told");
     assert_eq!(counters.failed, 0, "it did not wait for the time-out");
     // And where the venue refuses at once, the round ends with the first game.
-    let mut finder = finder(&cold, "http://127.0.0.1:1/trade-api/v2", 64);
+    let mut finder = finder(
+        &cold,
+        "http://127.0.0.1:1/trade-api/v2",
+        64,
+        directory.path(),
+    );
     for number in 0..9 {
         finder.learn(game(number, "CIN", "PIT"));
     }
@@ -256,8 +267,9 @@ async fn a_number_beyond_the_board_is_refused() {
     let Some(server) = Server::start() else {
         return;
     };
+    let directory = tempfile::tempdir().expect("a directory");
     let (cold, base) = (server.cold().await, venue().await);
-    let mut finder = finder(&cold, &base, 1);
+    let mut finder = finder(&cold, &base, 1, directory.path());
     let Discovery::Game(wanted) = game(7, "CIN", "PIT") else {
         return;
     };
@@ -281,6 +293,7 @@ async fn a_market_whose_fee_changes_is_announced_anew() {
     let Some(server) = Server::start() else {
         return;
     };
+    let directory = tempfile::tempdir().expect("a directory");
     // What the venue says of the event, and of changes to come.
     let (say, said) = tokio::sync::watch::channel((json!({}), json!([])));
     let handler = move |uri: Uri| {
@@ -310,7 +323,7 @@ async fn a_market_whose_fee_changes_is_announced_anew() {
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
     let cold = server.cold().await;
     let announcer = Announcer::start(cold.clone());
-    let mut finder = finder(&cold, &base, 64);
+    let mut finder = finder(&cold, &base, 64, directory.path());
     finder.learn(game(7, "CIN", "PIT"));
     let past = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(60);
     let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(30);
@@ -344,4 +357,42 @@ async fn a_market_whose_fee_changes_is_announced_anew() {
     // Looked for again when the change is due, and not only after the usual while.
     let due = finder.looked[&7].due - Instant::now();
     assert!(due <= Duration::from_secs(30), "{due:?}");
+}
+
+/// A full disk: the markets were announced, and after a power cut others had their numbers.
+#[tokio::test]
+async fn a_market_whose_number_cannot_be_kept_is_not_announced_yet() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let (cold, base) = (server.cold().await, venue().await);
+    let directory = tempfile::tempdir().expect("a directory");
+    let missing = directory.path().join("not yet");
+    let mut finder = finder(&cold, &base, 64, &missing);
+    let announcer = Announcer::start(cold.clone());
+    finder.learn(game(7, "CIN", "PIT"));
+    // The venue fails the first question.
+    for failed in [1, 2] {
+        for waiting in finder.waiting.values_mut() {
+            waiting.due = Instant::now();
+        }
+        finder.look_for_due(&announcer).await;
+        let counters = finder.counters;
+        assert_eq!((counters.failed, counters.markets), (failed, 0));
+        assert_eq!(finder.waiting.len(), 1, "tried again");
+    }
+    std::fs::create_dir(&missing).expect("makes it");
+    for waiting in finder.waiting.values_mut() {
+        waiting.due = Instant::now();
+    }
+    finder.look_for_due(&announcer).await;
+    assert_eq!(finder.counters.markets, 2);
+}
+
+#[test]
+fn a_board_is_nearly_full_beyond_four_fifths() {
+    let numbers = |highest| HashMap::from([("A".to_owned(), 1), ("B".to_owned(), highest)]);
+    assert!(!is_nearly_full(&HashMap::new(), 100));
+    assert!(!is_nearly_full(&numbers(80), 100));
+    assert!(is_nearly_full(&numbers(81), 100));
 }
