@@ -307,6 +307,22 @@ impl Exposure {
         });
     }
 
+    /// Books what the venue has paid for a market, 1/10,000 dollar a contract; what that decides, micro-dollars, and
+    /// whether anything was held or paid for.
+    pub(super) fn settle(&mut self, listing: Listing, value_e4: u16) -> (i64, bool) {
+        let mut anything = false;
+        let gain = self.change_known(listing.game, |game| {
+            let Some(market) = game.markets.get_mut(usize::from(listing.team)) else {
+                return;
+            };
+            let held = std::mem::take(&mut market.position_centi);
+            let paid = std::mem::take(&mut market.paid_micros);
+            anything = (held, paid) != (0, 0);
+            game.closed_micros += i64::from(value_e4) * held - paid;
+        });
+        (gain, anything)
+    }
+
     /// Adds to what is at stake in games that are not known here, or takes from it.
     pub(super) fn hold_elsewhere(&mut self, micros: i64) {
         self.at_stake_micros += micros;

@@ -255,6 +255,14 @@ impl Risk {
         self.day.book(gain, now);
     }
 
+    /// The venue has settled a market, at so much a contract, whatever the feed says of its game: what is held of it
+    /// is decided. Whether anything was.
+    pub fn on_settlement(&mut self, listing: Listing, value_e4: u16, now: u64) -> bool {
+        let (gain, anything) = self.exposure.settle(listing, value_e4);
+        self.day.book(gain, now);
+        anything
+    }
+
     /// Keeps the first leg of a pair. A second leg whose first never came is of no use.
     fn hold(&mut self, shard: usize, leg: Checked) -> Orders {
         match self.first_leg.get_mut(shard) {

@@ -4,7 +4,7 @@
 //! takes its end back: then all of it is at stake again. A position that
 //! an earlier launch has left belongs to a game once its market is listed, or is decided as the position
 //! database says. While nobody tells, the limits are only stricter; so is a game that is called off, which
-//! stays at stake at its worst case.
+//! stays at stake at its worst case until the venue has settled its markets.
 
 use super::day::TradingDay;
 use super::recovery::Unlisted;
@@ -16,13 +16,14 @@ use crate::process::discoveries::followed;
 use crate::runtime::{Context, Failure, handoff, io_thread};
 use ipc::clock;
 use stages::risk::{Listing, Outcome, Risk};
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// News that may wait for the loop.
 const INBOX: usize = 1_024;
-/// Between two looks at what was settled of the positions that nobody lists.
+/// Between two looks at what the venue has settled.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// A piece of news.
@@ -44,6 +45,8 @@ pub(super) enum News {
         paid_micros: i64,
         gain_micros: i64,
     },
+    /// The venue has settled a market.
+    Decided { listing: Listing, value_e4: u16 },
 }
 
 impl News {
@@ -65,11 +68,26 @@ impl News {
                 paid_micros,
                 gain_micros,
             } => risk.settle_unlisted(position_centi, paid_micros, gain_micros, now),
+            // Of most of them nothing is held.
+            Self::Decided { listing, value_e4 } => {
+                if !risk.on_settlement(listing, value_e4, now) {
+                    return;
+                }
+            }
         }
         let (at_stake_micros, result_today_micros) =
             (risk.at_stake_micros(), risk.result_today_micros());
         tracing::info!(news = ?self, at_stake_micros, result_today_micros, "heard of a game");
     }
+}
+
+/// What is known of markets.
+#[derive(Default)]
+struct Markets {
+    unlisted: Unlisted,
+    listings: HashMap<u32, Listing>,
+    /// Those whose settlement was told.
+    settled: HashSet<u32>,
 }
 
 /// Follows what is said, from the beginning of the discovery stream.
@@ -79,25 +97,31 @@ impl News {
 /// When no thread can be had.
 pub(super) fn follow(
     context: &Context,
-    mut unlisted: Unlisted,
+    unlisted: Unlisted,
 ) -> Result<handoff::Inbox<News>, Failure> {
     let (mut to_hot, inbox) = handoff::to_hot::<News>(INBOX);
     let cold = Cold::connect(&context.pipeline.redis.url, &context.pipeline.name);
     let path = database::path(&context.pipeline);
+    // Recorded orders have nothing to do with what this host holds.
+    let is_ours = !context.pipeline.replay;
     io_thread("games", move || async move {
         let mut discoveries = followed(cold);
         let mut due = interval(LOOK_EVERY);
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut complaints = Complaints::default();
+        let mut markets = Markets {
+            unlisted,
+            ..Markets::default()
+        };
         loop {
             let news = tokio::select! {
                 Some(discovery) = discoveries.recv() => match discovery {
                     Discovery::Game(game) => told(&game).into_iter().collect(),
-                    Discovery::Market(market) => listed(&market, &mut unlisted).into_iter().collect(),
+                    Discovery::Market(market) => listed(&market, &mut markets).into_iter().collect(),
                 },
-                _ = due.tick(), if !unlisted.is_empty() => {
+                _ = due.tick(), if is_ours => {
                     let day = TradingDay::at(clock::unix_ns(), clock::mono_ns());
-                    settled(&path, day, &mut unlisted).unwrap_or_else(|error| {
+                    settled(&path, day, &mut markets).unwrap_or_else(|error| {
                         complaints.say("settlements cannot be read, trying on", &error);
                         Vec::new()
                     })
@@ -124,14 +148,15 @@ fn told(told: &Game) -> Option<News> {
     Some(News::Over { game, outcome })
 }
 
-fn listed(market: &Market, unlisted: &mut Unlisted) -> Option<News> {
+fn listed(market: &Market, markets: &mut Markets) -> Option<News> {
     let listing = Listing {
         game: market.game,
         team: market.team,
         sport: market.sport()?,
         fee_rate_e4: market.fee_rate_e4,
     };
-    let (position_centi, paid_micros) = unlisted.remove(&market.market)?;
+    markets.listings.insert(market.market, listing);
+    let (position_centi, paid_micros) = markets.unlisted.remove(&market.market)?;
     Some(News::Listed {
         listing,
         position_centi,
@@ -139,20 +164,27 @@ fn listed(market: &Market, unlisted: &mut Unlisted) -> Option<News> {
     })
 }
 
-/// Takes out what the database says is settled by now.
+/// What the database says is settled by now, of each market once.
 fn settled(
     path: &Path,
     day: TradingDay,
-    unlisted: &mut Unlisted,
+    markets: &mut Markets,
 ) -> Result<Vec<News>, DatabaseError> {
     if !path.exists() {
         return Ok(Vec::new());
     }
     let database = Database::open_read_only(path)?;
+    // Its writer may have only just created it.
+    if !database.is_laid_out()? {
+        return Ok(Vec::new());
+    }
     let today = database.settled_since(day.began_unix_s)?;
     let mut news = Vec::new();
     for (market, value_e4) in database.settlements()? {
-        if let Some((position_centi, paid_micros)) = unlisted.remove(&market) {
+        if markets.settled.contains(&market) {
+            continue;
+        }
+        if let Some((position_centi, paid_micros)) = markets.unlisted.remove(&market) {
             let gain_micros = match today.contains(&market) {
                 // It was held by an earlier launch: a gain may be another day's.
                 true => (i64::from(value_e4) * position_centi - paid_micros).min(0),
@@ -163,7 +195,12 @@ fn settled(
                 paid_micros,
                 gain_micros,
             });
+        } else if let Some(listing) = markets.listings.get(&market).copied() {
+            news.push(News::Decided { listing, value_e4 });
+        } else {
+            continue;
         }
+        markets.settled.insert(market);
     }
     Ok(news)
 }
@@ -215,17 +252,24 @@ mod tests {
         let path = directory.path().join("positions.db");
         let mut unlisted = Unlisted::from([(1, (1_000, 4_000_000)), (2, (-500, -2_000_000))]);
         unlisted.extend([(3, (100, 10)), (4, (100, 20))]);
+        let mut markets = Markets {
+            unlisted,
+            ..Markets::default()
+        };
         let day = TradingDay {
             began_unix_s: 1_000,
             ends_mono_ns: 0,
         };
-        let none = settled(&path, day, &mut unlisted).expect("no database");
+        let none = settled(&path, day, &mut markets).expect("no database");
+        assert!(none.is_empty());
+        std::fs::write(&path, "").expect("writes");
+        let none = settled(&path, day, &mut markets).expect("nothing in it");
         assert!(none.is_empty());
         let mut database = Database::open(&path).expect("opens");
         for (market, value_e4, at) in [(1, 0, 1_000), (2, 0, 999), (9, 0, 1_000)] {
             database.settle(market, value_e4, Some(at)).expect("new");
         }
-        let news = settled(&path, day, &mut unlisted).expect("reads");
+        let news = settled(&path, day, &mut markets).expect("reads");
         let told: Vec<_> = news
             .iter()
             .map(|news| match news {
@@ -252,13 +296,20 @@ mod tests {
             exchange_index: Some(0),
         };
         assert!(matches!(
-            listed(&market, &mut unlisted),
+            listed(&market, &mut markets),
             Some(News::Listed {
                 paid_micros: 10,
                 ..
             })
         ));
-        assert_eq!(listed(&market, &mut unlisted), None, "once");
-        assert_eq!(unlisted.len(), 1);
+        assert_eq!(listed(&market, &mut markets), None, "once");
+        assert_eq!(markets.unlisted.len(), 1);
+        // And settled later, whatever becomes of the game: told once.
+        database.settle(3, 5_000, Some(1_001)).expect("new");
+        let mut told = || settled(&path, day, &mut markets).expect("reads");
+        assert!(
+            matches!(told()[..], [News::Decided { listing, value_e4: 5_000 }] if listing.game == 5)
+        );
+        assert_eq!(told(), []);
     }
 }

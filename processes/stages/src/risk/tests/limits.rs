@@ -344,3 +344,31 @@ fn limit_expiry_lets_pass() {
     let mut risk = Risk::new(limits());
     assert_ne!(risk.on_signal(&signal(1, 0), 10_000 * MS), NOTHING);
 }
+
+/// A game that was rained out kept its stake in every limit.
+#[test]
+fn what_the_venue_has_settled_is_decided_whatever_the_feed_says() {
+    let listing = Listing {
+        game: 1,
+        team: 0,
+        sport: Sport::Nba,
+        fee_rate_e4: 0,
+    };
+    let mut risk = Risk::new(limits());
+    risk.recall_position(listing, 1_000, 6_000_000);
+    assert!(risk.on_settlement(listing, 5_000, MS));
+    assert_eq!(
+        (risk.at_stake_micros(), risk.lost_today_micros()),
+        (0, 1_000_000)
+    );
+    assert!(!risk.on_settlement(listing, 5_000, MS), "once");
+    assert_eq!(risk.lost_today_micros(), 1_000_000);
+    // Where the feed has told the end before, the venue has the last word.
+    let mut told = Risk::new(limits());
+    told.recall_position(listing, 1_000, 6_000_000);
+    told.on_game_over(1, Outcome::Home, MS);
+    assert_eq!(told.result_today_micros(), 4_000_000);
+    assert!(told.on_settlement(listing, 5_000, MS));
+    assert_eq!(told.result_today_micros(), -1_000_000);
+    assert_eq!(told.at_stake_micros(), 0);
+}
