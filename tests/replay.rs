@@ -1,7 +1,7 @@
 //! A run of the demo, recorded by `shm-inspect record` and replayed to the real stages.
 
 use bytemuck::{Zeroable as _, bytes_of};
-use layouts::{GameState, MarketStatus, Phase, PriceUpdate, Sport, game::NO_PROBABILITY};
+use layouts::{Control, GameState, MarketStatus, Phase, PriceUpdate, Sport, game::NO_PROBABILITY};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -168,8 +168,20 @@ struct Entry {
     body: usize,
 }
 
-/// The messages of a recording, by its documented format.
+/// The messages of a recording.
 fn entries(bytes: &[u8]) -> Vec<Entry> {
+    of_kind(bytes, 1)
+}
+
+/// The last that the launcher said, as an entry: that trading may begin came while the recorder looked.
+fn last_word(bytes: &[u8]) -> Vec<u8> {
+    let mut rows = of_kind(bytes, 3).into_iter();
+    let word = rows.rfind(|row| row.ring == pipeline::CONTROL).unwrap();
+    bytes[word.body - HEAD..word.body + size_of::<Control>()].to_owned()
+}
+
+/// The entries of a kind, by a recording's documented format.
+fn of_kind(bytes: &[u8], kind: u8) -> Vec<Entry> {
     let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
     let mut at = 16 + header_length(bytes);
     let header: Value = serde_json::from_slice(&bytes[16..at]).unwrap();
@@ -177,7 +189,7 @@ fn entries(bytes: &[u8]) -> Vec<Entry> {
     while at < bytes.len() {
         let segment = usize::from(bytes[at + 2]);
         let name = header["segments"][segment]["name"].as_str().unwrap();
-        if bytes[at] == 1 {
+        if bytes[at] == kind {
             entries.push(Entry {
                 ring: name.to_owned(),
                 number: u64::from_le_bytes(bytes[at + 8..at + 16].try_into().unwrap()),
@@ -273,8 +285,10 @@ fn a_silence_that_is_played_is_no_death() {
         ..GameState::zeroed()
     };
     let mut bytes = fs::read(recording()).unwrap();
+    let word = last_word(&bytes);
     bytes.truncate(entries(&bytes)[0].body - HEAD);
-    // After what the boards showed at the beginning, the word to trade among it.
+    // After what the boards showed at the beginning, and the word to trade.
+    bytes.extend(word);
     let begin = ipc::clock::mono_ns();
     let end = begin + 3 * SECOND;
     let (early, late) = (state(begin), state(end));

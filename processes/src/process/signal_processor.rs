@@ -78,6 +78,10 @@ pub fn run(context: &Context) -> Result<Value, Failure> {
             for _ in 0..ROUND {
                 let Some(received) = ring.pop() else { break };
                 worked = true;
+                // What was said before the signal holds for it.
+                if let Some(word) = control.news() {
+                    heed(&word, &mut risk);
+                }
                 let now = received.sent_ns.max(received.message.ingress_mono_ns);
                 for order in risk.on_signal(&received.message, now).iter().flatten() {
                     orders.send_caused(order, now, context)?;

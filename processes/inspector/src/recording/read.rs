@@ -33,7 +33,7 @@ pub(crate) enum Entry {
         /// When the message behind it was pushed.
         time_ns: u64,
     },
-    /// A row of a board when the recording began.
+    /// A row of a board when the recording began; the launcher's word, whenever it was another.
     Row {
         /// Place of the board in the header.
         segment: u16,

@@ -5,6 +5,8 @@
 use super::{Entry, Header, SegmentHead, Writer, merge};
 use crate::{Failure, place::SegmentFile};
 use ipc::Observer;
+use layouts::control::ROW;
+use pipeline::CONTROL;
 use std::{
     fs,
     os::unix::fs::MetadataExt as _,
@@ -14,6 +16,8 @@ use std::{
 /// All that is tapped.
 pub(crate) struct Tap {
     boards: Vec<(String, Observer)>,
+    /// When the last recorded word of the launcher was written.
+    word_ns: u64,
     rings: Vec<Ring>,
     merge: merge::Merge,
     /// Which file it was, to notice when another takes its name.
@@ -79,6 +83,7 @@ impl Tap {
         }
         Ok(Self {
             boards,
+            word_ns: 0,
             rings,
             merge: merge::Merge::default(),
             files,
@@ -108,11 +113,14 @@ impl Tap {
     ///
     /// When a board cannot be read; a row that is being written all the time is left out.
     pub(crate) fn take_rows(&mut self) -> Result<(), Failure> {
-        for (segment, (_, board)) in (0..).zip(&self.boards) {
+        for (segment, (name, board)) in (0..).zip(&self.boards) {
             for row in 0..board.info().capacity {
                 let Ok(Some(found)) = board.read_row(row) else {
                     continue;
                 };
+                if name == CONTROL {
+                    self.word_ns = found.written_ns;
+                }
                 let entry = Entry::Row {
                     segment,
                     row,
@@ -125,16 +133,39 @@ impl Tap {
         Ok(())
     }
 
-    /// Takes what has come into the rings since the last look.
+    /// Takes what has come into the rings since the last look, and the launcher's word if it is another: what the
+    /// other boards say is in the rings too.
     ///
     /// # Errors
     ///
     /// When a ring cannot be read.
     pub(crate) fn look(&mut self) -> Result<(), Failure> {
+        self.take_word();
         for ring in &mut self.rings {
             ring.look(&mut self.merge)?;
         }
         Ok(())
+    }
+
+    fn take_word(&mut self) {
+        let mut boards = (0..).zip(&self.boards);
+        let Some((segment, (_, board))) = boards.find(|(_, (name, _))| name == CONTROL) else {
+            return;
+        };
+        // One that is being written comes with the next look.
+        let Ok(Some(found)) = board.read_row(ROW) else {
+            return;
+        };
+        if found.written_ns > self.word_ns {
+            self.word_ns = found.written_ns;
+            let entry = Entry::Row {
+                segment,
+                row: ROW,
+                written_ns: found.written_ns,
+                bytes: found.value,
+            };
+            self.merge.take(found.written_ns, entry);
+        }
     }
 
     /// Writes what is old enough to have its place; all of it when `ended`.
