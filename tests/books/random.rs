@@ -76,11 +76,12 @@ impl Venue {
         }
         let market = self.random.random_range(0..MARKETS + STRANGERS);
         match self.random.random_range(0..1_000) {
-            0..880 => self.delta(market),
-            880..930 => self.snapshot(market),
-            930..950 => self.other(market),
-            950..965 => self.lifecycle(market),
-            965..985 => self.unreadable(market),
+            0..890 => self.delta(market),
+            890..940 => self.snapshot(market),
+            940..960 => self.other(market),
+            960..975 => self.lifecycle(market),
+            // Each costs all books of its subscription, as a gap does.
+            975..985 => self.unreadable(market),
             985..997 => self.out_of_order(market),
             997..999 => self.again(),
             _ => {
