@@ -1,8 +1,8 @@
 //! The monitor's I/O side: markets from discovery, frames from the venue, events for the books.
 //!
-//! Three channels on one session: the books ([`subscription`]); what becomes of markets, without whose confirmation
-//! the session is of no use; and the trades, which are counted ([`channel`]). Whether a market trades is put together
-//! in [`standings`]; what the channels cannot tell is asked over REST ([`inquiry`]).
+//! Three channels on one session: the books (`subscription`); what becomes of markets, without whose confirmation
+//! the session is of no use; and the trades, which are counted (`channel`). Whether a market trades is put together
+//! in `standings`; what the channels cannot tell is asked over REST (`inquiry`).
 
 mod channel;
 mod frames;
