@@ -1,4 +1,5 @@
-//! What the trading day has gained or lost is known to the micro-dollar, whoever died meanwhile.
+//! What the trading day has gained or lost is known to the micro-dollar, whoever died meanwhile; and an account that
+//! the day has emptied.
 
 use super::{alone, restarts::left_by, safety::block_on, safety::cold, signal};
 use nix::sys::signal::Signal;
@@ -46,5 +47,40 @@ fn a_death_in_the_middle_of_the_day_forgets_nothing_of_its_result() {
     assert_eq!(
         risk["result_today_micros"], books["pnl_micros"],
         "{risk:#}\n{books:#}"
+    );
+}
+
+/// The venue keeps little money of ours: who goes on ordering leaves one leg of a pair after the other.
+#[test]
+fn an_account_that_is_empty_is_asked_for_no_more_than_an_order_or_two() {
+    let _alone = alone();
+    let mut scratch = super::restarts::busy();
+    if let Some(simulator) = &mut scratch.pipeline.simulator {
+        simulator.balance_dollars = 4;
+    }
+    let outcome = scratch.launch(&["--for", "20s"]).finish();
+    assert_eq!(
+        outcome.status.code(),
+        Some(0),
+        "{}\n{}",
+        outcome.errors,
+        outcome.output
+    );
+    assert_eq!(scratch.report()["reconciled"], true);
+    let (risk, orders) = (
+        left_by(&scratch, "signal_processor"),
+        left_by(&scratch, "execution_service"),
+    );
+    let refused = orders["rejected_by"]["insufficient_balance"]
+        .as_u64()
+        .unwrap();
+    println!(
+        "{refused} refused, {} dropped, orders {}",
+        risk["short_of_cash"], risk["orders"]
+    );
+    assert!(refused > 0, "{orders:#}");
+    assert!(
+        risk["short_of_cash"].as_u64() > Some(10 * refused),
+        "{risk:#}"
     );
 }

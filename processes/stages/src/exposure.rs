@@ -193,6 +193,12 @@ impl Exposure {
         self.orders.len()
     }
 
+    /// The sport of an order that is open.
+    pub(super) fn sport_of(&self, order: u64) -> Option<Sport> {
+        let order = self.orders.get(order)?;
+        Some(self.games.get(u64::from(order.game))?.sport)
+    }
+
     /// When the last order of this market, side and kind was made.
     pub(super) fn last_order(&self, signal: &Signal, side: Side, kind: SignalKind) -> Option<u64> {
         self.market(signal)?.last_order[side as usize][kind as usize]

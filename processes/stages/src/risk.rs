@@ -7,6 +7,7 @@
 //! | both legs of an arbitrage present | `orphan_leg` |
 //! | trading is not halted | `halted` |
 //! | not expired by the message's own time | `expired` |
+//! | a minute since the venue had too little of our money for an order in the sport | `short_of_cash` |
 //! | `repeat_ms` since the last order of the same market, side and kind | `repeated` |
 //! | room among the open orders | `open_orders` |
 //! | the game's stake is not taken yet | `at_target` |
@@ -19,6 +20,10 @@
 //!
 //! A day's limit is what may be lost in it: the result of the games that have ended since it began, as
 //! far as it is a loss, and what is at stake now. A game that is called off stays at its worst case.
+//!
+//! Of cash nothing is known here but what the venue says: it keeps our money by exchange shard, all markets of an
+//! event are on one, and an order that it is too little for is refused. One leg of a pair may go through all the same,
+//! so whoever was refused waits. A successor learns it anew.
 //!
 //! Sizing: `kelly_percent` of the Kelly stake on the total limit as bankroll. With edge e at price p the
 //! whole stake is `bankroll x e / (p (1 - p))` contracts for a buy and a sell alike. That is what the *game* is
@@ -33,8 +38,8 @@ use super::sources::Sources;
 use crate::limits::Limits;
 use layouts::units::E4_PER_DOLLAR;
 use layouts::{
-    CENTICONTRACTS_PER_CONTRACT, MICROS_PER_DOLLAR, Order, OrderAck, OrderStatus, Signal,
-    SignalKind,
+    CENTICONTRACTS_PER_CONTRACT, MICROS_PER_DOLLAR, Order, OrderAck, OrderStatus, RejectReason,
+    Signal, SignalKind, Sport,
 };
 use leg::{Checked, check, fit, is_other_half, is_pair, order, whole};
 use serde::Serialize;
@@ -46,6 +51,9 @@ pub use recall::{Fate, Listing};
 
 const NS_PER_MS: u64 = 1_000_000;
 const SHARDS: usize = 1 << 8;
+/// How long nothing is ordered in a sport for which the venue had too little of our money. Money comes back with
+/// settlements and by hand, which takes longer; until then each try at a pair may leave one leg of it.
+const SHORT_NS: u64 = 60_000 * NS_PER_MS;
 
 /// At most one order a leg.
 pub type Orders = [Option<Order>; 2];
@@ -72,6 +80,8 @@ pub struct Counters {
     pub halted: u64,
     /// Dropped: too late.
     pub expired: u64,
+    /// Dropped: the venue had too little of our money for an order in the sport just before.
+    pub short_of_cash: u64,
     /// Dropped: an order of the same market, side and kind went out just before.
     pub repeated: u64,
     /// Dropped: too many orders without an answer.
@@ -97,6 +107,7 @@ pub struct Counters {
 enum Drop {
     Halted,
     Expired,
+    ShortOfCash,
     Repeated,
     OpenOrders,
     TooSmall,
@@ -122,6 +133,8 @@ pub struct Risk {
     /// The first leg of an arbitrage that a predecessor sent before it died, without the second, and how many
     /// contracts of the second it calls for.
     half_pair: Option<(Order, u32)>,
+    /// Until when the venue is held to have too little of our money, by sport; ns, CLOCK_MONOTONIC.
+    short_until: [u64; Sport::COUNT],
     halted: bool,
     counters: Counters,
 }
@@ -138,6 +151,7 @@ impl Risk {
             taken: Sources::default(),
             first_leg: Box::new([None; SHARDS]),
             half_pair: None,
+            short_until: [0; Sport::COUNT],
             halted: false,
             counters: Counters::default(),
         }
@@ -225,7 +239,7 @@ impl Risk {
     /// Takes the final word on an order.
     pub fn on_ack(&mut self, ack: &OrderAck) {
         self.counters.acks += 1;
-        let (Some(status), Some(_)) = (ack.status(), ack.reason()) else {
+        let (Some(status), Some(reason)) = (ack.status(), ack.reason()) else {
             // The order stays open at its worst case: better stuck than guessed at.
             self.counters.malformed += 1;
             return;
@@ -235,6 +249,11 @@ impl Risk {
             && status != OrderStatus::Unknown
         {
             *count_centi = ack.filled_centi;
+        }
+        if let (RejectReason::InsufficientBalance, Some(sport)) =
+            (reason, self.exposure.sport_of(ack.order))
+        {
+            self.short_until[sport as usize] = ack.acked_mono_ns.saturating_add(SHORT_NS);
         }
         match self.exposure.acknowledge(ack, status) {
             Some(gain) => self.day.book(gain, ack.acked_mono_ns),
@@ -320,6 +339,9 @@ impl Risk {
         if legs.iter().any(|leg| now > leg.signal.expires_mono_ns) {
             return Err(Drop::Expired);
         }
+        if now < self.short_until[legs[0].sport as usize] {
+            return Err(Drop::ShortOfCash);
+        }
         let repeat_ns = self.limits.repeat_ms.saturating_mul(NS_PER_MS);
         let repeated = |leg: &Checked| {
             self.exposure
@@ -392,6 +414,7 @@ impl Risk {
         match cause {
             Drop::Halted => &mut self.counters.halted,
             Drop::Expired => &mut self.counters.expired,
+            Drop::ShortOfCash => &mut self.counters.short_of_cash,
             Drop::Repeated => &mut self.counters.repeated,
             Drop::OpenOrders => &mut self.counters.open_orders,
             Drop::TooSmall => &mut self.counters.too_small,

@@ -372,3 +372,62 @@ fn what_the_venue_has_settled_is_decided_whatever_the_feed_says() {
     assert_eq!(told.result_today_micros(), -1_000_000);
     assert_eq!(told.at_stake_micros(), 0);
 }
+
+/// A stage to which the venue has just said that it has too little of our money for an order of game 1.
+fn refused_at(acked_mono_ns: u64) -> Risk {
+    let mut risk = Risk::new(limits());
+    let [Some(order), None] = risk.on_signal(&of_game(1, 1, Sport::Mlb), MS) else {
+        panic!("one order")
+    };
+    risk.on_ack(&OrderAck {
+        status: OrderStatus::Rejected as u8,
+        reason: RejectReason::InsufficientBalance as u8,
+        acked_mono_ns,
+        ..ack(&order, 0, 0)
+    });
+    risk
+}
+
+#[test]
+fn limit_cash_trips() {
+    let mut risk = refused_at(2 * MS);
+    let last = 2 * MS + SHORT_NS - 1;
+    let late = |signal| Signal {
+        expires_mono_ns: u64::MAX,
+        ..signal
+    };
+    assert_eq!(
+        risk.on_signal(&late(of_game(2, 2, Sport::Mlb)), last),
+        NOTHING
+    );
+    let pair = |team| Signal {
+        sport: Sport::Mlb as u8,
+        ..late(leg(3, team))
+    };
+    risk.on_signal(&pair(0), last);
+    assert_eq!(risk.on_signal(&pair(1), last), NOTHING);
+    assert_eq!(risk.counters().short_of_cash, 3, "a leg each");
+}
+
+#[test]
+fn limit_cash_lets_pass() {
+    let mut risk = refused_at(2 * MS);
+    let other = of_game(2, 2, Sport::Nba);
+    assert_ne!(risk.on_signal(&other, 3 * MS), NOTHING, "on another shard");
+    let later = Signal {
+        expires_mono_ns: u64::MAX,
+        ..of_game(3, 3, Sport::Mlb)
+    };
+    assert_ne!(risk.on_signal(&later, 2 * MS + SHORT_NS), NOTHING);
+    // Another refusal says nothing of money.
+    let mut risk = Risk::new(limits());
+    let [Some(order), None] = risk.on_signal(&signal(1, 0), MS) else {
+        panic!("one order")
+    };
+    risk.on_ack(&OrderAck {
+        status: OrderStatus::Rejected as u8,
+        reason: RejectReason::InvalidPrice as u8,
+        ..ack(&order, 0, 0)
+    });
+    assert_ne!(risk.on_signal(&signal(2, 1), 2 * MS), NOTHING);
+}
