@@ -2,11 +2,12 @@
 
 use crate::{Failure, judge::Words};
 use pipeline::{
+    Pipeline,
     attendance::{End, key},
     redis_address::shown,
 };
 use redis::{Client, Commands as _, Connection};
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, path::Path, time::Duration};
 
 /// Longest wait for the server, for each of a connection, a question and an answer.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -19,19 +20,20 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Connects to `redis://HOST:PORT` or `unix:///PATH`.
+    /// Connects to `redis://HOST:PORT`, `unix:///PATH`, or what a pipeline file says, `PATH.toml`.
     ///
     /// # Errors
     ///
-    /// When that is no address, or nobody answers there.
-    pub(crate) fn connect(url: &str) -> Result<Self, Failure> {
+    /// When that is no address, holds a password for all to read, or nobody answers there.
+    pub(crate) fn connect(given: &str) -> Result<Self, Failure> {
+        let url = address(given)?;
         let talk = || -> redis::RedisResult<Connection> {
-            let connection = Client::open(url)?.get_connection_with_timeout(PATIENCE)?;
+            let connection = Client::open(url.as_str())?.get_connection_with_timeout(PATIENCE)?;
             connection.set_read_timeout(Some(PATIENCE))?;
             connection.set_write_timeout(Some(PATIENCE))?;
             Ok(connection)
         };
-        let shown = shown(url);
+        let shown = shown(&url);
         let connection = talk().map_err(|error| failed(&shown, &error))?;
         Ok(Self { shown, connection })
     }
@@ -54,6 +56,28 @@ impl Server {
             unix_ms: jiff::Timestamp::now().as_millisecond(),
         })
     }
+}
+
+/// The address that an argument names. Every user of the host can read arguments.
+fn address(given: &str) -> Result<String, Failure> {
+    if Path::new(given)
+        .extension()
+        .is_some_and(|kind| kind == "toml")
+        && !given.contains("://")
+    {
+        let pipeline = Pipeline::load(Path::new(given));
+        return Ok(pipeline
+            .map_err(|error| Failure::Other(error.to_string()))?
+            .redis
+            .url);
+    }
+    let shown = shown(given);
+    if shown == given {
+        return Ok(shown);
+    }
+    Err(Failure::Other(format!(
+        "--redis {shown}: everybody on this host can read the password in a command line (fix: name the run directory's pipeline.toml instead, whose [redis] url is asked)"
+    )))
 }
 
 fn failed(shown: &str, error: &redis::RedisError) -> Failure {

@@ -28,7 +28,7 @@ Example: somebody has stopped execution_service with SIGSTOP.
 Verdicts, the worst first; `ok`, `idle` and `closed` are no trouble unless something waits:
   corrupt     no sound header, or counters that contradict each other
   unreadable  the system does not let us look
-  misplaced   each side is alone on a file of its own: ask the pipeline's Redis, --redis URL, or give both directories,
+  misplaced   each side is alone on a file of its own: ask the pipeline's Redis, --redis RUN_DIR/pipeline.toml, or give both directories,
               --rings A --rings B; or a full ring that never had a consumer
   dead        a role is empty, and its last holder has not said goodbye; a process is gone that had not ended
   stuck       attached, messages wait, and the position does not move; a process says nothing for --stale seconds
@@ -59,9 +59,10 @@ pub(crate) struct Options {
     /// A ring that will be full within so many seconds is slow.
     #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]
     soon: Duration,
-    /// Asks the Redis of the pipeline too, which file each process has: `redis://HOST:PORT` or `unix:///PATH`. Finds rings of which
-    /// each side has a file of its own, even where only one of the two is seen from here.
-    #[arg(long, value_name = "URL")]
+    /// Asks the Redis of the pipeline too, which file each process has: `redis://HOST:PORT`, `unix:///PATH`, or the `pipeline.toml` of the
+    /// run directory, which says where it is (a password belongs there). Finds rings of which each side has a file of its own, even where
+    /// only one of the two is seen from here.
+    #[arg(long, value_name = "URL|FILE")]
     redis: Option<String>,
     /// The pipeline to ask Redis about; by default those whose rings are found.
     #[arg(long, value_name = "NAME", requires = "redis")]

@@ -6,9 +6,16 @@ use crate::{
     verbs::ends,
 };
 use nix::sys::signal::Signal;
-use pipeline::attendance::{End, Word, key};
+use pipeline::{
+    Pipeline,
+    attendance::{End, Word, key},
+};
 use redis::Commands as _;
-use std::process::{Child, Command, Stdio};
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
 
 /// A private `redis-server`; gone with the test.
 struct Server {
@@ -32,6 +39,16 @@ impl Server {
 
     fn url(&self) -> String {
         format!("unix://{}", self.folder.path().join("socket").display())
+    }
+
+    /// A pipeline file that names this server.
+    fn pipeline_file(&self) -> String {
+        let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pipelines/demo.toml");
+        let mut pipeline = Pipeline::load(&demo).unwrap();
+        pipeline.redis.url = self.url();
+        let file = self.folder.path().join("pipeline.toml");
+        fs::write(&file, toml::to_string(&pipeline).unwrap()).unwrap();
+        file.display().to_string()
     }
 
     fn client(&self) -> redis::Client {
@@ -102,6 +119,10 @@ fn two_files_under_one_name_are_one_finding_with_both_sides_and_the_fix() {
     ] {
         assert!(evidence.contains(part), "{part} is not in {evidence}");
     }
+    // Or by the file that says where the server is, and holds its password if it has one.
+    let file = server.pipeline_file();
+    let by_file = scene.verdicts(&["--redis", &file]);
+    by_file.causes(&["ring acks: misplaced"]);
     let next = found.all[0]["next"].as_str().unwrap();
     assert!(next.contains("the same mount"), "{next}");
     // From where none of the files is seen.
@@ -119,6 +140,27 @@ fn two_files_under_one_name_are_one_finding_with_both_sides_and_the_fix() {
         "ring acks: missing",
         "process venue: missing",
     ]);
+}
+
+#[test]
+fn a_password_is_no_argument() {
+    let scene = Scene::new();
+    scene.lossless("orders", 64);
+    for url in ["redis://:hidden@host", "unix:///r?pass=hidden"] {
+        let ended = scene.inspect(&["verdict", "--redis", url]);
+        ends(&ended, 2);
+        for part in ["***", "fix: ", "pipeline.toml"] {
+            assert!(ended.errors.contains(part), "{part}: {}", ended.errors);
+        }
+        assert!(!ended.errors.contains("hidden"), "{}", ended.errors);
+    }
+    let ended = scene.inspect(&["verdict", "--redis", "/nowhere/pipeline.toml"]);
+    ends(&ended, 2);
+    assert!(
+        ended.errors.contains("/nowhere/pipeline.toml"),
+        "{}",
+        ended.errors
+    );
 }
 
 #[test]
