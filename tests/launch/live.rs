@@ -10,7 +10,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::Path,
 };
-use tests::scratch::{Outcome, Scratch, await_some};
+use tests::scratch::{Launched, Outcome, Scratch, await_some};
 use world::{KeyKind, World};
 
 #[path = "live/blind.rs"]
@@ -37,7 +37,12 @@ fn refused(outcome: &Outcome, parts: &[&str]) {
 
 /// Runs for a while, and ends with books that agree.
 fn agrees(scratch: &Scratch, arguments: &[&str]) -> Outcome {
-    let outcome = scratch.launch(arguments).finish();
+    ended_well(scratch, scratch.launch(arguments))
+}
+
+/// Waits for a launch to end, with books that agree.
+fn ended_well(scratch: &Scratch, launched: Launched) -> Outcome {
+    let outcome = launched.finish();
     let report = scratch.report();
     assert_eq!(
         outcome.status.code(),
@@ -172,22 +177,14 @@ fn traded(world: &World, scratch: &Scratch) {
     open_positions_are_marked(scratch);
     a_second_launch_touches_nothing(scratch);
     signal(launched.pid(), Signal::SIGINT);
-    let outcome = launched.finish();
-    let report = scratch.report();
-    assert_eq!(
-        outcome.status.code(),
-        Some(0),
-        "{}\n{report:#}",
-        outcome.errors
-    );
-    assert_eq!(report["reconciled"], true);
+    let outcome = ended_well(scratch, launched);
     assert!(outcome.errors.contains("real money"), "{}", outcome.errors);
     world.no_secret_in(&[&scratch.pipeline.run_dir]);
     world.no_secret_in_text(&outcome.output);
     world.no_secret_in_text(&outcome.errors);
     // Nobody keeps prices up to date any more.
     let statement = statement(scratch);
-    assert_eq!(statement["total"]["pnl"], report["pnl"]);
+    assert_eq!(statement["total"]["pnl"], scratch.report()["pnl"]);
     for row in statement["markets"].as_array().unwrap() {
         assert!(row["mark"].is_null(), "{row}");
     }

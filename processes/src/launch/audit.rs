@@ -139,13 +139,8 @@ impl Work {
         // Attempts in a row that did not succeed.
         let mut failures = 0_u32;
         loop {
-            if failures > 0 || doubts.are_there() {
-                // No sooner for anybody's death: what it takes to clear a doubt is time, and not looks.
-                tokio::time::sleep(IN_DOUBT).await;
-            } else {
-                // Asked in time, or when it is time.
-                let _ = tokio::time::timeout(self.every, self.at_once.notified()).await;
-            }
+            let in_doubt = failures > 0 || doubts.are_there();
+            time_to_look(in_doubt, self.every, &self.at_once).await;
             match look(&self.database, &self.rest, self.opening).await {
                 Ok(gaps) => {
                     failures = 0;
@@ -181,6 +176,41 @@ impl Work {
     }
 }
 
+/// Waits until the next look is due.
+async fn time_to_look(in_doubt: bool, every: Duration, at_once: &Notify) {
+    if in_doubt {
+        // No sooner for anybody's death: what it takes to clear a doubt is time, and not looks.
+        tokio::time::sleep(IN_DOUBT).await;
+    } else {
+        // Asked in time, or when it is time.
+        let _ = tokio::time::timeout(every, at_once.notified()).await;
+    }
+}
+
 fn lock(found: &Mutex<Found>) -> MutexGuard<'_, Found> {
     found.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    /// Ten looks halt trading: restarts one after another must not make them in a moment.
+    #[tokio::test]
+    async fn whoever_dies_while_there_is_doubt_makes_no_look_come_sooner() {
+        let (at_once, began) = (Notify::new(), Instant::now());
+        at_once.notify_one();
+        time_to_look(true, Duration::ZERO, &at_once).await;
+        assert!(began.elapsed() >= IN_DOUBT);
+    }
+
+    #[tokio::test]
+    async fn without_doubt_it_is_looked_when_somebody_dies_and_in_time() {
+        let at_once = Notify::new();
+        at_once.notify_one();
+        // Or this ends never.
+        time_to_look(false, Duration::MAX, &at_once).await;
+        time_to_look(false, Duration::from_millis(1), &at_once).await;
+    }
 }

@@ -36,6 +36,22 @@ impl Backoff {
     }
 }
 
+/// Tries until it is done; tells why not yet, once.
+pub async fn until_done<T, E, A: Future<Output = Result<T, E>>>(
+    mut backoff: Backoff,
+    attempt: impl Fn() -> A,
+    tell: impl FnOnce(E),
+) -> T {
+    let mut tell = Some(tell);
+    loop {
+        match attempt().await {
+            Ok(done) => return done,
+            Err(error) => drop(tell.take().map(|tell| tell(error))),
+        }
+        tokio::time::sleep(backoff.delay()).await;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -315,6 +315,14 @@ pub struct SettlementRecord {
 pub struct SeriesRecord {
     /// Such as `KXNFLGAME`.
     pub ticker: String,
+    /// What its markets charge.
+    #[serde(flatten)]
+    pub fees: SeriesFees,
+}
+
+/// What the markets of a series charge.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct SeriesFees {
     /// Such as `quadratic_with_maker_fees`.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub fee_type: String,
@@ -333,15 +341,8 @@ pub struct FeeChangeRecord {
     /// Such as `KXNFLGAME`.
     pub series_ticker: String,
     /// From then on.
-    #[serde(default, deserialize_with = "null_is_empty")]
-    pub fee_type: String,
-    /// From then on, 1/10,000.
-    #[serde(
-        rename = "fee_multiplier",
-        default,
-        deserialize_with = "units::optional_multiplier_e4"
-    )]
-    pub fee_multiplier_e4: Option<u32>,
+    #[serde(flatten)]
+    pub fees: SeriesFees,
     /// From when on, RFC 3339.
     pub scheduled_ts: String,
 }

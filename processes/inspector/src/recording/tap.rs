@@ -4,7 +4,7 @@
 
 use super::{Entry, Header, SegmentHead, Writer, merge};
 use crate::{Failure, place::SegmentFile};
-use ipc::Observer;
+use ipc::{Observer, Row};
 use layouts::control::ROW;
 use pipeline::CONTROL;
 use std::{
@@ -121,13 +121,8 @@ impl Tap {
                 if name == CONTROL {
                     self.word_ns = found.written_ns;
                 }
-                let entry = Entry::Row {
-                    segment,
-                    row,
-                    written_ns: found.written_ns,
-                    bytes: found.value,
-                };
-                self.merge.take(found.written_ns, entry);
+                self.merge
+                    .take(found.written_ns, entry(segment, row, found));
             }
         }
         Ok(())
@@ -158,13 +153,8 @@ impl Tap {
         };
         if found.written_ns > self.word_ns {
             self.word_ns = found.written_ns;
-            let entry = Entry::Row {
-                segment,
-                row: ROW,
-                written_ns: found.written_ns,
-                bytes: found.value,
-            };
-            self.merge.take(found.written_ns, entry);
+            self.merge
+                .take(found.written_ns, entry(segment, ROW, found));
         }
     }
 
@@ -243,6 +233,16 @@ impl Ring {
             time_ns: self.time_ns,
         };
         merge.take(self.time_ns, entry);
+    }
+}
+
+/// A row as it is recorded.
+fn entry(segment: u16, row: u32, found: Row<Vec<u8>>) -> Entry {
+    Entry::Row {
+        segment,
+        row,
+        written_ns: found.written_ns,
+        bytes: found.value,
     }
 }
 

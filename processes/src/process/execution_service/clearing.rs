@@ -2,7 +2,7 @@
 
 use super::brake::Word;
 use super::tally::Tally;
-use crate::venue::backoff::Backoff;
+use crate::venue::backoff::{Backoff, until_done};
 use crate::venue::kalshi_rest::KalshiRest;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -41,12 +41,10 @@ async fn trading(word: &mut watch::Receiver<Word>) -> Result<(), watch::error::R
 }
 
 async fn cancel_all(rest: &KalshiRest) {
-    let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
-    let mut said = false;
-    while let Err(error) = rest.cancel_all_orders().await {
-        if !std::mem::replace(&mut said, true) {
-            tracing::error!(%error, "safe state: the venue does not cancel, trying on");
-        }
-        tokio::time::sleep(backoff.delay()).await;
-    }
+    until_done(
+        Backoff::new(BACKOFF.0, BACKOFF.1),
+        || rest.cancel_all_orders(),
+        |error| tracing::error!(%error, "safe state: the venue does not cancel, trying on"),
+    )
+    .await;
 }

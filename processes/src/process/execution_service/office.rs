@@ -13,7 +13,7 @@ use crate::cold::announcer::heart;
 use crate::cold::redis::Cold;
 use crate::runtime::Gate;
 use crate::runtime::handoff::{IoInbox, ToHot};
-use crate::venue::backoff::Backoff;
+use crate::venue::backoff::{Backoff, until_done};
 use crate::venue::kalshi_rest::KalshiRest;
 use serde_json::json;
 use std::path::PathBuf;
@@ -129,14 +129,12 @@ impl Office {
 /// Opens the connections that orders will take, without which the first orders would pay for that, and learns how many
 /// of them the account may send.
 async fn warm(rest: &KalshiRest) {
-    let mut backoff = Backoff::new(BACKOFF.0, BACKOFF.1);
-    let mut said = false;
-    while let Err(error) = rest.learn_limits().await {
-        if !std::mem::replace(&mut said, true) {
-            tracing::warn!(%error, "the venue does not answer yet, trying on");
-        }
-        tokio::time::sleep(backoff.delay()).await;
-    }
+    until_done(
+        Backoff::new(BACKOFF.0, BACKOFF.1),
+        || rest.learn_limits(),
+        |error| tracing::warn!(%error, "the venue does not answer yet, trying on"),
+    )
+    .await;
     touch_all(rest).await;
 }
 

@@ -5,7 +5,7 @@
 
 use crate::venue::VenueError;
 use crate::venue::kalshi_rest::{KalshiRest, Listing};
-use crate::venue::kalshi_wire::{self, EventRecord, FeeChangeRecord, MarketRecord, SeriesRecord};
+use crate::venue::kalshi_wire::{self, EventRecord, MarketRecord, SeriesFees, SeriesRecord};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -47,7 +47,7 @@ pub struct FeeChange {
     /// From when on, Unix seconds.
     pub from_unix_s: i64,
     /// The fees from then on.
-    pub to: FeeChangeRecord,
+    pub to: SeriesFees,
 }
 
 impl Catalogue {
@@ -105,15 +105,15 @@ impl Catalogue {
         };
         let mut unread = (found.unreadable > 0).then_some(found.reason);
         let mut changes = Vec::new();
-        for to in found
+        for change in found
             .items
             .into_iter()
-            .filter(|to| to.series_ticker == ticker)
+            .filter(|change| change.series_ticker == ticker)
         {
-            match to.scheduled_ts.parse::<jiff::Timestamp>() {
+            match change.scheduled_ts.parse::<jiff::Timestamp>() {
                 Ok(from) => changes.push(FeeChange {
                     from_unix_s: from.as_second(),
-                    to,
+                    to: change.fees,
                 }),
                 Err(error) => unread = Some(error.to_string()),
             }
@@ -142,12 +142,9 @@ impl Listed {
         let changed = changes
             .filter(|change| in_force.contains(&change.from_unix_s))
             .max_by_key(|change| change.from_unix_s);
-        let (kind, multiplier_e4) = match changed {
-            Some(FeeChange { to, .. }) => (&to.fee_type, to.fee_multiplier_e4),
-            None => (&self.series.fee_type, self.series.fee_multiplier_e4),
-        };
+        let fees = changed.map_or(&self.series.fees, |change| &change.to);
         let kind = match event.fee_type_override.as_str() {
-            "" => kind,
+            "" => &fees.fee_type,
             its_own => its_own,
         };
         if !kind.is_empty() && !kind.starts_with("quadratic") {
@@ -157,7 +154,7 @@ impl Listed {
         }
         let multiplier = event
             .fee_multiplier_override_e4
-            .or(multiplier_e4)
+            .or(fees.fee_multiplier_e4)
             .unwrap_or(ONE_E4);
         // Rounded up: a fee that is held too high costs an opportunity, one too low costs money.
         let rate = u64::from(BASE_RATE_E4) * u64::from(multiplier);
@@ -274,14 +271,8 @@ mod tests {
             to: serde_json::from_str(to).expect("a change"),
         };
         listed.changes = vec![
-            change(
-                20_000,
-                r#"{"series_ticker":"S","fee_type":"flat","scheduled_ts":""}"#,
-            ),
-            change(
-                10_000,
-                r#"{"series_ticker":"S","fee_type":"quadratic","fee_multiplier":2,"scheduled_ts":""}"#,
-            ),
+            change(20_000, r#"{"fee_type":"flat"}"#),
+            change(10_000, r#"{"fee_type":"quadratic","fee_multiplier":2}"#),
         ];
         let at = |now| listed.fee_rate_e4(&event, now).ok();
         assert_eq!(at(9_999), Some(700));
@@ -298,10 +289,7 @@ mod tests {
     fn a_change_that_is_withdrawn_or_postponed_is_forgotten() {
         let change = |from_unix_s| FeeChange {
             from_unix_s,
-            to: serde_json::from_str(
-                r#"{"series_ticker":"S","fee_type":"quadratic","scheduled_ts":""}"#,
-            )
-            .expect("a change"),
+            to: serde_json::from_str(r#"{"fee_type":"quadratic"}"#).expect("a change"),
         };
         let remembered = |is_whole| {
             let mut changes = vec![change(300)];
