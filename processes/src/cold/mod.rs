@@ -2,6 +2,7 @@
 
 pub mod announcer;
 pub mod attendance;
+mod collateral_return;
 pub mod database;
 pub(crate) mod market_numbers;
 pub mod outbox;

@@ -11,6 +11,7 @@
 //! The venue is asked from the opening on. What was booked before has agreed with it at a live start (`agreed`): the venue
 //! need not list it any more, but what it does list is compared all the same.
 
+use super::collateral_return::{advice, returned_micros};
 use super::database::{BookedFill, Database, DatabaseError, Opening};
 use crate::venue::error::VenueError;
 use crate::venue::kalshi_rest::KalshiRest;
@@ -203,14 +204,20 @@ fn judge(ledger: &Ledger, account: &Account) -> Reconciliation {
     let total = ledger.book.total();
     let collateral = ledger.book.collateral_micros();
     let cash_micros = ledger.starting_cash_micros + total.cash_micros - collateral;
-    if cash_micros != account.balance_micros {
+    let balance_gap_micros = account.balance_micros - cash_micros;
+    if balance_gap_micros != 0 {
+        let held = ledger.book.markets().filter_map(|(market, position)| {
+            let ticker = ledger.tickers.get(&market)?;
+            Some((ticker.as_str(), position.position_centi))
+        });
         differences.push(format!(
-            "balance: ours {} ({} at the start {} of flows less {} of collateral), the venue's {}",
+            "balance: ours {} ({} at the start {} of flows less {} of collateral), the venue's {}{}",
             dollars(cash_micros),
             dollars(ledger.starting_cash_micros),
             Signed(total.cash_micros),
             dollars(collateral),
-            dollars(account.balance_micros)
+            dollars(account.balance_micros),
+            advice(balance_gap_micros, returned_micros(held))
         ));
     }
     let positions = ledger
@@ -223,7 +230,7 @@ fn judge(ledger: &Ledger, account: &Account) -> Reconciliation {
     Reconciliation {
         equal: differences.is_empty(),
         differences,
-        balance_gap_micros: account.balance_micros - cash_micros,
+        balance_gap_micros,
         cash_micros,
         positions: positions.collect(),
         pnl_micros: total.pnl_micros(),

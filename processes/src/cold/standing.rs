@@ -5,6 +5,7 @@
 //! amount that stays the same through many looks ([`Doubts`]) is neither: somebody else trades with the account,
 //! money came or went, or a fill was lost. Fills one by one are compared at the end (`reconcile`).
 
+use super::collateral_return::{advice, returned_micros};
 use super::database::{Database, Opening};
 use super::reconcile::{ReconcileError, dollars, settlement_value};
 use crate::venue::kalshi_rest::KalshiRest;
@@ -73,13 +74,16 @@ pub async fn look(
     gaps.extend(positions_apart(&book, &tickers, &positions));
     let cash_micros = opening.cash_micros + book.total().cash_micros - book.collateral_micros();
     if cash_micros != balance_micros {
+        let amount = balance_micros - cash_micros;
+        let held = held_by_ticker(&book, &tickers);
         gaps.push(Gap {
             subject: "balance".into(),
-            amount: balance_micros - cash_micros,
+            amount,
             words: format!(
-                "balance: ours {}, the venue's {}",
+                "balance: ours {}, the venue's {}{}",
                 dollars(cash_micros),
-                dollars(balance_micros)
+                dollars(balance_micros),
+                advice(amount, returned_micros(held.into_iter()))
             ),
         });
     }

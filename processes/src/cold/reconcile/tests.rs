@@ -133,6 +133,28 @@ fn equal_books_are_equal_before_and_after_settlement() {
 }
 
 #[test]
+fn a_balance_that_is_higher_by_returned_collateral_says_what_to_turn_off() {
+    let mut ours = ledger(&[]);
+    ours.book = PositionBook::default();
+    ours.book.fill(&fill(1, 1, Side::Ask, 200, 5_200));
+    ours.book.fill(&fill(2, 2, Side::Ask, 300, 5_200));
+    let balance = |gap_micros| {
+        let balance_micros = judge(&ours, &account()).cash_micros + gap_micros;
+        let theirs = Account {
+            balance_micros,
+            ..account()
+        };
+        let differences = judge(&ours, &theirs).differences;
+        differences
+            .into_iter()
+            .find(|line| line.starts_with("balance"))
+    };
+    assert_eq!(balance(0), None);
+    assert!(balance(2_000_000).unwrap().contains("collateral return"));
+    assert!(!balance(2_000_001).unwrap().contains("collateral return"));
+}
+
+#[test]
 fn every_difference_is_found_and_said() {
     type Change = fn(&mut Account);
     let changes: [(&str, Change); 8] = [
