@@ -4,7 +4,9 @@ use crate::{
     Failure,
     conditions::Before,
     cores::Cores,
-    experiment::{Place, chain, end_to_end, fanin, hop, rate, stamps, stream, wake, watched},
+    experiment::{
+        Place, chain, end_to_end, fanin, hop, rate, stamps, stream, switch, wake, watched,
+    },
     rounds::{self, Cell, Rounds},
     row::{Results, Row},
     scratch,
@@ -14,6 +16,7 @@ use crate::{
 use std::{
     cell::{Cell as Counter, RefCell},
     io::{IsTerminal, Write},
+    path::Path,
     time::Duration,
 };
 
@@ -98,6 +101,14 @@ const EXPERIMENTS: [Experiment; 8] = [
         fewest: 20,
     },
 ];
+/// Measures the whole pipeline in a directory, quickly or not, and tells before each part how many are done, and of how many.
+type Measure = fn(&Path, bool, &mut dyn FnMut(usize, usize)) -> Result<Vec<Row>, Failure>;
+
+/// Those of the whole pipeline, after all others.
+const PIPELINES: [(&str, Measure); 2] = [
+    (end_to_end::NAME, end_to_end::rows),
+    (switch::NAME, switch::rows),
+];
 /// A full run is so many times as long.
 const FULL: u64 = 6;
 
@@ -140,8 +151,10 @@ pub fn measure(order: &Order<'_>) -> Result<Results, Failure> {
             place.note_absent(experiment.name, &who, why);
         }
     }
-    if order.experiments.contains(&end_to_end::NAME) {
-        rows.extend(whole_pipeline(&place));
+    for (name, measure) in PIPELINES {
+        if order.experiments.contains(&name) {
+            rows.extend(whole_pipeline(&place, name, measure));
+        }
     }
     let mut conditions = before.until_now(involuntary)?;
     let warning = place.servers.borrow().warning();
@@ -156,17 +169,14 @@ pub fn measure(order: &Order<'_>) -> Result<Results, Failure> {
 }
 
 /// The whole pipeline, which measures itself; noted as absent when it cannot be had.
-fn whole_pipeline(place: &Place<'_>) -> Vec<Row> {
-    let rows = end_to_end::rows(place.directory, place.quick, |done, of| {
-        say(
-            end_to_end::NAME,
-            &format!("run {} of {of}", done + 1),
-            done == 0,
-        );
-    });
+fn whole_pipeline(place: &Place<'_>, name: &str, measure: Measure) -> Vec<Row> {
+    let mut tell = |done: usize, of: usize| {
+        say(name, &format!("{} of {of}", done + 1), done == 0);
+    };
+    let rows = measure(place.directory, place.quick, &mut tell);
     end_progress();
     rows.unwrap_or_else(|error| {
-        place.note_absent(end_to_end::NAME, "the pipeline", error.to_string());
+        place.note_absent(name, "the pipeline", error.to_string());
         Vec::new()
     })
 }

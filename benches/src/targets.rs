@@ -1,7 +1,7 @@
 //! What is aimed at, judged by the rows of a run; and what the proposal claimed.
 
 use crate::{
-    experiment::{chain, end_to_end, hop, rate, stream, watched},
+    experiment::{chain, end_to_end, hop, rate, stream, switch, watched},
     rounds::{OURS, RINGFIRE, RTRB},
     row::{Bar, Claim, Row, Target},
 };
@@ -19,6 +19,7 @@ pub fn judge(rows: &[Row]) -> Vec<Target> {
         chains(rows),
         shares(rows),
         ends(rows),
+        switches(rows),
         watched(rows),
     ]
     .concat()
@@ -195,6 +196,22 @@ fn ends(rows: &[Row]) -> Vec<Target> {
         .collect()
 }
 
+/// The kill switch, whichever way it is thrown.
+fn switches(rows: &[Row]) -> Vec<Target> {
+    let orders = rows.iter().filter(|row| {
+        row.experiment == switch::NAME && row.name.ends_with(switch::TO_THE_LAST_ORDER)
+    });
+    let worst = orders.map(|row| row.max_ns).reduce(f64::max);
+    let judged = |worst_ns: f64| {
+        target(
+            "switch: from the throw to the last order's first byte, worst of all, ms",
+            Bar::AtMost(10.0),
+            Some(worst_ns / 1e6),
+        )
+    };
+    worst.map(judged).into_iter().collect()
+}
+
 /// The proposal's figures, as the design has kept them, beside what was measured. It claims a figure
 /// for Redis and asks for one of shared memory; what it said of other transports is not kept, so
 /// nothing stands beside theirs.
@@ -275,5 +292,24 @@ mod tests {
         let told = shares(&rows);
         assert_eq!(told[0].value, Some(1.0), "500 of 50,000 ns");
         assert!(told[0].met && shares(&rows[3..]).is_empty());
+    }
+
+    #[test]
+    fn the_slowest_way_of_the_switch_counts_and_of_it_the_last_order() {
+        let of = |(name, max_ns)| {
+            let mut row = row(switch::NAME, name, 1e6);
+            row.max_ns = max_ns;
+            row
+        };
+        let rows = [
+            ("signal, to the word", 90e6),
+            ("signal, to the last order", 2e6),
+            ("file, to the last order", 11e6),
+        ]
+        .map(of);
+        let told = |rows: &[Row]| switches(rows).first().map(|told| (told.value, told.met));
+        assert_eq!(told(&rows), Some((Some(11.0), false)));
+        assert_eq!(told(&rows[..2]), Some((Some(2.0), true)));
+        assert_eq!(told(&rows[..1]), None);
     }
 }

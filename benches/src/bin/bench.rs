@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
 
 /// What `all` is.
-const ALL: [&str; 8] = [
+const ALL: [&str; 9] = [
     "hop",
     "stream",
     "stamps",
@@ -21,6 +21,7 @@ const ALL: [&str; 8] = [
     "fanin",
     "chain",
     "end-to-end",
+    "switch",
 ];
 /// Something is worse than in the baseline.
 const WORSE: u8 = 3;
@@ -58,6 +59,8 @@ enum Command {
     EndToEnd(Options),
     /// Where the time from tick to order goes, and the rings' share of it, spinning: `chain` and `end-to-end`.
     Tick(Options),
+    /// The kill switch of the whole pipeline, each way: until the word is said, and until the last order has gone.
+    Switch(Options),
     /// Our ring with `shm-inspect watch` looking at it, and without.
     Watched(Options),
     /// The rings alone: round trips, streams, time stamps, waking up.
@@ -138,6 +141,7 @@ fn main() -> ExitCode {
         Command::Chain(options) => (&["chain"], false, options),
         Command::EndToEnd(options) => (&["end-to-end"], false, options),
         Command::Tick(options) => (&["chain", "end-to-end"], false, options),
+        Command::Switch(options) => (&["switch"], false, options),
         Command::Watched(options) => (&["watched"], false, options),
         Command::Ring(options) => (&["hop", "stream", "stamps", "wake"], true, options),
     };

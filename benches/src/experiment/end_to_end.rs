@@ -4,7 +4,7 @@
 //! Both run the same pipeline file, in turns. The floor is the venue alone, in the same runs: from the
 //! hand-over of an order to the HTTP client to the arrival of the venue's answer.
 
-mod run;
+pub(super) mod run;
 
 use crate::{
     Failure,
@@ -74,7 +74,7 @@ impl Path {
 pub fn rows(
     directory: &std::path::Path,
     quick: bool,
-    mut progress: impl FnMut(usize, usize),
+    progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Vec<Row>, Failure> {
     let programs = programs()?;
     let (rounds, seconds) = if quick { QUICK } else { FULL };
@@ -258,7 +258,7 @@ fn hops(path: Path, runs: &[Run]) -> Vec<Row> {
         .collect()
 }
 
-fn blank(name: &str, experiment: &str, spun: bool) -> Row {
+pub(super) fn blank(name: &str, experiment: &str, spun: bool) -> Row {
     Row {
         experiment: experiment.to_owned(),
         name: name.to_owned(),
@@ -298,7 +298,7 @@ fn blank(name: &str, experiment: &str, spun: bool) -> Row {
     }
 }
 
-fn middle(mut values: Vec<f64>) -> f64 {
+pub(super) fn middle(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     match (values.len(), values.len() / 2) {
         (0, _) => 0.0,

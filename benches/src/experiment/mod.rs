@@ -24,6 +24,7 @@ mod on_schedule;
 pub mod rate;
 pub mod stamps;
 pub mod stream;
+pub mod switch;
 pub mod wake;
 pub mod watched;
 

@@ -24,7 +24,7 @@ pub(super) struct Question {
     pub(super) level: &'static str,
 }
 
-const QUESTIONS: [(&str, Question); 10] = [
+const QUESTIONS: [(&str, Question); 11] = [
     (
         "hop",
         Question {
@@ -87,6 +87,14 @@ const QUESTIONS: [(&str, Question); 10] = [
             title: "Tick to order, by stage",
             about: "From the arrival of a tick's frame to the first byte of its order, in the running pipeline over rings. The stages sum to the whole; its rings sleep where hot loops share cores, `chain` has them spinning. Beyond p99 only the maximum is known.",
             level: "mean",
+        },
+    ),
+    (
+        "switch",
+        Question {
+            title: "Switch: how long the pipeline trades on",
+            about: "From the throw of the kill switch, each way, until the launcher's word is on the board, and until the first byte of the last order was written. Thrown just when an order was made; 0 where nothing was written any more.",
+            level: "median",
         },
     ),
     (

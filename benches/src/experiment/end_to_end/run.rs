@@ -1,4 +1,6 @@
 //! One run of the whole pipeline by its launcher, and what it left behind.
+//!
+//! First it is written down ([`write`]), then launched ([`launch`]).
 
 use super::Path as HotPath;
 use crate::Failure;
@@ -78,10 +80,43 @@ pub(super) fn run(
     seconds: u64,
 ) -> Result<Run, Failure> {
     let files = directory.join("end-to-end");
-    let _ = fs::remove_dir_all(&files);
-    fs::create_dir_all(&files)?;
+    write(&files, path)?;
+    let [report, figures] = launch(programs, &files, &["--for", &format!("{seconds}s")])?;
+    let resolved = fs::read_to_string(files.join("run/pipeline.toml"))?;
+    Ok(Run {
+        report,
+        spun: resolved.contains("wait = \"spin\""),
+        tick_to_answer: histogram(&figures["tick_to_answer_ns"])?,
+        tick_to_order: histogram(&figures["tick_to_order_ns"])?,
+        order_to_answer: histogram(&figures["order_to_answer_ns"])?,
+    })
+}
+
+/// Makes a directory for the files of a pipeline, in place of what was there, with the pipeline file in it.
+///
+/// # Errors
+///
+/// When it cannot be made.
+pub(in super::super) fn write(files: &Path, path: HotPath) -> Result<PathBuf, Failure> {
+    let _ = fs::remove_dir_all(files);
+    fs::create_dir_all(files)?;
+    let pipeline = files.join("pipeline.toml");
+    fs::write(&pipeline, derived(files, path)?)?;
+    Ok(pipeline)
+}
+
+/// Starts the launcher on a pipeline, and waits until it has stopped in order: its report, and that of the execution
+/// service.
+///
+/// # Errors
+///
+/// When it cannot be started, a process fails, or the books do not agree with the venue's.
+pub(in super::super) fn launch(
+    programs: &Path,
+    files: &Path,
+    arguments: &[&str],
+) -> Result<[Value; 2], Failure> {
     let (pipeline, report) = (files.join("pipeline.toml"), files.join("report.json"));
-    fs::write(&pipeline, derived(&files, path)?)?;
     let launcher = programs.join("launcher");
     let mut command = Command::new(&launcher);
     // The kernel kills it when we die, and its processes when it dies.
@@ -89,7 +124,8 @@ pub(super) fn run(
         .env("ARBEES_LAUNCHER", std::process::id().to_string())
         .args(["exec", "--"])
         .arg(&launcher)
-        .args(["--for", &format!("{seconds}s"), "--pipeline"])
+        .args(arguments)
+        .arg("--pipeline")
         .arg(&pipeline)
         .arg("--json")
         .arg(&report)
@@ -102,17 +138,10 @@ pub(super) fn run(
     };
     let report = read(&report)?;
     if report["reconciled"] != true || !output.status.success() {
-        return Err(format!("a run over {} failed:\n{told}\n{report:#}", path.name()).into());
+        return Err(format!("a run in {} failed:\n{told}\n{report:#}", files.display()).into());
     }
     let figures = read(&files.join("run/execution_service.report.json"))?;
-    let resolved = fs::read_to_string(files.join("run/pipeline.toml"))?;
-    Ok(Run {
-        report,
-        spun: resolved.contains("wait = \"spin\""),
-        tick_to_answer: histogram(&figures["tick_to_answer_ns"])?,
-        tick_to_order: histogram(&figures["tick_to_order_ns"])?,
-        order_to_answer: histogram(&figures["order_to_answer_ns"])?,
-    })
+    Ok([report, figures])
 }
 
 /// The bench sits on one core; what it starts would inherit that. The thread lives as long as the launcher,
