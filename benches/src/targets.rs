@@ -1,7 +1,7 @@
 //! What is aimed at, judged by the rows of a run; and what the proposal claimed.
 
 use crate::{
-    experiment::{chain, end_to_end, hop, rate, stream, switch, watched},
+    experiment::{chain, end_to_end, hop, launched::HotPath, rate, stream, switch, watched},
     rounds::{OURS, RINGFIRE, RTRB},
     row::{Bar, Claim, Row, Target},
 };
@@ -183,7 +183,7 @@ fn shares(rows: &[Row]) -> Vec<Target> {
 
 /// The whole pipeline.
 fn ends(rows: &[Row]) -> Vec<Target> {
-    let rings = named(rows, end_to_end::NAME, end_to_end::Path::Rings.name());
+    let rings = named(rows, end_to_end::NAME, HotPath::Rings.name());
     rings
         .map(|row| {
             target(

@@ -4,14 +4,14 @@
 //! Both run the same pipeline file, in turns. The floor is the venue alone, in the same runs: from the
 //! hand-over of an order to the HTTP client to the arrival of the venue's answer.
 
-pub(super) mod run;
+mod run;
 
+use super::launched::{HotPath, blank, programs, times};
 use crate::{
     Failure,
-    row::{Between, Row, Waiting},
+    row::{Between, Row},
 };
 use hdrhistogram::Histogram;
-pub use run::programs;
 use run::{Run, run};
 use serde_json::Value;
 
@@ -32,39 +32,6 @@ pub const FLOOR: &str = "venue alone";
 const QUICK: (usize, u64) = (2, 8);
 const FULL: (usize, u64) = (4, 27);
 
-/// Shares of the single times at which the distribution is drawn.
-const CURVE: [f64; 12] = [
-    0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0,
-];
-
-/// What carries the messages between the processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Path {
-    /// Our rings.
-    Rings,
-    /// Redis pub/sub, JSON, the server on a Unix socket.
-    Redis,
-}
-
-impl Path {
-    /// As in tables.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Rings => "rings",
-            Self::Redis => "Redis pub/sub",
-        }
-    }
-
-    /// As in a pipeline file.
-    const fn key(self) -> &'static str {
-        match self {
-            Self::Rings => "rings",
-            Self::Redis => "redis",
-        }
-    }
-}
-
 /// Measures, in about 45 seconds or four and a half minutes. `progress` is told before each run how many are
 /// done, and of how many.
 ///
@@ -81,22 +48,22 @@ pub fn rows(
     let (mut rings, mut redis) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         progress(2 * round, 2 * rounds);
-        rings.push(run(&programs, directory, Path::Rings, seconds)?);
+        rings.push(run(&programs, directory, HotPath::Rings, seconds)?);
         progress(2 * round + 1, 2 * rounds);
-        redis.push(run(&programs, directory, Path::Redis, seconds)?);
+        redis.push(run(&programs, directory, HotPath::Redis, seconds)?);
     }
     let mut rows = Vec::new();
-    for (path, runs) in [(Path::Rings, &rings), (Path::Redis, &redis)] {
+    for (path, runs) in [(HotPath::Rings, &rings), (HotPath::Redis, &redis)] {
         let mut row = orders(path, runs, NAME, |run| &run.tick_to_answer)?;
         compare(&mut row, runs);
         rows.push(row);
     }
     let all: Vec<&Run> = rings.iter().chain(&redis).collect();
-    let mut alone = times(FLOOR, NAME, &all, |run| &run.order_to_answer)?;
+    let mut alone = all_times(FLOOR, NAME, &all, |run| &run.order_to_answer)?;
     (alone.floor, alone.floor_ns) = (FLOOR.to_owned(), alone.level_ns);
     rows.push(alone);
     rows.extend(stages(&rings));
-    for (path, runs) in [(Path::Rings, &rings), (Path::Redis, &redis)] {
+    for (path, runs) in [(HotPath::Rings, &rings), (HotPath::Redis, &redis)] {
         rows.push(orders(path, runs, TICK_TO_ORDER, |run| &run.tick_to_order)?);
         rows.extend(hops(path, runs));
     }
@@ -105,12 +72,12 @@ pub fn rows(
 
 /// A row of a path's orders.
 fn orders(
-    path: Path,
+    path: HotPath,
     runs: &[Run],
     experiment: &str,
     of: impl Fn(&Run) -> &Histogram<u64>,
 ) -> Result<Row, Failure> {
-    let mut row = times(
+    let mut row = all_times(
         path.name(),
         experiment,
         &runs.iter().collect::<Vec<_>>(),
@@ -123,10 +90,10 @@ fn orders(
     Ok(row)
 }
 
-fn mark(row: &mut Row, path: Path) {
+fn mark(row: &mut Row, path: HotPath) {
     (row.encoding, row.between) = match path {
-        Path::Rings => (Some("fixed".to_owned()), Between::Processes),
-        Path::Redis => (Some("json".to_owned()), Between::Server),
+        HotPath::Rings => (Some("fixed".to_owned()), Between::Processes),
+        HotPath::Redis => (Some("json".to_owned()), Between::Server),
     };
 }
 
@@ -149,7 +116,7 @@ fn compare(row: &mut Row, runs: &[Run]) {
 }
 
 /// A row of all single times of some runs together.
-fn times(
+fn all_times(
     name: &str,
     experiment: &str,
     runs: &[&Run],
@@ -159,20 +126,11 @@ fn times(
     for run in &runs[1..] {
         all.add(of(run))?;
     }
-    let quantile = |share| all.value_at_quantile(share) as f64;
-    let spun = runs.iter().all(|run| run.spun);
     let medians = runs.iter().map(|run| of(run).value_at_quantile(0.5) as f64);
     Ok(Row {
         windows: runs.len(),
-        samples: all.len(),
         level_ns: middle(medians.collect()),
-        p50_ns: quantile(0.5),
-        p99_ns: quantile(0.99),
-        p999_ns: quantile(0.999),
-        p9999_ns: quantile(0.9999),
-        max_ns: all.max() as f64,
-        curve: CURVE.map(|share| [share, quantile(share)]).to_vec(),
-        ..blank(name, experiment, spun)
+        ..times(name, experiment, runs.iter().all(|run| run.spun), &all)
     })
 }
 
@@ -204,7 +162,7 @@ fn stages(runs: &[Run]) -> Vec<Row> {
                 runs.iter().all(|run| run.spun),
             )
         };
-        mark(&mut row, Path::Rings);
+        mark(&mut row, HotPath::Rings);
         Some(row)
     };
     names
@@ -216,7 +174,7 @@ fn stages(runs: &[Run]) -> Vec<Row> {
 }
 
 /// Rows of the hops: medians over the runs of what each run's link tells; the greatest of all is the greatest.
-fn hops(path: Path, runs: &[Run]) -> Vec<Row> {
+fn hops(path: HotPath, runs: &[Run]) -> Vec<Row> {
     let links = runs.first().and_then(|run| run.report["rings"].as_array());
     let row = |(place, link): (usize, &Value)| {
         let each = |field: &str| -> Vec<f64> {
@@ -258,47 +216,7 @@ fn hops(path: Path, runs: &[Run]) -> Vec<Row> {
         .collect()
 }
 
-pub(super) fn blank(name: &str, experiment: &str, spun: bool) -> Row {
-    Row {
-        experiment: experiment.to_owned(),
-        name: name.to_owned(),
-        encoding: None,
-        between: Between::Processes,
-        waiting: if spun {
-            Waiting::Spins
-        } else {
-            Waiting::Sleeps
-        },
-        message_bytes: None,
-        slots: None,
-        rings: None,
-        gap_us: None,
-        offered_per_s: None,
-        achieved_per_s: None,
-        lost: None,
-        windows: 0,
-        samples: 0,
-        level_ns: 0.0,
-        p50_ns: 0.0,
-        p99_ns: 0.0,
-        p999_ns: 0.0,
-        p9999_ns: 0.0,
-        max_ns: 0.0,
-        curve: Vec::new(),
-        floor: String::new(),
-        floor_ns: f64::NAN,
-        ratio_to_floor: None,
-        ratio_to_floor_interval: None,
-        rounds_compared: 0,
-        ratio_to_rtrb: None,
-        ratio_to_ours: None,
-        over_floor_ns: None,
-        cpu_percent: None,
-        push_ns: None,
-    }
-}
-
-pub(super) fn middle(mut values: Vec<f64>) -> f64 {
+fn middle(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     match (values.len(), values.len() / 2) {
         (0, _) => 0.0,
@@ -335,7 +253,7 @@ mod tests {
     #[test]
     fn orders_are_compared_with_the_venue_of_the_same_runs() {
         let runs = [took(10, 1), took(20, 1), took(30, 1)];
-        let mut row = orders(Path::Redis, &runs, NAME, |run| &run.tick_to_answer).unwrap();
+        let mut row = orders(HotPath::Redis, &runs, NAME, |run| &run.tick_to_answer).unwrap();
         compare(&mut row, &runs);
         assert_eq!((row.samples, row.windows, row.rounds_compared), (30, 3, 3));
         assert_eq!(row.achieved_per_s, Some(2.0));
@@ -366,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_hop_is_the_middle_of_its_runs_and_its_greatest_the_greatest() {
-        let rows = hops(Path::Rings, &[took(1, 100), took(1, 300), took(1, 200)]);
+        let rows = hops(HotPath::Rings, &[took(1, 100), took(1, 300), took(1, 200)]);
         assert_eq!(rows.len(), 1);
         assert_eq!(rows[0].name, "rings, orders");
         assert_eq!((rows[0].samples, rows[0].lost), (30, Some(3)));

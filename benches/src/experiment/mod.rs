@@ -20,6 +20,7 @@ pub mod chain;
 pub mod end_to_end;
 pub mod fanin;
 pub mod hop;
+pub mod launched;
 mod on_schedule;
 pub mod rate;
 pub mod stamps;

@@ -5,11 +5,9 @@
 //! A switch is thrown when an order has just been made, which is then on its way to the wire: the worst of moments. A throw
 //! after which nothing was written took no time to the last order.
 
-use super::end_to_end::{
-    Path as HotPath, blank, middle, programs,
-    run::{launch, write},
-};
+use super::launched::{HotPath, launch, programs, spun, times, write};
 use crate::{Failure, row::Row};
+use hdrhistogram::Histogram;
 use ipc::{BoardReader, Observer, clock::mono_ns};
 use layouts::{Control, Mode, control::ROW};
 use nix::{
@@ -100,13 +98,7 @@ pub fn rows(
         stopped?;
         Ok((thrown?, told))
     })?;
-    let resolved = fs::read_to_string(files.join("run/pipeline.toml"))?;
-    let written = written(&figures);
-    Ok(judged(
-        &thrown,
-        &written,
-        resolved.contains("wait = \"spin\""),
-    ))
+    judged(&thrown, &written(&figures), spun(&files)?)
 }
 
 /// When the first byte of each order was written.
@@ -117,53 +109,21 @@ fn written(figures: &Value) -> Vec<u64> {
         .collect()
 }
 
-fn judged(thrown: &[Throw], written: &[u64], spun: bool) -> Vec<Row> {
+fn judged(thrown: &[Throw], written: &[u64], spun: bool) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     for way in WAYS {
-        let of_way = || thrown.iter().filter(|throw| throw.way == way);
-        let words = of_way().map(|throw| throw.word_ns.saturating_sub(throw.thrown_ns));
-        let last_orders = of_way().map(|throw| {
+        let (mut words, mut last_orders) = (Histogram::new(3)?, Histogram::new(3)?);
+        for throw in thrown.iter().filter(|throw| throw.way == way) {
             let halted = throw.thrown_ns..throw.taken_back_ns;
             let late = written.iter().filter(|ns| halted.contains(ns));
-            late.max().map_or(0, |last| last - throw.thrown_ns)
-        });
-        rows.push(row(
-            &format!("{}, to the word", way.name()),
-            words.collect(),
-            spun,
-        ));
-        let name = format!("{}, {TO_THE_LAST_ORDER}", way.name());
-        rows.push(row(&name, last_orders.collect(), spun));
+            words.record(throw.word_ns.saturating_sub(throw.thrown_ns))?;
+            last_orders.record(late.max().map_or(0, |last| last - throw.thrown_ns))?;
+        }
+        for (end, took) in [("to the word", words), (TO_THE_LAST_ORDER, last_orders)] {
+            rows.push(times(&format!("{}, {end}", way.name()), NAME, spun, &took));
+        }
     }
-    rows
-}
-
-fn row(name: &str, mut ns: Vec<u64>, spun: bool) -> Row {
-    ns.sort_unstable();
-    let last = ns.len().saturating_sub(1);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a place in the list"
-    )]
-    let at = |share: f64| {
-        ns.get((last as f64 * share).ceil() as usize)
-            .map_or(0.0, |ns| *ns as f64)
-    };
-    Row {
-        windows: ns.len(),
-        samples: ns.len() as u64,
-        level_ns: middle(ns.iter().map(|ns| *ns as f64).collect()),
-        p50_ns: at(0.5),
-        p99_ns: at(0.99),
-        p999_ns: at(0.999),
-        p9999_ns: at(0.9999),
-        max_ns: at(1.0),
-        curve: [0.0, 0.25, 0.5, 0.75, 0.9, 1.0]
-            .map(|share| [share, at(share)])
-            .to_vec(),
-        ..blank(name, NAME, spun)
-    }
+    Ok(rows)
 }
 
 /// Where a running pipeline is halted.
@@ -292,7 +252,7 @@ mod tests {
         let times = |ns: u64| json!([ns, [1, 2, 3, 4, ns]]);
         let figures =
             json!({ "passages": [times(1_010), times(1_040), times(1_501), times(1_999)] });
-        let rows = judged(&thrown, &written(&figures), false);
+        let rows = judged(&thrown, &written(&figures), false).unwrap();
         let told = |name: &str| {
             let row = rows.iter().find(|row| row.name == name).unwrap();
             (row.samples, row.max_ns)
