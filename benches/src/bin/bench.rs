@@ -39,7 +39,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Everything below, each once.
+    /// Everything below but `watched`, each once.
     All(Options),
     /// Round trips, through every transport.
     Hop(Options),

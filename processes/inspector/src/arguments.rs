@@ -30,7 +30,7 @@ Exit codes:
   2  not done: bad arguments, no such ring, no rights
 
 First: shm-inspect verdict
-Each verb has an example of its output: shm-inspect help VERB";
+Each verb but record, recording and replay has an example of its output: shm-inspect help VERB";
 
 /// Where to look.
 #[derive(Debug, Args)]

@@ -29,7 +29,7 @@ pub(super) struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  launch                                    the demo, until Ctrl-C
+  launch                                    the demo, until Ctrl-C or the last of its games is settled
   launch --for 30s --json out.json          the demo for half a minute, report to a file
   launch --wait yield --for 30s             hot loops spin in turns where they share cores
   launch --dry-run                          what would be started, where, and why
@@ -39,8 +39,8 @@ Examples:
   launch replay --from games.csv.gz --games 20 --speed 600
   launch prepare --redis redis+unix:///run/redis.sock     lays the demo out for processes in containers
   launch reconcile --pipeline /tmp/arbees/demo/pipeline.toml
-  launch safe --reason 'looks wrong'        no new orders from now on; everything else goes on
-  launch resume                             trade again
+  launch safe --pipeline mine.toml --reason 'looks wrong'    no new orders; everything else goes on
+  launch resume --pipeline mine.toml        trade again
   launch logs execution_service --follow    what it has written, and writes
   launch positions --json                   what is held, and what profit and loss came of
 
@@ -59,9 +59,9 @@ pub(super) enum Command {
     /// Compares the books of a pipeline with the venue's, and says what its rings lost.
     Reconcile(ReconcileArguments),
     /// Halts trading: no new orders, what rests at the venue is cancelled; everything else goes on.
-    Safe(SwitchArguments),
+    Safe(SafeArguments),
     /// Lets a pipeline trade again that was halted or could not keep a process alive.
-    Resume(SwitchArguments),
+    Resume(ResumeArguments),
     /// Shows what the launcher and the processes have written, merged in order of time.
     Logs(LogsArguments),
     /// Shows what a pipeline holds, what it cost, and what came of it, by its own database.
@@ -77,7 +77,7 @@ pub(super) struct RunArguments {
     /// Pipeline file; by default the demo that comes with the programs.
     #[arg(long, value_name = "FILE")]
     pub(super) pipeline: Option<PathBuf>,
-    /// Stop after this time, such as `30s` or `5m`; without it, at Ctrl-C.
+    /// Stop after this time, such as `30s` or `5m`; without it, at Ctrl-C, or when all games of a simulator are settled.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub(super) limit: Option<Duration>,
     /// How hot loops wait, in place of the file's `wait`: auto, spin, yield (spin in turns) or sleep.
@@ -96,7 +96,7 @@ pub(super) struct RunArguments {
 /// Whether real money is traded.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct MoneyArguments {
-    /// Trade real money: needed for a pipeline without a simulator.
+    /// Trade real money: a pipeline without a simulator needs this, or --dry-orders.
     #[arg(long)]
     pub(super) live: bool,
     /// The pipeline's name, where nobody is there to type it.
@@ -169,15 +169,23 @@ pub(super) struct ReconcileArguments {
     pub(super) json: Option<PathBuf>,
 }
 
-/// Which pipeline to halt or resume.
+/// Which pipeline to halt.
 #[derive(Debug, Clone, Args)]
-pub(super) struct SwitchArguments {
-    /// Its pipeline file; by default the demo that comes with the programs.
+pub(super) struct SafeArguments {
+    /// Its pipeline file; by default the demo that comes with the programs, while it runs.
     #[arg(long, value_name = "FILE")]
     pub(super) pipeline: Option<PathBuf>,
     /// Why, for whoever finds the file `safe` in the run directory.
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
+}
+
+/// Which pipeline is to trade again.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ResumeArguments {
+    /// Its pipeline file; by default the demo that comes with the programs, while it runs.
+    #[arg(long, value_name = "FILE")]
+    pub(super) pipeline: Option<PathBuf>,
 }
 
 /// Which logs to show.

@@ -188,7 +188,10 @@ fn summary(pipeline: &Pipeline, account: &Account) -> String {
         ),
         (
             "halt",
-            format!("launch safe, or touch {}", pipeline.safe_file().display()),
+            format!(
+                "touch {}, or launch safe --pipeline FILE",
+                pipeline.safe_file().display()
+            ),
         ),
     ];
     for (what, value) in lines {

@@ -70,12 +70,10 @@ pub fn main() -> ExitCode {
             Some(Command::Replay(replay)) => {
                 load_replay(&replay).map(|pipeline| session::run(pipeline, &replay.into()))
             }
-            Some(Command::Safe(safe)) => {
-                load(safe.pipeline.as_deref()).and_then(|pipeline| switch::halt(&pipeline, &safe))
-            }
-            Some(Command::Resume(resume)) => {
-                load(resume.pipeline.as_deref()).and_then(|pipeline| switch::resume(&pipeline))
-            }
+            Some(Command::Safe(safe)) => load_meant(safe.pipeline.as_deref())
+                .and_then(|pipeline| switch::halt(&pipeline, safe.reason.as_deref())),
+            Some(Command::Resume(resume)) => load_meant(resume.pipeline.as_deref())
+                .and_then(|pipeline| switch::resume(&pipeline)),
             Some(Command::Logs(asked)) => {
                 load(asked.pipeline.as_deref()).and_then(|pipeline| logs::show(&pipeline, &asked))
             }
@@ -110,6 +108,11 @@ fn shipped(name: &str) -> PathBuf {
 fn load(file: Option<&Path>) -> Result<Pipeline, Failure> {
     let file = file.map_or_else(|| shipped("demo.toml"), Path::to_owned);
     Ok(Pipeline::load(&file)?)
+}
+
+/// The same, where a mistake would be dear.
+fn load_meant(file: Option<&Path>) -> Result<Pipeline, Failure> {
+    switch::meant(load(file)?, file.is_some())
 }
 
 fn load_replay(replay: &ReplayArguments) -> Result<Pipeline, Failure> {

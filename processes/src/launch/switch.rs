@@ -1,6 +1,6 @@
 //! `launch safe` and `launch resume`: halt a running pipeline, and let it trade again.
 
-use super::arguments::{Exit, SwitchArguments};
+use super::arguments::Exit;
 use crate::runtime::Failure;
 use ipc::BoardReader;
 use layouts::{
@@ -23,12 +23,27 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+/// Lets nobody who forgets to name his pipeline believe that he has halted it.
+///
+/// # Errors
+///
+/// When none was named, so that `pipeline` is the demo, and that does not run.
+pub(super) fn meant(pipeline: Pipeline, is_named: bool) -> Result<Pipeline, Failure> {
+    if is_named || control(&pipeline).is_some() {
+        return Ok(pipeline);
+    }
+    Err(Failure::Configuration(format!(
+        "which pipeline? None was named, and `{}` does not run here\n  fix: --pipeline FILE, the one that it was started with",
+        pipeline.name
+    )))
+}
+
 /// Puts the file `safe` into the run directory, where it holds until it is gone, over restarts too.
-pub(super) fn halt(pipeline: &Pipeline, arguments: &SwitchArguments) -> Result<Exit, Failure> {
+pub(super) fn halt(pipeline: &Pipeline, reason: Option<&str>) -> Result<Exit, Failure> {
     let path = pipeline.safe_file();
     let failed = |error| Failure::io(format!("write `{}`", path.display()), error);
     fs::create_dir_all(&pipeline.run_dir).map_err(failed)?;
-    let reason = arguments.reason.as_deref().unwrap_or("launch safe");
+    let reason = reason.unwrap_or("launch safe");
     fs::write(&path, format!("{reason}\n")).map_err(failed)?;
     match await_mode(pipeline, Mode::Safe) {
         None => println!(
@@ -142,4 +157,31 @@ fn words(causes: u8) -> Vec<&'static str> {
     .into_iter()
     .filter_map(|(cause, words)| (causes & cause != 0).then_some(words))
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_demo_that_does_not_run_is_meant_only_by_its_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/demo.toml");
+        let mut demo = Pipeline::load(&demo).unwrap();
+        demo.rings = directory.path().join("rings");
+        demo.run_dir = directory.path().join("run");
+        let refused = meant(demo.clone(), false).unwrap_err().to_string();
+        for part in ["which pipeline?", "`demo`", "--pipeline"] {
+            assert!(refused.contains(part), "{refused}");
+        }
+        // Its next start will not trade.
+        let demo = meant(demo, true).unwrap();
+        halt(&demo, None).unwrap();
+        assert_eq!(
+            fs::read_to_string(demo.safe_file()).unwrap(),
+            "launch safe\n"
+        );
+        resume(&demo).unwrap();
+        assert!(!demo.safe_file().exists());
+    }
 }

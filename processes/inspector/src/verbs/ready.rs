@@ -23,7 +23,7 @@ Example, in a start-up script:
   not ready after 10 s:
     demo/fills: no consumer has come
   $ shm-inspect ready
-  ready after 540 ms: 10 rings and boards, all attached
+  ready after 540 ms: 20 rings and boards, all attached
 
 Exit codes: 0 ready; 1 not in time; 2 no such directory.";
 
