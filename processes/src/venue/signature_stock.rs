@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 const OLDEST: Duration = Duration::from_millis(1_000);
 /// From this age on one is replaced, so that none gets too old before the next look.
 const REPLACED: Duration = Duration::from_millis(500);
+/// How far ahead of the clock one may be, because each needs a time of its own, milliseconds.
+const FURTHEST_AHEAD_MS: u64 = 1_000;
 /// Time between two looks at their age.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -161,7 +163,7 @@ impl Maker {
                 return Ok(());
             }
             let now_ms = jiff::Timestamp::now().as_millisecond();
-            self.last_ms = u64::try_from(now_ms).unwrap_or(0).max(self.last_ms + 1);
+            self.next(shelf, u64::try_from(now_ms).unwrap_or(0));
             let signature = self.signer.sign(self.method, &self.path, self.last_ms)?;
             let mut ready = shelf.ready();
             ready.push_back((Instant::now(), signature));
@@ -169,6 +171,17 @@ impl Maker {
             if ready.len() > self.size {
                 ready.pop_front();
             }
+        }
+    }
+
+    /// The time of the next signature, all of which differ. After the clock was set back, the venue would take none of
+    /// those that were made before.
+    fn next(&mut self, shelf: &Shelf, now_ms: u64) {
+        if self.last_ms > now_ms + FURTHEST_AHEAD_MS {
+            shelf.ready().clear();
+            self.last_ms = now_ms;
+        } else {
+            self.last_ms = now_ms.max(self.last_ms + 1);
         }
     }
 }
@@ -223,6 +236,34 @@ mod tests {
             let all: HashSet<&str> = ready.iter().map(|(_, one)| &*one.timestamp_ms).collect();
             assert_eq!((ready.len(), all.len()), (size, size));
         }
+    }
+
+    /// Whoever sets a clock right that was minutes ahead must not wait for minutes.
+    #[test]
+    fn a_clock_that_is_set_back_leaves_nothing_that_was_signed_before() {
+        let shelf = Shelf::default();
+        let mut maker = Maker {
+            signer: test_signer(),
+            method: "POST",
+            path: "/orders".into(),
+            size: SIZE,
+            last_ms: 0,
+        };
+        let mut times = |now_ms: u64| {
+            maker.next(&shelf, now_ms);
+            let signature = maker.signer.sign("POST", "/orders", maker.last_ms).unwrap();
+            let mut ready = shelf.ready();
+            ready.push_back((Instant::now(), signature));
+            let times = ready
+                .iter()
+                .map(|(_, one)| one.timestamp_ms.parse().unwrap());
+            times.collect::<Vec<u64>>()
+        };
+        assert_eq!(times(500_000), [500_000]);
+        assert_eq!(times(500_000), [500_000, 500_001], "each has its own");
+        assert_eq!(times(499_500), [500_000, 500_001, 500_002], "little enough");
+        assert_eq!(times(200_000), [200_000]);
+        assert_eq!(times(200_000), [200_000, 200_001]);
     }
 
     #[test]
