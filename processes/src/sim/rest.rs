@@ -293,7 +293,7 @@ pub(crate) fn limit(
 }
 
 /// One page of rows, and the cursor of the next one. A cursor that means nothing starts again,
-/// silently; the last page has an empty one.
+/// silently; the last page has an empty one. All that there is belongs to the primary subaccount.
 pub(crate) fn cut<T>(
     query: &HashMap<String, String>,
     limit: usize,
@@ -311,6 +311,7 @@ pub(crate) fn cut<T>(
                 .ok()
         })
         .unwrap_or(0);
+    let rows = rows.filter(|_| matches(query, "subaccount", "0"));
     let mut rows = rows.skip(start);
     let page: Vec<T> = rows.by_ref().take(limit).collect();
     let cursor = if rows.next().is_some() {
@@ -333,4 +334,22 @@ pub(crate) fn page<T>(
     let mut body = json!({"cursor": cursor});
     body[name] = page.into_iter().map(write).collect();
     Answer::json(200, &body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_holds_what_the_asked_subaccount_has() {
+        let asked = |subaccount: &str| {
+            let query = HashMap::from([("subaccount".to_owned(), subaccount.to_owned())]);
+            cut(&query, 2, 0..3)
+        };
+        let (rows, cursor) = asked("0");
+        assert_eq!(rows, [0, 1]);
+        assert!(!cursor.is_empty());
+        assert_eq!(asked("1"), (Vec::new(), String::new()));
+        assert_eq!(cut(&HashMap::new(), 9, 0..3).0, [0, 1, 2]);
+    }
 }

@@ -58,6 +58,9 @@ struct OneSeries {
 const CREATE_PATH: &str = "/portfolio/events/orders";
 /// Where they are listed.
 const ORDERS_PATH: &str = "/portfolio/orders";
+/// The primary one, where our orders go and whose money we are told. Without it lists are of all subaccounts of the key's
+/// owner, and whatever rests in any of them is cancelled.
+const SUBACCOUNT: (&str, &str) = ("subaccount", "0");
 
 impl KalshiRest {
     /// A client of the interface at `rest_base`, such as `https://.../trade-api/v2`.
@@ -118,7 +121,8 @@ impl KalshiRest {
 
     /// Cancels whatever rests of ours, in all markets.
     pub async fn cancel_all_orders(&self) -> Result<(), VenueError> {
-        let all = self.change(Method::DELETE, CREATE_PATH, &[], None, DEFAULT_COST);
+        let query = [SUBACCOUNT];
+        let all = self.change(Method::DELETE, CREATE_PATH, &query, None, DEFAULT_COST);
         // What it answers beyond its success is of no use.
         all.await.map(drop)
     }
@@ -178,7 +182,7 @@ impl KalshiRest {
 
     /// Our orders that rest, in all markets.
     pub async fn resting_orders(&self) -> Result<Vec<OrderState>, VenueError> {
-        let query = [("limit", "1000"), ("status", "resting")];
+        let query = [("limit", "1000"), SUBACCOUNT, ("status", "resting")];
         let orders = self.pages(ORDERS_PATH, "orders", &query).await?;
         orders.whole(ORDERS_PATH)
     }
@@ -188,7 +192,7 @@ impl KalshiRest {
         &self,
         ticker: Option<&str>,
     ) -> Result<Listing<OrderState>, VenueError> {
-        let mut query = vec![("limit", "1000")];
+        let mut query = vec![("limit", "1000"), SUBACCOUNT];
         query.extend(ticker.map(|ticker| ("ticker", ticker)));
         self.pages(ORDERS_PATH, "orders", &query).await
     }
@@ -205,21 +209,21 @@ impl KalshiRest {
 
     async fn fills(&self, filter: (&str, &str)) -> Result<Vec<FillRecord>, VenueError> {
         const PATH: &str = "/portfolio/fills";
-        let query = [("limit", "1000"), filter];
+        let query = [("limit", "1000"), SUBACCOUNT, filter];
         self.pages(PATH, "fills", &query).await?.whole(PATH)
     }
 
     /// What we hold.
     pub async fn positions(&self) -> Result<Vec<PositionRecord>, VenueError> {
         const PATH: &str = "/portfolio/positions";
-        let query = [("limit", "1000")];
+        let query = [("limit", "1000"), SUBACCOUNT];
         let positions = self.pages(PATH, "market_positions", &query).await?;
         positions.whole(PATH)
     }
 
     /// Our money.
     pub async fn balance(&self) -> Result<BalanceRecord, VenueError> {
-        self.get("/portfolio/balance", &[]).await
+        self.get("/portfolio/balance", &[SUBACCOUNT]).await
     }
 
     /// What our tier lets us spend, and keeps to it from now on; before, to what the lowest tier may.
@@ -244,7 +248,7 @@ impl KalshiRest {
         unix_s: Option<i64>,
     ) -> Result<Listing<SettlementRecord>, VenueError> {
         let since = unix_s.map(|unix_s| unix_s.to_string());
-        let mut query = vec![("limit", "1000")];
+        let mut query = vec![("limit", "1000"), SUBACCOUNT];
         query.extend(since.as_deref().map(|since| ("min_ts", since)));
         self.pages(SETTLEMENTS, "settlements", &query).await
     }

@@ -287,7 +287,7 @@ async fn reads_follow_every_page_and_survive_a_full_bucket() {
         (2, 552, 1_700, 54_600, Side::Ask)
     );
     assert_ne!(fills[0].trade_id, fills[1].trade_id);
-    let page = "GET /trade-api/v2/portfolio/fills?limit=1000&order_id=o";
+    let page = "GET /trade-api/v2/portfolio/fills?limit=1000&subaccount=0&order_id=o";
     assert_eq!(
         asked(&script),
         [
