@@ -332,7 +332,7 @@ impl Risk {
     }
 
     /// Whole contracts that every leg may have.
-    fn count(&self, legs: &[Checked], now: u64) -> Result<u32, Drop> {
+    fn count(&mut self, legs: &[Checked], now: u64) -> Result<u32, Drop> {
         if self.halted {
             return Err(Drop::Halted);
         }
@@ -354,6 +354,8 @@ impl Risk {
         if self.exposure.open_orders() + legs.len() > self.limits.max_open_orders as usize {
             return Err(Drop::OpenOrders);
         }
+        // Its game is not over, whatever was told of it: then what is held of it is at stake again.
+        self.on_game_on(legs[0].signal.game, now);
         let order = self
             .limits
             .max_order_contracts

@@ -50,8 +50,11 @@ impl Risk {
             .hold_elsewhere(worst_micros(position_centi, paid_micros));
     }
 
-    /// Says where a position belongs that was recalled unlisted.
+    /// Says where a position belongs that was recalled unlisted, or one that was closed and not recalled at all.
     pub fn list(&mut self, listing: Listing, position_centi: i64, paid_micros: i64) {
+        if position_centi == 0 {
+            return self.recall_closed(listing, -paid_micros);
+        }
         self.exposure
             .hold_elsewhere(-worst_micros(position_centi, paid_micros));
         self.recall_position(listing, position_centi, paid_micros);

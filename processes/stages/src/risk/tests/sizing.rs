@@ -198,6 +198,28 @@ fn a_game_that_goes_on_after_its_end_is_at_stake_again() {
     assert!(risk.at_stake_micros() > before);
 }
 
+/// The feed's word comes by another way than the signal, and later.
+#[test]
+fn a_game_that_goes_on_has_no_more_room_than_before_its_end() {
+    let mut risk = Risk::new(Limits {
+        max_game_dollars: 10,
+        ..limits()
+    });
+    let [Some(bought), None] = risk.on_signal(&signal(1, 0), MS) else {
+        panic!("one order")
+    };
+    risk.on_ack(&ack(&bought, bought.count_centi, 0));
+    let before = risk.at_stake_micros();
+    risk.on_game_over(1, Outcome::Home, 2 * MS);
+    assert_eq!(risk.at_stake_micros(), 0);
+    assert_eq!(risk.on_signal(&signal(2, 0), 600 * MS), NOTHING);
+    assert_eq!(risk.counters().game_limit, 1);
+    assert_eq!(
+        (risk.at_stake_micros(), risk.result_today_micros()),
+        (before, 0)
+    );
+}
+
 fn one_of(sequence: u64, team: u8) -> Signal {
     Signal {
         count_centi: 100,
