@@ -11,10 +11,10 @@ mod migrations;
 
 pub use account::Opening;
 use layouts::{E4_PER_DOLLAR, Fill};
-use migrations::{AGREED, AMENDED, FILLS_TIMED, LAUNCHED, MIGRATIONS, TIMED};
+use migrations::{AGREED, AMENDED, FILLS_TIMED, LAUNCHED, MIGRATIONS, ROUNDED, TIMED};
 use pipeline::Pipeline;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
-use stages::positions::{Booked, PositionBook};
+use stages::positions::{Booked, PositionBook, Settlement};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -175,21 +175,27 @@ impl Database {
     pub fn settle(
         &mut self,
         market: u32,
-        value_e4: u16,
+        settlement: impl Into<Settlement>,
         settled_unix_s: Option<i64>,
     ) -> Result<Booked, DatabaseError> {
+        let settlement = settlement.into();
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let before: Option<u16> = transaction
+        let before: Option<Settlement> = transaction
             .query_row(
-                "SELECT value_e4 FROM settlements WHERE market = ?1",
+                "SELECT value_e4, remainder_micros FROM settlements WHERE market = ?1",
                 [market],
-                |row| row.get(0),
+                |row| {
+                    Ok(Settlement {
+                        value_e4: row.get(0)?,
+                        remainder_micros: row.get(1)?,
+                    })
+                },
             )
             .optional()?;
         let booked = match before {
-            Some(before) if before == value_e4 => return Ok(Booked::Again),
+            Some(before) if before == settlement => return Ok(Booked::Again),
             Some(_) => {
                 transaction.execute(
                     "INSERT INTO superseded (market, value_e4, settled_unix_s)
@@ -201,10 +207,15 @@ impl Database {
             None => Booked::New,
         };
         transaction.execute(
-            "INSERT INTO settlements (market, value_e4, settled_unix_s) VALUES (?1, ?2, ?3)
-             ON CONFLICT (market) DO UPDATE
-             SET value_e4 = excluded.value_e4, settled_unix_s = excluded.settled_unix_s, agreed = 0",
-            params![market, value_e4, settled_unix_s],
+            "INSERT INTO settlements (market, value_e4, remainder_micros, settled_unix_s) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (market) DO UPDATE SET value_e4 = excluded.value_e4,
+             remainder_micros = excluded.remainder_micros, settled_unix_s = excluded.settled_unix_s, agreed = 0",
+            params![
+                market,
+                settlement.value_e4,
+                settlement.remainder_micros,
+                settled_unix_s
+            ],
         )?;
         transaction.commit()?;
         Ok(booked)
@@ -313,16 +324,24 @@ impl Database {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Every settlement: market and value.
+    /// Every settlement, by market.
     ///
     /// # Errors
     ///
     /// When it cannot be read.
-    pub fn settlements(&self) -> Result<Vec<(u32, u16)>, DatabaseError> {
-        let mut select = self
-            .connection
-            .prepare("SELECT market, value_e4 FROM settlements ORDER BY market")?;
-        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    pub fn settlements(&self) -> Result<Vec<(u32, Settlement)>, DatabaseError> {
+        let select = match version(&self.connection)? {
+            ROUNDED.. => "SELECT market, value_e4, remainder_micros FROM settlements",
+            _ => "SELECT market, value_e4, 0 FROM settlements",
+        };
+        let mut select = self.connection.prepare(select)?;
+        let rows = select.query_map([], |row| {
+            let settlement = Settlement {
+                value_e4: row.get(1)?,
+                remainder_micros: row.get(2)?,
+            };
+            Ok((row.get(0)?, settlement))
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -380,8 +399,8 @@ impl Database {
         for fill in self.fills()? {
             book.fill(&fill);
         }
-        for (market, value_e4) in self.settlements()? {
-            book.settle(market, value_e4);
+        for (market, settlement) in self.settlements()? {
+            book.settle(market, settlement);
         }
         Ok(book)
     }

@@ -8,4 +8,5 @@ pub(crate) mod market_numbers;
 pub mod outbox;
 pub mod reconcile;
 pub mod redis;
+pub mod settlement;
 pub mod standing;

@@ -13,6 +13,7 @@
 
 use super::collateral_return::{advice, returned_micros};
 use super::database::{BookedFill, Database, DatabaseError, Opening};
+use super::settlement::{MICROS_PER_CENT, settled_unix_s, settlement};
 use crate::venue::error::VenueError;
 use crate::venue::kalshi_rest::KalshiRest;
 use crate::venue::kalshi_wire::{FillRecord, PositionRecord, SettlementRecord};
@@ -29,8 +30,6 @@ use std::time::Duration;
 const LOOKS: u32 = 4;
 /// Wait between them: longer than the lag of the venue's reads.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
-/// Settlements are paid out in whole cents on the wire.
-const MICROS_PER_CENT: i64 = 10_000;
 
 /// Why no comparison was possible.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +106,8 @@ struct Ledger {
     agreed: HashSet<u32>,
     /// Market and value before the amendment, the oldest first.
     superseded: Vec<(u32, u16)>,
+    /// By market, of before our books began.
+    opening_fees: BTreeMap<String, i64>,
     starting_cash_micros: i64,
 }
 
@@ -158,14 +159,14 @@ fn ledger(
             .settlements
             .iter()
             .find(|settled| settled.ticker == *ticker);
-        let Some((record, value_e4)) =
-            of_market.and_then(|record| Some((record, settlement_value(record)?)))
+        let Some((record, settlement)) =
+            of_market.and_then(|record| Some((record, settlement(record)?)))
         else {
             continue;
         };
-        book.settle(*market, value_e4);
+        book.settle(*market, settlement);
         if access == Access::Write {
-            database.settle(*market, value_e4, settled_unix_s(record))?;
+            database.settle(*market, settlement, settled_unix_s(record))?;
         }
     }
     Ok(Ledger {
@@ -174,26 +175,9 @@ fn ledger(
         tickers,
         agreed: database.settlements_agreed()?,
         superseded: database.superseded()?,
+        opening_fees: database.opening_fees()?,
         starting_cash_micros,
     })
-}
-
-/// What a contract of YES paid, 1/10,000 dollar; none where the record does not say.
-#[must_use]
-pub fn settlement_value(record: &SettlementRecord) -> Option<u16> {
-    match (record.value_e4, record.market_result.as_str()) {
-        (Some(value), _) => Some(value),
-        (None, "yes") => Some(E4_PER_DOLLAR),
-        (None, "no") => Some(0),
-        (None, _) => None,
-    }
-}
-
-/// When the venue says that it was made, Unix seconds; none where it does not say.
-#[must_use]
-pub fn settled_unix_s(record: &SettlementRecord) -> Option<i64> {
-    let time = record.settled_time.parse::<jiff::Timestamp>().ok()?;
-    Some(time.as_second())
 }
 
 fn judge(ledger: &Ledger, account: &Account) -> Reconciliation {
@@ -341,9 +325,12 @@ fn compare_positions(ledger: &Ledger, account: &Account, differences: &mut Vec<S
             ));
         }
         // A venue that no longer lists a decided market still lists its fills.
-        let paid = their.map_or(0, |position| position.fees_paid_micros);
+        let before = ledger.opening_fees.get(ticker).copied().unwrap_or_default();
+        let paid = their.map_or(0, |position| position.fees_paid_micros) - before;
         let charged = fees.get(ticker).copied().unwrap_or_default();
-        if our.fees_micros != charged || (their.is_some() && our.fees_micros != paid) {
+        // What lies before the opening of an older version is not known; where we never traded it is nothing to us.
+        let is_comparable = their.is_some() && ours.contains_key(ticker);
+        if our.fees_micros != charged || (is_comparable && our.fees_micros != paid) {
             differences.push(format!(
                 "fees of {ticker}: ours {}, the venue's {} in its fills and {} in its positions",
                 dollars(our.fees_micros),
@@ -396,14 +383,16 @@ fn compare_settlements(ledger: &Ledger, account: &Account, differences: &mut Vec
         }
         let settled = ours.get(*ticker).and_then(|position| position.settled_e4);
         let Some(value) = settled else { continue };
-        if settlement_value(record).is_some_and(|theirs| theirs != value) {
+        let told = settlement(record);
+        if let Some(told) = told.filter(|told| told.value_e4 != value) {
             differences.push(format!(
                 "settlement of {ticker}: ours at {}, the venue's at {}",
                 format_decimal(i64::from(value), 4),
-                format_decimal(settlement_value(record).map_or(0, i64::from), 4)
+                format_decimal(i64::from(told.value_e4), 4)
             ));
         }
-        let paid = payout_micros(position, value);
+        let rounded = told.map_or(0, |told| told.remainder_micros);
+        let paid = payout_micros(position, value) + rounded;
         if (paid - record.revenue_micros).abs() >= MICROS_PER_CENT {
             differences.push(format!(
                 "settlement of {ticker}: by our books it pays {}, the venue paid {}",
@@ -415,6 +404,7 @@ fn compare_settlements(ledger: &Ledger, account: &Account, differences: &mut Vec
     for (market, position) in ledger.book.markets() {
         let ticker = ledger.ticker(market);
         if position.settled_e4.is_some()
+            && held.get(&ticker).is_some_and(|held| *held != 0)
             && !theirs.contains_key(ticker.as_str())
             && !ledger.agreed.contains(&market)
         {

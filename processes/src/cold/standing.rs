@@ -7,7 +7,8 @@
 
 use super::collateral_return::{advice, returned_micros};
 use super::database::{Database, Opening};
-use super::reconcile::{ReconcileError, dollars, settlement_value};
+use super::reconcile::{ReconcileError, dollars};
+use super::settlement::settlement;
 use crate::venue::kalshi_rest::KalshiRest;
 use crate::venue::kalshi_wire::{OrderState, PositionRecord, SettlementRecord};
 use layouts::units::format_decimal;
@@ -65,11 +66,11 @@ pub async fn look(
         .collect();
     let theirs = settlements.iter().filter_map(|record| {
         let market = numbers.get(record.ticker.as_str())?;
-        Some((*market, settlement_value(record)?))
+        Some((*market, settlement(record)?))
     });
-    for (market, value_e4) in database.settlements()?.into_iter().chain(theirs) {
+    for (market, settlement) in database.settlements()?.into_iter().chain(theirs) {
         // One that differs from our own was amended.
-        book.settle(market, value_e4);
+        book.settle(market, settlement);
     }
     gaps.extend(positions_apart(&book, &tickers, &positions));
     let cash_micros = opening.cash_micros + book.total().cash_micros - book.collateral_micros();

@@ -314,6 +314,7 @@ mod tests {
                 cash_micros: 0,
             },
             write: Write::Opening,
+            fees: std::collections::BTreeMap::new(),
             positions: 2,
             adopted: 3,
             differences: Vec::new(),

@@ -30,7 +30,7 @@ use layouts::{Fill, units::format_decimal};
 use pipeline::Pipeline;
 use stages::execution::of_client_order_id;
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     path::Path,
     time::Duration,
 };
@@ -51,6 +51,8 @@ pub(super) struct Account {
     pub(super) opening: Opening,
     /// What of it is to be written down.
     pub(super) write: Write,
+    /// What the venue had charged in each market, by ticker, when our books began.
+    pub(super) fees: BTreeMap<String, i64>,
     /// Markets in which something is held.
     pub(super) positions: usize,
     /// Fills of ours that were booked only now.
@@ -96,6 +98,7 @@ impl Account {
             balance_micros: balance.balance_micros,
             opening: auditor.opening(),
             write: Write::Opening,
+            fees: BTreeMap::new(),
             positions: 0,
             adopted: 0,
             differences: Vec::new(),
@@ -122,10 +125,14 @@ impl Account {
             }
         } else {
             let held = auditor.ask(|rest| async move { rest.positions().await })?;
+            let charged = held.iter().filter(|held| held.fees_paid_micros != 0);
+            account.fees = charged
+                .map(|held| (held.ticker.clone(), held.fees_paid_micros))
+                .collect();
             let held = held.iter().filter(|held| held.position_centi != 0);
             differences.extend(held.map(|held| {
                 format!(
-                    "position of {}: the venue's {}, and we have no books of it\n    fix: close it there, or trade from a subaccount that holds nothing",
+                    "position of {}: the venue's {}, and we have no books of it\n    fix: close it there: the pipeline has the primary subaccount to itself, trade by hand in another",
                     held.ticker,
                     format_decimal(held.position_centi, 2)
                 )
@@ -145,6 +152,7 @@ impl Account {
             let mut database = Database::open(&database::path(pipeline))?;
             // As it was but for the money, where books begin no more.
             database.open_account(self.opening)?;
+            database.open_fees(&self.fees)?;
             if let Write::Agreement(unix_s) = self.write {
                 database.agree(unix_s)?;
             }

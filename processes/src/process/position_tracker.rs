@@ -193,22 +193,22 @@ impl Ledger {
             Note::Fee { market, rate_e4 } => drop(self.fee_rates_e4.insert(market, rate_e4)),
             Note::Settled {
                 market,
-                value_e4,
+                settlement,
                 settled_unix_s,
             } => {
                 let before = self.book.market(market).and_then(|held| held.settled_e4);
-                if self.database.settle(market, value_e4, settled_unix_s)? == Booked::Amended {
+                if self.database.settle(market, settlement, settled_unix_s)? == Booked::Amended {
                     self.amended += 1;
                     // Rare, and money that was paid is taken back: a human must look at it.
                     tracing::error!(
                         market,
                         ticker = self.tickers.get(&market),
                         ?before,
-                        now = value_e4,
+                        now = settlement.value_e4,
                         "the venue has amended a settlement (1/10000 dollar)"
                     );
                 }
-                if let Booked::New | Booked::Amended = self.book.settle(market, value_e4) {
+                if let Booked::New | Booked::Amended = self.book.settle(market, settlement) {
                     self.untold.insert(market);
                 }
             }
@@ -272,7 +272,7 @@ mod tests {
         for value_e4 in [10_000, 0, 0, 5_000] {
             let settled = Note::Settled {
                 market: 7,
-                value_e4,
+                settlement: value_e4.into(),
                 settled_unix_s: None,
             };
             ledger.take(settled).expect("goes on");

@@ -4,15 +4,18 @@
 //! ```text
 //! balance = deposits + flows - sum over the shard's markets of max(0, -position) x $1
 //! flow of a fill       = -sign(side) x price x count - fee
-//! flow of a settlement = value x position, after which the position is zero
+//! flow of a settlement = value x position in whole cents, after which the position is zero
 //! ```
 //!
 //! A short position of one YES locks its dollar: selling at `p` costs `1 - p`, as buying NO does.
+//! What is settled pays whole cents, rounded down: the value of what is held, YES or NO.
 //! Money of one shard pays for nothing on another: it has to be moved there before.
 
 use layouts::units::{E4_PER_DOLLAR, cost_micros};
 use layouts::{MICROS_PER_DOLLAR, Side};
 use std::collections::{BTreeMap, BTreeSet};
+
+const MICROS_PER_CENT: i64 = MICROS_PER_DOLLAR / 100;
 
 /// Number of a market within one exchange.
 pub(crate) type MarketNumber = usize;
@@ -164,9 +167,10 @@ impl Account {
     ) -> Option<Holding> {
         let holding = self.holdings.get_mut(&market)?;
         let before = *holding;
-        *self.flows.entry(before.shard).or_default() += i64::from(value_e4) * before.position_centi;
-        holding.realized_micros +=
-            payout_micros(before.position_centi, value_e4) - before.exposure_micros;
+        let payout = settled_micros(before.position_centi, value_e4);
+        let flow = payout - collateral_micros(before.position_centi);
+        *self.flows.entry(before.shard).or_default() += flow;
+        holding.realized_micros += payout - before.exposure_micros;
         holding.position_centi = 0;
         holding.exposure_micros = 0;
         holding.updated_us = at_us;
@@ -187,6 +191,12 @@ pub(crate) fn payout_micros(position_centi: i64, value_e4: u16) -> i64 {
         E4_PER_DOLLAR - value_e4
     };
     position_centi.abs() * i64::from(value)
+}
+
+/// What a settlement pays out for a position: whole cents.
+pub(crate) fn settled_micros(position_centi: i64, value_e4: u16) -> i64 {
+    let payout = payout_micros(position_centi, value_e4);
+    payout - payout % MICROS_PER_CENT
 }
 
 /// By how much the balance would fall were these orders to fill at their limits, `0` if it would not.
@@ -271,6 +281,17 @@ mod tests {
             assert!(account.settle(0, value, 2).is_some());
             assert_eq!(account.balance_micros(), expected, "{side:?} at {value}");
             assert_eq!(account.position_centi(0), 0);
+        }
+    }
+
+    #[test]
+    fn half_a_cent_is_paid_to_nobody() {
+        for side in [Side::Bid, Side::Ask] {
+            let mut account = with_micros(10_000_000);
+            account.book(&fill(side, 5_000, 437, 0));
+            assert!(account.settle(0, 5_000, 2).is_some());
+            // Bought for 2.185, paid 2.18: YES and NO alike.
+            assert_eq!(account.balance_micros(), 9_995_000, "{side:?}");
         }
     }
 

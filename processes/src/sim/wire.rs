@@ -2,7 +2,7 @@
 
 use super::catalogue::{Event, Fees, Life, Market, Series};
 use super::exchange::Exchange;
-use super::ledger::{Holding, payout_micros};
+use super::ledger::{Holding, settled_micros};
 use super::records::{ClientFill, Order, OrderState, Reason, Settlement, Trade};
 use super::times::{SECOND_US, rfc3339};
 use layouts::Side;
@@ -358,7 +358,7 @@ pub(crate) fn settlement(exchange: &Exchange, one: &Settlement) -> Value {
         "market_result": Life::Finalized { value_e4: one.value_e4, at_us: one.at_us }.result(),
         "yes_count_fp": count(position.max(0)), "no_count_fp": count((-position).max(0)),
         "yes_total_cost_dollars": money(one.holding.yes_cost_micros), "no_total_cost_dollars": money(one.holding.no_cost_micros),
-        "revenue": payout_micros(position, one.value_e4) / 10_000, "settled_time": rfc3339(one.at_us),
+        "revenue": settled_micros(position, one.value_e4) / 10_000, "settled_time": rfc3339(one.at_us),
         "fee_cost": money(one.holding.fees_micros), "value": one.value_e4 / 100,
         "exchange_index": market.map_or(0, |market| market.series.exchange_index),
     })

@@ -24,6 +24,25 @@ pub enum Booked {
     Refused,
 }
 
+/// How the venue has settled a market.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Settlement {
+    /// What a contract of YES pays, 1/10,000 dollar.
+    pub value_e4: u16,
+    /// What we were paid beyond that: the venue pays whole cents, and may state a value that is rounded to them.
+    pub remainder_micros: i64,
+}
+
+impl From<u16> for Settlement {
+    /// One that pays exactly its value.
+    fn from(value_e4: u16) -> Self {
+        Self {
+            value_e4,
+            remainder_micros: 0,
+        }
+    }
+}
+
 /// One market.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Position {
@@ -42,6 +61,9 @@ pub struct Position {
     /// What was held when it was decided, 1/100 contract: a revised value is paid on that.
     #[serde(skip)]
     held_centi: i64,
+    /// What was paid beyond the value.
+    #[serde(skip)]
+    remainder_micros: i64,
 }
 
 /// All markets.
@@ -92,8 +114,8 @@ impl Position {
 
     fn settle(&mut self, value_e4: u16) {
         let payout = i64::from(value_e4) * self.position_centi;
-        self.cash_micros += payout;
-        self.realised_micros += payout - self.open_cost_micros;
+        self.gain(payout);
+        self.realised_micros -= self.open_cost_micros;
         self.held_centi += self.position_centi;
         (self.position_centi, self.open_cost_micros) = (0, 0);
         self.settled_e4 = Some(value_e4);
@@ -101,9 +123,24 @@ impl Position {
 
     fn amend(&mut self, before_e4: u16, value_e4: u16) {
         let change = (i64::from(value_e4) - i64::from(before_e4)) * self.held_centi;
-        self.cash_micros += change;
-        self.realised_micros += change;
+        self.gain(change);
         self.settled_e4 = Some(value_e4);
+    }
+
+    /// Takes what was paid beyond the value, in place of what was before; of nothing that is held nothing is paid.
+    fn round(&mut self, remainder_micros: i64) {
+        let remainder_micros = if self.held_centi == 0 {
+            0
+        } else {
+            remainder_micros
+        };
+        self.gain(remainder_micros - self.remainder_micros);
+        self.remainder_micros = remainder_micros;
+    }
+
+    fn gain(&mut self, micros: i64) {
+        self.cash_micros += micros;
+        self.realised_micros += micros;
     }
 }
 
@@ -128,22 +165,28 @@ impl PositionBook {
         Booked::New
     }
 
-    /// Books the decision of a market: a contract of YES pays `value_e4`. The venue may revise it: the last word counts.
-    pub fn settle(&mut self, market: u32, value_e4: u16) -> Booked {
+    /// Books the decision of a market. The venue may revise it: the last word counts.
+    pub fn settle(&mut self, market: u32, settlement: impl Into<Settlement>) -> Booked {
+        let Settlement {
+            value_e4,
+            remainder_micros,
+        } = settlement.into();
         if value_e4 > E4_PER_DOLLAR {
             return Booked::Refused;
         }
         let market = self.markets.entry(market).or_default();
-        match market.settled_e4 {
-            Some(before) if before == value_e4 => Booked::Again,
-            Some(before) => {
-                market.amend(before, value_e4);
-                Booked::Amended
+        let (settled, rounded) = (market.settled_e4, market.remainder_micros);
+        match settled {
+            Some(before) => market.amend(before, value_e4),
+            None => market.settle(value_e4),
+        }
+        market.round(remainder_micros);
+        match settled {
+            None => Booked::New,
+            Some(before) if (before, rounded) == (value_e4, market.remainder_micros) => {
+                Booked::Again
             }
-            None => {
-                market.settle(value_e4);
-                Booked::New
-            }
+            Some(_) => Booked::Amended,
         }
     }
 
@@ -179,6 +222,7 @@ impl PositionBook {
                 cash_micros: sum.cash_micros + market.cash_micros,
                 settled_e4: None,
                 held_centi: 0,
+                remainder_micros: 0,
             })
     }
 
@@ -329,6 +373,24 @@ mod tests {
         right.settle(7, 0);
         assert_eq!(revised, right);
         assert_eq!(revised.total().realised_micros, 3_000 * 100 - 4_000 * 200);
+    }
+
+    #[test]
+    fn what_was_paid_beyond_the_value_counts_where_something_was_held() {
+        let mut book = PositionBook::default();
+        book.fill(&fill(1, Side::Bid, 437, 5_000));
+        let paid = |remainder_micros| Settlement {
+            value_e4: 5_000,
+            remainder_micros,
+        };
+        for market in [7, 8] {
+            assert_eq!(book.settle(market, paid(-5_000)), Booked::New);
+            assert_eq!(book.settle(market, paid(-5_000)), Booked::Again);
+        }
+        assert_eq!(book.total().realised_micros, -5_000);
+        assert_eq!(book.settle(7, paid(20)), Booked::Amended);
+        assert_eq!(book.settle(7, 10_000), Booked::Amended);
+        assert_eq!(book.total().realised_micros, 5_000 * 437);
     }
 
     fn fills() -> impl Strategy<Value = Vec<Fill>> {

@@ -8,7 +8,7 @@ use pipeline::Pipeline;
 use processes::{
     cold::{
         database::{self, Database},
-        reconcile::settlement_value,
+        settlement::settlement,
     },
     venue::kalshi_wire::{FillRecord, OrderState, SettlementRecord},
 };
@@ -341,7 +341,8 @@ impl Judge<'_> {
         for settled in &venue.settlements {
             let market = venue.numbers.get(&settled.ticker).copied().unwrap_or(0);
             let count = held.remove(&market).unwrap_or(0);
-            cash += count * i64::from(settlement_value(settled).expect("a decided market"));
+            let paid = settlement(settled).expect("a decided market");
+            cash += count * i64::from(paid.value_e4) + paid.remainder_micros;
         }
         // A contract sold short is a dollar that the venue keeps.
         let short: i64 = held.values().map(|count| (-count).max(0)).sum();

@@ -1,10 +1,10 @@
 //! What the position database knows of the account at a real venue: where our books of it begin, what has agreed with
 //! the venue, and which launches traded on it.
 
-use super::migrations::{AGREED, OPENED};
+use super::migrations::{AGREED, OPENED, ROUNDED};
 use super::{Database, DatabaseError, version};
 use rusqlite::{OptionalExtension as _, TransactionBehavior, params};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// Where our books of the account at a real venue begin. What lies before is none of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +52,41 @@ impl Database {
             params![opening.began_unix_s, opening.cash_micros],
         )?;
         Ok(())
+    }
+
+    /// What the venue had charged in each market, by ticker, before our books began, micro-dollars.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn opening_fees(&self) -> Result<BTreeMap<String, i64>, DatabaseError> {
+        if version(&self.connection)? < ROUNDED {
+            return Ok(BTreeMap::new());
+        }
+        let mut select = self
+            .connection
+            .prepare("SELECT ticker, micros FROM opening_fees")?;
+        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Writes that down.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn open_fees(&mut self, fees: &BTreeMap<String, i64>) -> Result<(), DatabaseError> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for (ticker, micros) in fees {
+            transaction.execute(
+                "INSERT INTO opening_fees VALUES (?1, ?2)
+                 ON CONFLICT (ticker) DO UPDATE SET micros = excluded.micros",
+                params![ticker, micros],
+            )?;
+        }
+        Ok(transaction.commit()?)
     }
 
     /// Writes down that everything booked agrees with the venue, which needs to be asked only for what came at this moment

@@ -1,7 +1,7 @@
 //! The schema of the position database, as it came about.
 
 /// Schema changes in order; `user_version` counts those that are applied. Only ever append.
-pub(super) const MIGRATIONS: [&str; 8] = [
+pub(super) const MIGRATIONS: [&str; 9] = [
     "
     CREATE TABLE markets (
         market INTEGER PRIMARY KEY,
@@ -67,6 +67,24 @@ pub(super) const MIGRATIONS: [&str; 8] = [
     "
     ALTER TABLE fills ADD COLUMN booked_unix_s INTEGER;
 ",
+    // The venue pays whole cents. And what it had charged in each market before our books began.
+    "
+    ALTER TABLE settlements ADD COLUMN remainder_micros INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE opening_fees (ticker TEXT PRIMARY KEY, micros INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    DROP VIEW positions;
+    CREATE VIEW positions AS
+        SELECT market, iif(settled, 0, held_centi) AS position_centi,
+            flow_micros + settled * (value_e4 * held_centi + iif(held_centi = 0, 0, remainder_micros)) AS cash_micros,
+            fees_micros
+        FROM (
+            SELECT fills.market AS market, settlements.market IS NOT NULL AS settled,
+                sum(iif(side = 0, count_centi, -count_centi)) AS held_centi,
+                sum(iif(side = 0, -price_e4, price_e4) * count_centi - fee_micros) AS flow_micros,
+                coalesce(value_e4, 0) AS value_e4, coalesce(remainder_micros, 0) AS remainder_micros,
+                sum(fee_micros) AS fees_micros
+            FROM fills LEFT JOIN settlements USING (market) GROUP BY fills.market
+        );
+",
 ];
 /// The version from which on there is an opening.
 pub(super) const OPENED: u32 = 2;
@@ -80,3 +98,5 @@ pub(super) const AMENDED: u32 = 6;
 pub(super) const AGREED: u32 = 7;
 /// The version from which on fills have a time.
 pub(super) const FILLS_TIMED: u32 = 8;
+/// The version from which on settlements pay whole cents, and fees from before the opening are known.
+pub(super) const ROUNDED: u32 = 9;

@@ -112,13 +112,11 @@ fn a_database_of_a_later_version_is_refused() {
     Database::open(&path)
         .unwrap()
         .connection
-        .pragma_update(None, "user_version", 9)
+        .pragma_update(None, "user_version", MIGRATIONS.len() as i64 + 1)
         .unwrap();
     let error = Database::open(&path).unwrap_err().to_string();
-    assert!(
-        error.contains("has version 9, this program knows"),
-        "{error}"
-    );
+    let words = format!("has version {}, this program knows", MIGRATIONS.len() + 1);
+    assert!(error.contains(&words), "{error}");
 }
 
 #[test]
@@ -231,7 +229,7 @@ fn what_any_earlier_version_has_booked_survives() {
         assert_eq!(database.load().unwrap().total(), total);
         let markets = [(7, "A".to_owned()), (8, "B".to_owned())];
         assert_eq!(database.markets().unwrap(), markets);
-        assert_eq!(database.settlements().unwrap(), [(7, 10_000)]);
+        assert_eq!(database.settlements().unwrap(), [(7, 10_000.into())]);
         let timed = version >= TIMED as usize;
         assert_eq!(
             database.settled_since(1_200).unwrap().len(),
@@ -272,7 +270,7 @@ fn an_amended_settlement_counts_and_what_it_said_before_is_kept() {
     ] {
         assert_eq!(database.settle(7, value_e4, Some(9)).unwrap(), booked);
     }
-    assert_eq!(database.settlements().unwrap(), [(7, 5_000)]);
+    assert_eq!(database.settlements().unwrap(), [(7, 5_000.into())]);
     assert_eq!(database.superseded().unwrap(), [(7, 10_000), (7, 0)]);
     let cash = -100 * 4_000 - 1_700 + 100 * 5_000;
     assert_eq!(database.load().unwrap().total().cash_micros, cash);
@@ -326,4 +324,36 @@ fn what_has_agreed_is_marked_and_the_venue_is_asked_from_then_on() {
     // What is said anew has not agreed yet.
     database.settle(7, 0, None).unwrap();
     assert_eq!(database.settlements_agreed().unwrap(), HashSet::new());
+}
+
+/// The view says what the stage says, also of what was paid beyond the value.
+#[test]
+fn a_settlement_in_whole_cents_is_kept_to_the_micro_dollar_and_amended_like_any_other() {
+    let (_directory, path) = scratch();
+    let mut database = Database::open(&path).unwrap();
+    database
+        .book("aa", &[fill(1, Side::Bid, 437, 5_000)])
+        .unwrap();
+    let paid = |remainder_micros| Settlement {
+        value_e4: 5_000,
+        remainder_micros,
+    };
+    for (settlement, booked) in [
+        (paid(-5_000), Booked::New),
+        (paid(-5_000), Booked::Again),
+        (paid(0), Booked::Amended),
+        (paid(-5_000), Booked::Amended),
+    ] {
+        assert_eq!(database.settle(7, settlement, Some(9)).unwrap(), booked);
+        let book = database.load().unwrap();
+        let cash: i64 = database
+            .connection
+            .query_row("SELECT cash_micros FROM positions", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(cash, settlement.remainder_micros - 1_700);
+        assert_eq!(book.market(7).map(|one| one.cash_micros), Some(cash));
+    }
+    // Of nothing nothing is paid.
+    database.settle(8, paid(-5_000), None).unwrap();
+    assert_eq!(database.load().unwrap().total().cash_micros, -5_000 - 1_700);
 }

@@ -4,13 +4,14 @@ use super::super::complaints::Complaints;
 use super::super::discoveries::followed;
 use crate::cold::announcer::heart;
 use crate::cold::outbox::{Outbox, outbox};
-use crate::cold::reconcile::{settled_unix_s, settlement_value};
 use crate::cold::redis::Cold;
+use crate::cold::settlement::{settled_unix_s, settlement};
 use crate::discovery::{Discovery, Market};
 use crate::runtime::handoff::{IoInbox, ToHot};
 use crate::venue::backoff::Backoff;
 use crate::venue::kalshi_rest::KalshiRest;
 use serde_json::json;
+use stages::positions::Settlement;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -37,7 +38,7 @@ pub(super) enum Note {
     /// A market was decided.
     Settled {
         market: u32,
-        value_e4: u16,
+        settlement: Settlement,
         settled_unix_s: Option<i64>,
     },
 }
@@ -137,7 +138,7 @@ struct Look {
     /// Market number by ticker.
     markets: BTreeMap<String, u32>,
     /// Value told by ticker.
-    settled: HashMap<String, u16>,
+    settled: HashMap<String, Settlement>,
     /// Time of the latest settlement seen, Unix seconds.
     latest_s: Option<i64>,
     /// Looks at what is new only, until everything is looked at again.
@@ -211,17 +212,17 @@ impl Look {
             let Some(market) = self.markets.get(&record.ticker).copied() else {
                 continue;
             };
-            let Some(value_e4) = settlement_value(&record) else {
+            let Some(settlement) = settlement(&record) else {
                 self.complaints
                     .say("a settlement does not state its value", &record.ticker);
                 continue;
             };
             // Told again when it is amended, for the books to see.
-            if self.settled.insert(record.ticker, value_e4) != Some(value_e4) {
+            if self.settled.insert(record.ticker, settlement) != Some(settlement) {
                 notes
                     .send(Note::Settled {
                         market,
-                        value_e4,
+                        settlement,
                         settled_unix_s,
                     })
                     .await
@@ -310,7 +311,10 @@ mod tests {
             settled,
             Some(Note::Settled {
                 market: 4,
-                value_e4: 10_000,
+                settlement: Settlement {
+                    value_e4: 10_000,
+                    remainder_micros: 0
+                },
                 settled_unix_s: Some(3_600),
             })
         ));

@@ -33,7 +33,7 @@ pub(super) enum News {
     Over { game: u32, outcome: Outcome },
     /// A game is not over, or no more so.
     On { game: u32 },
-    /// Where a position belongs.
+    /// Where a position belongs, or one that was closed.
     Listed {
         listing: Listing,
         position_centi: i64,
@@ -180,11 +180,14 @@ fn settled(
     }
     let today = database.settled_since(day.began_unix_s)?;
     let mut news = Vec::new();
-    for (market, value_e4) in database.settlements()? {
+    for (market, settlement) in database.settlements()? {
+        let value_e4 = settlement.value_e4;
         if markets.settled.contains(&market) {
             continue;
         }
-        if let Some((position_centi, paid_micros)) = markets.unlisted.remove(&market) {
+        let unlisted = markets.unlisted.remove(&market);
+        // What was closed before is of the day on which it was.
+        if let Some((position_centi, paid_micros)) = unlisted.filter(|(held, _)| *held != 0) {
             let gain_micros = match today.contains(&market) {
                 // It was held by an earlier launch: a gain may be another day's.
                 true => (i64::from(value_e4) * position_centi - paid_micros).min(0),

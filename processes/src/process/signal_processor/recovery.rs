@@ -73,7 +73,8 @@ fn recall_positions(
             _ if position.settled_e4.is_some() => {}
             // So is this, but its game may go on.
             Some(listing) if held == 0 => risk.recall_closed(listing, -paid),
-            None if held == 0 => {}
+            // Its game may go on too.
+            None if held == 0 => drop(unlisted.insert(market, (0, paid))),
             Some(listing) => risk.recall_position(listing, held, paid),
             None => {
                 risk.recall_unlisted(held, paid);
@@ -176,14 +177,12 @@ fn positions(
         .iter()
         .map(|fill| (fill.trade, fill.market))
         .collect();
-    let (mut fills, mut decided_today) = (waiting, Vec::new());
+    let (mut fills, mut decided_today, mut settlements) = (waiting, Vec::new(), Vec::new());
     if let Some(database) = database {
         decided_today = database.settled_since(day.began_unix_s)?;
         traded_today.extend(database.traded_since(day.began_unix_s)?);
         fills.extend(database.fills()?);
-        for (market, value_e4) in database.settlements()? {
-            book.settle(market, value_e4);
-        }
+        settlements = database.settlements()?;
     }
     // The ids of orders begin anew at each launch; their time tells launches apart.
     fills.retain(|fill| !without.contains(&(fill.order, fill.ingress_mono_ns)));
@@ -192,6 +191,9 @@ fn positions(
         if !traded_today.contains_key(&fill.trade) {
             before.fill(fill);
         }
+    }
+    for (market, settlement) in settlements {
+        book.settle(market, settlement);
     }
     let traded_today: HashSet<u32> = traded_today.into_values().collect();
     let closed = |market: &u32| {
@@ -361,7 +363,8 @@ mod tests {
             sport: layouts::Sport::Nba as u8,
             ..layouts::Signal::zeroed()
         };
-        let after = |fills: &[Fill]| {
+        // By a successor, whom the board shows the market, or by a new launch, which hears of it from discovery.
+        let after = |fills: &[Fill], is_on_the_board: bool| {
             let (mut risk, mut book) = (Risk::new(limits), PositionBook::default());
             for fill in fills {
                 book.fill(fill);
@@ -372,14 +375,20 @@ mod tests {
                 sport: layouts::Sport::Nba,
                 fee_rate_e4: 0,
             };
-            let unlisted = recall_positions(&mut risk, &book, |_| Some(listing));
-            assert!(unlisted.is_empty());
+            let unlisted =
+                recall_positions(&mut risk, &book, |_| is_on_the_board.then_some(listing));
+            assert_eq!(unlisted.is_empty(), is_on_the_board || fills.is_empty());
+            for (position_centi, paid_micros) in unlisted.into_values() {
+                risk.list(listing, position_centi, paid_micros);
+            }
             assert_eq!((risk.at_stake_micros(), risk.result_today_micros()), (0, 0));
             let order = risk.on_signal(&wanted, 1)[0];
             order.map_or(0, |order| order.count_centi)
         };
-        assert_eq!(after(&[]), 2_000, "$10");
+        assert_eq!(after(&[], true), 2_000, "$10");
         let lost = [fill(1, 1, Side::Bid, 6_000), fill(2, 1, Side::Ask, 2_000)];
-        assert_eq!(after(&lost), 1_200, "$4 are gone");
+        for is_on_the_board in [true, false] {
+            assert_eq!(after(&lost, is_on_the_board), 1_200, "$4 are gone");
+        }
     }
 }
