@@ -196,6 +196,8 @@ impl Database {
             .optional()?;
         let booked = match before {
             Some(before) if before == settlement => return Ok(Booked::Again),
+            // Of earlier versions of this program, which did not know what was paid.
+            Some(before) if before.value_e4 == settlement.value_e4 => Booked::Again,
             Some(_) => {
                 transaction.execute(
                     "INSERT INTO superseded (market, value_e4, settled_unix_s)

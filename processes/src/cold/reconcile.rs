@@ -5,7 +5,7 @@
 //! and settlements, less a dollar for every contract sold short (the venue's collateral).
 //!
 //! The venue may decide a market after our last look; its settlements are booked first, then judged
-//! by what *our* fills say they should have paid. A venue that decides another one between two of
+//! by what *our* fills say they should have paid, but for what is lost or won by rounding to cents. A venue that decides another one between two of
 //! our requests would look different from itself, so a difference is looked at again.
 //!
 //! The venue is asked from the opening on. What was booked before has agreed with it at a live start (`agreed`): the venue
@@ -13,7 +13,7 @@
 
 use super::collateral_return::{advice, returned_micros};
 use super::database::{BookedFill, Database, DatabaseError, Opening};
-use super::settlement::{MICROS_PER_CENT, settled_unix_s, settlement};
+use super::settlement::{settled_unix_s, settlement};
 use crate::venue::error::VenueError;
 use crate::venue::kalshi_rest::KalshiRest;
 use crate::venue::kalshi_wire::{FillRecord, PositionRecord, SettlementRecord};
@@ -60,6 +60,9 @@ pub struct Reconciliation {
     pub differences: Vec<String>,
     /// What the venue has more of our money than our books.
     pub balance_gap_micros: i64,
+    /// Whether that may be collateral that the venue has returned early and will not return again.
+    #[serde(skip)]
+    pub is_returned_collateral: bool,
     /// Our money by our own books, collateral of shorts taken out, as the venue states a balance.
     pub cash_micros: i64,
     /// Every market with a fill, by ticker.
@@ -188,12 +191,15 @@ fn judge(ledger: &Ledger, account: &Account) -> Reconciliation {
     let total = ledger.book.total();
     let collateral = ledger.book.collateral_micros();
     let cash_micros = ledger.starting_cash_micros + total.cash_micros - collateral;
+    let mut is_returned_collateral = false;
     let balance_gap_micros = account.balance_micros - cash_micros;
     if balance_gap_micros != 0 {
         let held = ledger.book.markets().filter_map(|(market, position)| {
             let ticker = ledger.tickers.get(&market)?;
             Some((ticker.as_str(), position.position_centi))
         });
+        let advice = advice(balance_gap_micros, returned_micros(held));
+        is_returned_collateral = !advice.is_empty();
         differences.push(format!(
             "balance: ours {} ({} at the start {} of flows less {} of collateral), the venue's {}{}",
             dollars(cash_micros),
@@ -201,7 +207,7 @@ fn judge(ledger: &Ledger, account: &Account) -> Reconciliation {
             Signed(total.cash_micros),
             dollars(collateral),
             dollars(account.balance_micros),
-            advice(balance_gap_micros, returned_micros(held))
+            advice
         ));
     }
     let positions = ledger
@@ -215,6 +221,7 @@ fn judge(ledger: &Ledger, account: &Account) -> Reconciliation {
         equal: differences.is_empty(),
         differences,
         balance_gap_micros,
+        is_returned_collateral,
         cash_micros,
         positions: positions.collect(),
         pnl_micros: total.pnl_micros(),
@@ -329,7 +336,8 @@ fn compare_positions(ledger: &Ledger, account: &Account, differences: &mut Vec<S
         let paid = their.map_or(0, |position| position.fees_paid_micros) - before;
         let charged = fees.get(ticker).copied().unwrap_or_default();
         // What lies before the opening of an older version is not known; where we never traded it is nothing to us.
-        let is_comparable = their.is_some() && ours.contains_key(ticker);
+        let is_traded = our.fees_micros != 0 || fees.contains_key(ticker);
+        let is_comparable = their.is_some() && is_traded;
         if our.fees_micros != charged || (is_comparable && our.fees_micros != paid) {
             differences.push(format!(
                 "fees of {ticker}: ours {}, the venue's {} in its fills and {} in its positions",
@@ -393,7 +401,7 @@ fn compare_settlements(ledger: &Ledger, account: &Account, differences: &mut Vec
         }
         let rounded = told.map_or(0, |told| told.remainder_micros);
         let paid = payout_micros(position, value) + rounded;
-        if (paid - record.revenue_micros).abs() >= MICROS_PER_CENT {
+        if paid != record.revenue_micros {
             differences.push(format!(
                 "settlement of {ticker}: by our books it pays {}, the venue paid {}",
                 dollars(paid),

@@ -5,7 +5,7 @@ use layouts::{CENTICONTRACTS_PER_CONTRACT, E4_PER_DOLLAR};
 use stages::positions::Settlement;
 
 /// Settlements are paid out in whole cents.
-pub(super) const MICROS_PER_CENT: i64 = 10_000;
+const MICROS_PER_CENT: i64 = 10_000;
 /// To a contract.
 const CENTICONTRACTS: i64 = CENTICONTRACTS_PER_CONTRACT as i64;
 
@@ -21,11 +21,17 @@ pub fn settlement(record: &SettlementRecord) -> Option<Settlement> {
         (Some(value), _) => value,
         (None, "yes") => E4_PER_DOLLAR,
         (None, "no") => 0,
-        (None, _) => u16::try_from(paid_micros.checked_div(held)?).ok()?,
+        (None, _) => u16::try_from(paid_micros.checked_div(held)?)
+            .ok()
+            .filter(|value| *value <= E4_PER_DOLLAR)?,
     };
     let remainder_micros = paid_micros - i64::from(value_e4) * held;
-    // More is no matter of rounding: then the books go by the value, and the difference is told.
-    let most = MICROS_PER_CENT + held.abs() * MICROS_PER_CENT / CENTICONTRACTS;
+    // More is no matter of rounding, nor is anything where a contract pays all or nothing: then the books go by the value,
+    // and the difference is told.
+    let most = match value_e4 {
+        0 | E4_PER_DOLLAR => 0,
+        _ => MICROS_PER_CENT + held.abs() * MICROS_PER_CENT / CENTICONTRACTS,
+    };
     Some(Settlement {
         value_e4,
         remainder_micros: if remainder_micros.abs() <= most {
@@ -78,8 +84,17 @@ mod tests {
         let void = of("void", None, 0, 300, 1_440_000);
         assert_eq!(told(void), Some((5_200, 0)));
         assert_eq!(told(of("void", None, 0, 0, 0)), None, "nothing was held");
+        assert_eq!(
+            told(of("void", None, 300, 0, 3_010_000)),
+            None,
+            "beyond a dollar"
+        );
         // No matter of rounding.
-        let wrong = of("yes", Some(10_000), 300, 0, 0);
-        assert_eq!(told(wrong), Some((10_000, 0)));
+        for revenue_micros in [0, 2_990_000] {
+            let wrong = of("yes", Some(10_000), 300, 0, revenue_micros);
+            assert_eq!(told(wrong), Some((10_000, 0)));
+        }
+        let wrong = of("scalar", Some(5_000), 300, 0, 1_540_001);
+        assert_eq!(told(wrong), Some((5_000, 0)));
     }
 }

@@ -111,8 +111,9 @@ impl Account {
             account.positions = held
                 .filter(|held| held.position.position_centi != 0)
                 .count();
-            let only_the_balance =
-                outcome.differences.len() == 1 && outcome.balance_gap_micros != 0;
+            let only_the_balance = outcome.differences.len() == 1
+                && outcome.balance_gap_micros != 0
+                && !outcome.is_returned_collateral;
             if accept_balance && only_the_balance {
                 account.opening.cash_micros += outcome.balance_gap_micros;
             } else {
@@ -151,8 +152,9 @@ impl Account {
         let write = || {
             let mut database = Database::open(&database::path(pipeline))?;
             // As it was but for the money, where books begin no more.
-            database.open_account(self.opening)?;
+            // First: once there is an opening they are not asked for again.
             database.open_fees(&self.fees)?;
+            database.open_account(self.opening)?;
             if let Write::Agreement(unix_s) = self.write {
                 database.agree(unix_s)?;
             }

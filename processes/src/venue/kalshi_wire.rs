@@ -282,7 +282,7 @@ pub struct BalanceRecord {
 pub struct SettlementRecord {
     /// Market.
     pub ticker: String,
-    /// `yes`, `no` or `scalar`.
+    /// `yes`, `no`, `scalar` or `void`.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub market_result: String,
     /// YES contracts held.

@@ -174,8 +174,8 @@ impl Maker {
         }
     }
 
-    /// The time of the next signature, all of which differ. After the clock was set back, the venue would take none of
-    /// those that were made before.
+    /// The time of the next signature, all of which differ. After the clock was set back the venue would take none of
+    /// those that were made before, and times come round again that it has long forgotten.
     fn next(&mut self, shelf: &Shelf, now_ms: u64) {
         if self.last_ms > now_ms + FURTHEST_AHEAD_MS {
             shelf.ready().clear();

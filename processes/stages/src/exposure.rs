@@ -13,6 +13,7 @@
 use super::risk::Listing;
 use super::table::Table;
 use crate::limits::Limits;
+use crate::positions::Settlement;
 use layouts::units::{E4_PER_DOLLAR, cost_micros, worst_fee_micros};
 use layouts::{
     CENTICONTRACTS_PER_CONTRACT, MICROS_PER_DOLLAR, Order, OrderAck, OrderStatus, Side, Signal,
@@ -313,9 +314,9 @@ impl Exposure {
         });
     }
 
-    /// Books what the venue has paid for a market, 1/10,000 dollar a contract; what that decides, micro-dollars, and
-    /// whether anything was held or paid for.
-    pub(super) fn settle(&mut self, listing: Listing, value_e4: u16) -> (i64, bool) {
+    /// Books what the venue has paid for a market; what that decides, micro-dollars, and whether anything was held or
+    /// paid for.
+    pub(super) fn settle(&mut self, listing: Listing, settlement: Settlement) -> (i64, bool) {
         let mut anything = false;
         let gain = self.change_known(listing.game, |game| {
             let Some(market) = game.markets.get_mut(usize::from(listing.team)) else {
@@ -324,7 +325,7 @@ impl Exposure {
             let held = std::mem::take(&mut market.position_centi);
             let paid = std::mem::take(&mut market.paid_micros);
             anything = (held, paid) != (0, 0);
-            game.closed_micros += i64::from(value_e4) * held - paid;
+            game.closed_micros += settlement.payout_micros(held) - paid;
         });
         (gain, anything)
     }

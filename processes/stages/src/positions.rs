@@ -43,6 +43,17 @@ impl From<u16> for Settlement {
     }
 }
 
+impl Settlement {
+    /// What it pays for a position, 1/100 contract, with the dollar that the venue keeps for a short: negative there.
+    #[must_use]
+    pub fn payout_micros(&self, held_centi: i64) -> i64 {
+        match held_centi {
+            0 => 0,
+            held => i64::from(self.value_e4) * held + self.remainder_micros,
+        }
+    }
+}
+
 /// One market.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Position {
@@ -61,7 +72,9 @@ pub struct Position {
     /// What was held when it was decided, 1/100 contract: a revised value is paid on that.
     #[serde(skip)]
     held_centi: i64,
-    /// What was paid beyond the value.
+    /// What was paid beyond the value, as told, and as booked: of nothing that was held nothing is paid.
+    #[serde(skip)]
+    remainder_told_micros: i64,
     #[serde(skip)]
     remainder_micros: i64,
 }
@@ -127,12 +140,11 @@ impl Position {
         self.settled_e4 = Some(value_e4);
     }
 
-    /// Takes what was paid beyond the value, in place of what was before; of nothing that is held nothing is paid.
-    fn round(&mut self, remainder_micros: i64) {
-        let remainder_micros = if self.held_centi == 0 {
-            0
-        } else {
-            remainder_micros
+    /// Books what was paid beyond the value, in place of what was before.
+    fn round(&mut self) {
+        let remainder_micros = match self.held_centi {
+            0 => 0,
+            _ => self.remainder_told_micros,
         };
         self.gain(remainder_micros - self.remainder_micros);
         self.remainder_micros = remainder_micros;
@@ -161,6 +173,7 @@ impl PositionBook {
         market.cash_micros -= i64::from(fill.fee_micros);
         if let Some(value) = market.settled_e4 {
             market.settle(value);
+            market.round();
         }
         Booked::New
     }
@@ -175,18 +188,17 @@ impl PositionBook {
             return Booked::Refused;
         }
         let market = self.markets.entry(market).or_default();
-        let (settled, rounded) = (market.settled_e4, market.remainder_micros);
-        match settled {
+        let before = (market.settled_e4, market.remainder_told_micros);
+        market.remainder_told_micros = remainder_micros;
+        match before.0 {
             Some(before) => market.amend(before, value_e4),
             None => market.settle(value_e4),
         }
-        market.round(remainder_micros);
-        match settled {
-            None => Booked::New,
-            Some(before) if (before, rounded) == (value_e4, market.remainder_micros) => {
-                Booked::Again
-            }
-            Some(_) => Booked::Amended,
+        market.round();
+        match before {
+            (None, _) => Booked::New,
+            before if before == (Some(value_e4), remainder_micros) => Booked::Again,
+            _ => Booked::Amended,
         }
     }
 
@@ -222,6 +234,7 @@ impl PositionBook {
                 cash_micros: sum.cash_micros + market.cash_micros,
                 settled_e4: None,
                 held_centi: 0,
+                remainder_told_micros: 0,
                 remainder_micros: 0,
             })
     }
@@ -444,7 +457,8 @@ mod tests {
             fills in fills(), values in [0_u16..=10_000, 0_u16..=10_000, 0_u16..=10_000], at in 0_usize..40,
         ) {
             let settle = |book: &mut PositionBook| for (market, value) in (0_u32..).zip(values) {
-                book.settle(market, value);
+                let remainder_micros = i64::from(value % 7) - 3;
+                book.settle(market, Settlement { value_e4: value, remainder_micros });
             };
             let (mut last, mut between) = (PositionBook::default(), PositionBook::default());
             for (index, fill) in fills.iter().enumerate() {

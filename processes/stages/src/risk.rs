@@ -36,6 +36,7 @@ use super::day::Day;
 use super::exposure::{Exposure, Room};
 use super::sources::Sources;
 use crate::limits::Limits;
+use crate::positions::Settlement;
 use layouts::units::E4_PER_DOLLAR;
 use layouts::{
     CENTICONTRACTS_PER_CONTRACT, MICROS_PER_DOLLAR, Order, OrderAck, OrderStatus, RejectReason,
@@ -274,10 +275,15 @@ impl Risk {
         self.day.book(gain, now);
     }
 
-    /// The venue has settled a market, at so much a contract, whatever the feed says of its game: what is held of it
-    /// is decided. Whether anything was.
-    pub fn on_settlement(&mut self, listing: Listing, value_e4: u16, now: u64) -> bool {
-        let (gain, anything) = self.exposure.settle(listing, value_e4);
+    /// The venue has settled a market, whatever the feed says of its game: what is held of it is decided. Whether
+    /// anything was.
+    pub fn on_settlement(
+        &mut self,
+        listing: Listing,
+        settlement: impl Into<Settlement>,
+        now: u64,
+    ) -> bool {
+        let (gain, anything) = self.exposure.settle(listing, settlement.into());
         self.day.book(gain, now);
         anything
     }
@@ -294,7 +300,12 @@ impl Risk {
     /// Sends all legs, or none. A drop is counted once a leg.
     fn send(&mut self, legs: &[Checked], now: u64) -> Orders {
         self.exposure.make_room(legs[0].signal.game);
-        match self.count(legs, now) {
+        let count = self.admit(legs, now).and_then(|()| {
+            // Its game is not over, whatever was told of it: then what is held of it is at stake again.
+            self.on_game_on(legs[0].signal.game, now);
+            self.count(legs)
+        });
+        match count {
             Err(cause) => {
                 let legs = legs.len() as u64;
                 *self.counter(cause) += legs;
@@ -331,8 +342,8 @@ impl Risk {
         NOTHING
     }
 
-    /// Whole contracts that every leg may have.
-    fn count(&mut self, legs: &[Checked], now: u64) -> Result<u32, Drop> {
+    /// Whether anything at all may be ordered for these legs now.
+    fn admit(&self, legs: &[Checked], now: u64) -> Result<(), Drop> {
         if self.halted {
             return Err(Drop::Halted);
         }
@@ -354,8 +365,11 @@ impl Risk {
         if self.exposure.open_orders() + legs.len() > self.limits.max_open_orders as usize {
             return Err(Drop::OpenOrders);
         }
-        // Its game is not over, whatever was told of it: then what is held of it is at stake again.
-        self.on_game_on(legs[0].signal.game, now);
+        Ok(())
+    }
+
+    /// Whole contracts that every leg may have.
+    fn count(&self, legs: &[Checked]) -> Result<u32, Drop> {
         let order = self
             .limits
             .max_order_contracts

@@ -328,7 +328,7 @@ fn what_has_agreed_is_marked_and_the_venue_is_asked_from_then_on() {
 
 /// The view says what the stage says, also of what was paid beyond the value.
 #[test]
-fn a_settlement_in_whole_cents_is_kept_to_the_micro_dollar_and_amended_like_any_other() {
+fn a_settlement_in_whole_cents_is_kept_to_the_micro_dollar() {
     let (_directory, path) = scratch();
     let mut database = Database::open(&path).unwrap();
     database
@@ -341,8 +341,8 @@ fn a_settlement_in_whole_cents_is_kept_to_the_micro_dollar_and_amended_like_any_
     for (settlement, booked) in [
         (paid(-5_000), Booked::New),
         (paid(-5_000), Booked::Again),
-        (paid(0), Booked::Amended),
-        (paid(-5_000), Booked::Amended),
+        (paid(0), Booked::Again),
+        (paid(-5_000), Booked::Again),
     ] {
         assert_eq!(database.settle(7, settlement, Some(9)).unwrap(), booked);
         let book = database.load().unwrap();
@@ -353,6 +353,11 @@ fn a_settlement_in_whole_cents_is_kept_to_the_micro_dollar_and_amended_like_any_
         assert_eq!(cash, settlement.remainder_micros - 1_700);
         assert_eq!(book.market(7).map(|one| one.cash_micros), Some(cash));
     }
+    assert_eq!(
+        database.superseded().unwrap(),
+        [],
+        "its value was never another"
+    );
     // Of nothing nothing is paid.
     database.settle(8, paid(-5_000), None).unwrap();
     assert_eq!(database.load().unwrap().total().cash_micros, -5_000 - 1_700);

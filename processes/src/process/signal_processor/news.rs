@@ -15,6 +15,7 @@ use crate::process::complaints::Complaints;
 use crate::process::discoveries::followed;
 use crate::runtime::{Context, Failure, handoff, io_thread};
 use ipc::clock;
+use stages::positions::Settlement;
 use stages::risk::{Listing, Outcome, Risk};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -46,7 +47,10 @@ pub(super) enum News {
         gain_micros: i64,
     },
     /// The venue has settled a market.
-    Decided { listing: Listing, value_e4: u16 },
+    Decided {
+        listing: Listing,
+        settlement: Settlement,
+    },
 }
 
 impl News {
@@ -69,8 +73,11 @@ impl News {
                 gain_micros,
             } => risk.settle_unlisted(position_centi, paid_micros, gain_micros, now),
             // Of most of them nothing is held.
-            Self::Decided { listing, value_e4 } => {
-                if !risk.on_settlement(listing, value_e4, now) {
+            Self::Decided {
+                listing,
+                settlement,
+            } => {
+                if !risk.on_settlement(listing, settlement, now) {
                     return;
                 }
             }
@@ -181,7 +188,6 @@ fn settled(
     let today = database.settled_since(day.began_unix_s)?;
     let mut news = Vec::new();
     for (market, settlement) in database.settlements()? {
-        let value_e4 = settlement.value_e4;
         if markets.settled.contains(&market) {
             continue;
         }
@@ -190,7 +196,7 @@ fn settled(
         if let Some((position_centi, paid_micros)) = unlisted.filter(|(held, _)| *held != 0) {
             let gain_micros = match today.contains(&market) {
                 // It was held by an earlier launch: a gain may be another day's.
-                true => (i64::from(value_e4) * position_centi - paid_micros).min(0),
+                true => (settlement.payout_micros(position_centi) - paid_micros).min(0),
                 false => 0,
             };
             news.push(News::Settled {
@@ -199,7 +205,10 @@ fn settled(
                 gain_micros,
             });
         } else if let Some(listing) = markets.listings.get(&market).copied() {
-            news.push(News::Decided { listing, value_e4 });
+            news.push(News::Decided {
+                listing,
+                settlement,
+            });
         } else {
             continue;
         }
@@ -311,7 +320,7 @@ mod tests {
         database.settle(3, 5_000, Some(1_001)).expect("new");
         let mut told = || settled(&path, day, &mut markets).expect("reads");
         assert!(
-            matches!(told()[..], [News::Decided { listing, value_e4: 5_000 }] if listing.game == 5)
+            matches!(told()[..], [News::Decided { listing, settlement }] if listing.game == 5 && settlement == 5_000.into())
         );
         assert_eq!(told(), []);
     }

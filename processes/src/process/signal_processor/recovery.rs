@@ -26,7 +26,8 @@ use stages::risk::{Fate, Listing, Risk};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-/// A position in a market that is not on the board: long YES positive, and what was paid for it.
+/// A position in a market that is not on the board: long YES positive, and what was paid for it; 0 and what was lost on
+/// it, where it was closed.
 pub(super) type Unlisted = HashMap<u32, (i64, i64)>;
 
 /// Tells the stage what its predecessors left behind; returns what nobody lists yet.
