@@ -1,4 +1,4 @@
-//! A whole pipeline, started by its launcher: first it is written down ([`write`]), then launched ([`launch`]).
+//! A whole pipeline, started by its launcher: first it is written down, then launched.
 
 use crate::{
     Failure,
