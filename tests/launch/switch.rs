@@ -2,7 +2,7 @@
 
 use super::{
     alone,
-    restarts::{left_by, venue_of},
+    restarts::venue_of,
     safety::{ask, await_word, block_on, cold, nothing_is_ordered, orders_flow, published},
     signal,
 };
@@ -219,6 +219,6 @@ fn limit_clock_skew_lets_pass_in_a_pipeline() {
         outcome.errors,
         outcome.output
     );
+    // Signals of before the start was over are dropped as halted, and tell nothing.
     assert_eq!(scratch.report()["safe"].as_array().map(Vec::len), Some(0));
-    assert_eq!(left_by(&scratch, "signal_processor")["halted"], 0);
 }
