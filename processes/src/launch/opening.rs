@@ -151,9 +151,9 @@ impl Account {
     pub(super) fn write_down(&self, pipeline: &Pipeline) -> Result<(), Failure> {
         let write = || {
             let mut database = Database::open(&database::path(pipeline))?;
-            // As it was but for the money, where books begin no more.
             // First: once there is an opening they are not asked for again.
             database.open_fees(&self.fees)?;
+            // As it was but for the money, where books begin no more.
             database.open_account(self.opening)?;
             if let Write::Agreement(unix_s) = self.write {
                 database.agree(unix_s)?;
