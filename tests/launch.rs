@@ -93,7 +93,7 @@ fn the_demo_trades_loses_nothing_and_reconciles() {
     scratch.await_nobody();
     // The books outlast the run, and tell the same.
     let told = scratch.tell(&["positions", "--json"]);
-    assert_eq!(told.status.code(), Some(0), "{}", told.errors);
+    told.ended_with(0);
     let told: Value = serde_json::from_str(&told.output).unwrap();
     assert_eq!(told["profit"], report["profit"]);
     assert_eq!(told["total"]["pnl"], report["pnl"]);
@@ -134,13 +134,7 @@ fn a_killed_launcher_leaves_nobody_behind_and_the_next_one_takes_over_its_leftov
     fs::write(scratch.pipeline.ring_path("orders"), "half-written").unwrap();
     fs::create_dir(scratch.pipeline.ring_dir().join("acks.ring.d")).unwrap();
     let outcome = scratch.launch(&["--for", "3s"]).finish();
-    assert_eq!(
-        outcome.status.code(),
-        Some(0),
-        "{}\n{}",
-        outcome.errors,
-        outcome.output
-    );
+    outcome.ended_with(0);
     assert!(
         outcome.errors.contains("that a killed run left behind"),
         "{}",
@@ -155,18 +149,12 @@ fn a_second_launch_of_the_same_pipeline_is_refused_and_the_first_goes_on() {
     let first = scratch.launch(&[]);
     scratch.await_trading();
     let second = scratch.launch(&["--for", "1s"]).finish();
-    assert_eq!(second.status.code(), Some(2));
+    second.ended_with(2);
     let expected = format!("is running already, under launcher pid {}", first.pid());
     assert!(second.errors.contains(&expected), "{}", second.errors);
     signal(first.pid(), Signal::SIGINT);
     let first = first.finish();
-    assert_eq!(
-        first.status.code(),
-        Some(0),
-        "{}\n{}",
-        first.errors,
-        first.output
-    );
+    first.ended_with(0);
     assert!(
         first.output.contains("stopped because it was asked to"),
         "{}",
@@ -181,7 +169,7 @@ fn a_bad_pipeline_file_is_refused_with_all_its_faults_before_anything_starts() {
     scratch.pipeline.processes[3].name = "game_shard.9".into();
     scratch.pipeline.limits.max_open_orders = 0;
     let outcome = scratch.launch(&["--for", "1s"]).finish();
-    assert_eq!(outcome.status.code(), Some(2));
+    outcome.ended_with(2);
     for part in [
         "nothing was started",
         "depth 1000",
@@ -205,7 +193,7 @@ fn a_port_in_use_and_a_missing_ring_directory_are_clear_errors() {
     let mut scratch = Scratch::of("demo.toml");
     scratch.pipeline.simulator.as_mut().unwrap().venue_port = port;
     let outcome = scratch.launch(&["--for", "1s"]).finish();
-    assert_eq!(outcome.status.code(), Some(2));
+    outcome.ended_with(2);
     assert!(
         outcome.errors.contains(&port.to_string()) && outcome.errors.contains("in use"),
         "{}",
@@ -216,7 +204,7 @@ fn a_port_in_use_and_a_missing_ring_directory_are_clear_errors() {
     let mut scratch = Scratch::of("demo.toml");
     scratch.pipeline.rings = "/nowhere/rings".into();
     let outcome = scratch.launch(&["--for", "1s"]).finish();
-    assert_eq!(outcome.status.code(), Some(2));
+    outcome.ended_with(2);
     assert!(
         outcome
             .errors
@@ -230,7 +218,7 @@ fn a_port_in_use_and_a_missing_ring_directory_are_clear_errors() {
 fn a_dry_run_prints_the_plan_and_starts_nothing() {
     let scratch = Scratch::of("demo.toml");
     let outcome = scratch.launch(&["--dry-run"]).finish();
-    assert_eq!(outcome.status.code(), Some(0), "{}", outcome.errors);
+    outcome.ended_with(0);
     for part in [
         "cores for 5 hot processes",
         "prices.0",
@@ -265,7 +253,7 @@ fn a_full_ring_directory_is_a_clear_error() {
     scratch.pipeline.rings = rings.join("arbees");
     let outcome = scratch.launch(&["--for", "1s"]).finish();
     umount2(&rings, MntFlags::MNT_DETACH).unwrap();
-    assert_eq!(outcome.status.code(), Some(2), "{}", outcome.errors);
+    outcome.ended_with(2);
     assert!(
         outcome.errors.contains("no room for segment") && outcome.errors.contains("remount,size="),
         "{}",

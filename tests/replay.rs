@@ -52,7 +52,7 @@ fn recording() -> &'static Path {
             .spawn()
             .unwrap();
         let outcome = launched.finish();
-        assert_eq!(outcome.status.code(), Some(0), "{}", outcome.errors);
+        outcome.ended_with(0);
         let recorded = recorder.wait_with_output().unwrap();
         assert_eq!(recorded.status.code(), Some(0), "nothing is lost");
         let told: Value = serde_json::from_slice(&recorded.stdout).unwrap();

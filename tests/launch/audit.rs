@@ -52,7 +52,7 @@ fn a_trade_that_is_not_ours_halts_trading_and_is_named() {
     let outcome = launched.finish();
     let report = scratch.report();
     // Nobody has explained the trade: the books are as wrong at the end.
-    assert_eq!(outcome.status.code(), Some(1), "{}", outcome.errors);
+    outcome.ended_with(1);
     assert_eq!(report["reconciled"], false, "{report:#}");
     let times = report["safe"].as_array().unwrap().iter();
     let reasons = times.flat_map(|time| time["because"].as_array().unwrap());

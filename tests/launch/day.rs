@@ -31,13 +31,7 @@ fn a_death_in_the_middle_of_the_day_forgets_nothing_of_its_result() {
     signal(victim, Signal::SIGKILL);
     let outcome = launched.finish();
     let report = scratch.report();
-    assert_eq!(
-        outcome.status.code(),
-        Some(0),
-        "{}\n{}",
-        outcome.errors,
-        outcome.output
-    );
+    outcome.ended_with(0);
     assert_eq!(report["stopped_because"], "all games are settled");
     let (risk, books) = (
         left_by(&scratch, "signal_processor"),
@@ -59,13 +53,7 @@ fn an_account_that_is_empty_is_soon_asked_for_nothing_more() {
         simulator.balance_dollars = 4;
     }
     let outcome = scratch.launch(&["--for", "20s"]).finish();
-    assert_eq!(
-        outcome.status.code(),
-        Some(0),
-        "{}\n{}",
-        outcome.errors,
-        outcome.output
-    );
+    outcome.ended_with(0);
     assert_eq!(scratch.report()["reconciled"], true);
     let (risk, orders) = (
         left_by(&scratch, "signal_processor"),

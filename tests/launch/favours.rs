@@ -90,13 +90,7 @@ fn hot_loops_have_their_priority_their_memory_is_locked_and_cold_ones_have_neith
     }
     super::signal(launched.pid(), Signal::SIGINT);
     let outcome = launched.finish();
-    assert_eq!(
-        outcome.status.code(),
-        Some(0),
-        "{}\n{}",
-        outcome.errors,
-        outcome.output
-    );
+    outcome.ended_with(0);
     for part in [
         "game_shard.0 fifo:40, execution_service fifo:50",
         "lock all of their memory",
@@ -123,13 +117,7 @@ fn what_the_host_does_not_give_is_named_with_the_way_to_it() {
         let outcome = scratch
             .launch_without(capability, &["--for", "2s"])
             .finish();
-        assert_eq!(
-            outcome.status.code(),
-            Some(2),
-            "{}\n{}",
-            outcome.errors,
-            outcome.output
-        );
+        outcome.ended_with(2);
         assert!(outcome.errors.contains(fix), "{fix} in {}", outcome.errors);
         scratch.await_nobody();
     }
@@ -144,7 +132,7 @@ fn a_real_time_loop_that_would_starve_others_is_refused_before_anything_starts()
         process.core = process.hot.then_some(Core::Number(9000 + index));
     }
     let outcome = scratch.launch(&["--dry-run"]).finish();
-    assert_eq!(outcome.status.code(), Some(2));
+    outcome.ended_with(2);
     for part in [
         "`game_shard.0`: spinning at priority \"fifo:40\"",
         "`execution_service`",

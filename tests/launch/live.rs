@@ -28,7 +28,7 @@ const LIVE: [&str; 5] = ["--live", "--confirm", "demo", "--for", "60s"];
 const BRIEFLY: [&str; 5] = ["--live", "--confirm", "demo", "--for", "3s"];
 
 fn refused(outcome: &Outcome, parts: &[&str]) {
-    assert_eq!(outcome.status.code(), Some(2), "{}", outcome.errors);
+    outcome.ended_with(2);
     for part in parts {
         let told = &outcome.errors;
         assert!(told.contains(part), "`{part}` is missing in:\n{told}");
@@ -160,7 +160,7 @@ fn shown_and_not_sent(world: &World, scratch: &Scratch) {
     });
     signal(launched.pid(), Signal::SIGINT);
     let outcome = launched.finish();
-    assert_eq!(outcome.status.code(), Some(0), "{}", outcome.errors);
+    outcome.ended_with(0);
     let report = scratch.report();
     assert_eq!(number(&report, "dry_orders"), shown().len() as u64);
     assert_eq!(world.orders_at_the_venue(), 0);
@@ -198,7 +198,7 @@ fn traded(world: &World, scratch: &Scratch) {
 
 fn statement(scratch: &Scratch) -> Value {
     let told = scratch.tell(&["positions", "--json"]);
-    assert_eq!(told.status.code(), Some(0), "{}", told.errors);
+    told.ended_with(0);
     serde_json::from_str(&told.output).unwrap()
 }
 

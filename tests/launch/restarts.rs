@@ -113,13 +113,7 @@ fn whoever_is_killed_under_load_is_started_again_and_nothing_is_lost_or_sent_twi
     signal(launched.pid(), Signal::SIGINT);
     let outcome = launched.finish();
     let report = scratch.report();
-    assert_eq!(
-        outcome.status.code(),
-        Some(0),
-        "{}\n{}",
-        outcome.errors,
-        outcome.output
-    );
+    outcome.ended_with(0);
     for process in report["processes"].as_array().unwrap() {
         let name = process["name"].as_str().unwrap();
         let times = if victims.contains(&name) { 3 } else { 0 };
@@ -183,13 +177,7 @@ fn ten_random_deaths_at_random_moments_end_reconciled() {
     signal(launched.pid(), Signal::SIGINT);
     let outcome = launched.finish();
     let report = scratch.report();
-    assert_eq!(
-        outcome.status.code(),
-        Some(0),
-        "{}\n{}",
-        outcome.errors,
-        outcome.output
-    );
+    outcome.ended_with(0);
     let restarts = report["processes"].as_array().unwrap().iter();
     let restarts: u64 = restarts.map(|process| number(process, "restarts")).sum();
     assert_eq!(restarts, 10, "{report:#}");
@@ -233,13 +221,7 @@ fn the_death_of_the_simulator_ends_in_a_clear_report() {
     scratch.await_trading();
     signal(scratch.await_ready("simulator"), Signal::SIGKILL);
     let outcome = launched.finish();
-    assert_eq!(
-        outcome.status.code(),
-        Some(1),
-        "{}\n{}",
-        outcome.errors,
-        outcome.output
-    );
+    outcome.ended_with(1);
     let report = scratch.report();
     let told = report["stopped_because"].as_str().unwrap_or_default();
     assert_eq!(told, "`simulator` ended with signal 9", "{report:#}");

@@ -132,7 +132,7 @@ fn every_switch_halts_trading_clears_the_venue_and_can_be_thrown_back() {
         let resting = rest_an_order(&scratch, switch);
         match switch {
             "signal" => signal(launched.pid(), Signal::SIGUSR1),
-            "file" => assert_eq!(scratch.tell(&["safe"]).status.code(), Some(0)),
+            "file" => scratch.tell(&["safe"]).ended_with(0),
             _ => ask(&scratch, "mode", "safe"),
         }
         await_word(&scratch, Mode::Safe, cause::OPERATOR);
@@ -146,12 +146,12 @@ fn every_switch_halts_trading_clears_the_venue_and_can_be_thrown_back() {
         });
         if switch == "redis" {
             let still = scratch.tell(&["resume"]);
-            assert_eq!(still.status.code(), Some(1), "{}", still.output);
+            still.ended_with(1);
             assert!(still.output.contains("config in Redis"), "{}", still.output);
             ask(&scratch, "mode", "trade");
         } else {
             let resumed = scratch.tell(&["resume"]);
-            assert_eq!(resumed.status.code(), Some(0), "{}", resumed.errors);
+            resumed.ended_with(0);
         }
         await_word(&scratch, Mode::Trade, 0);
         orders_flow(&scratch);
@@ -159,13 +159,7 @@ fn every_switch_halts_trading_clears_the_venue_and_can_be_thrown_back() {
     signal(launched.pid(), Signal::SIGINT);
     let outcome = launched.finish();
     let report = scratch.report();
-    assert_eq!(
-        outcome.status.code(),
-        Some(0),
-        "{}\n{}",
-        outcome.errors,
-        outcome.output
-    );
+    outcome.ended_with(0);
     let safe = report["safe"].as_array().unwrap();
     assert_eq!(safe.len(), 3, "{report:#}");
     for (time, because) in safe.iter().zip(["SIGUSR1", "file `safe`", "Redis"]) {
@@ -203,13 +197,7 @@ fn a_lost_feed_halts_trading_until_it_is_back() {
     signal(launched.pid(), Signal::SIGINT);
     let outcome = launched.finish();
     let report = scratch.report();
-    assert_eq!(
-        outcome.status.code(),
-        Some(0),
-        "{}\n{}",
-        outcome.errors,
-        outcome.output
-    );
+    outcome.ended_with(0);
     assert_eq!(report["safe"].as_array().unwrap().len(), 2, "{report:#}");
 }
 
@@ -234,24 +222,12 @@ fn a_crash_loop_halts_trading_the_rest_goes_on_and_a_person_resumes() {
     // It lives again; why it died nobody has looked at yet.
     await_word(&scratch, Mode::Safe, cause::CRASH_LOOP);
     let resumed = scratch.tell(&["resume"]);
-    assert_eq!(
-        resumed.status.code(),
-        Some(0),
-        "{}{}",
-        resumed.output,
-        resumed.errors
-    );
+    resumed.ended_with(0);
     orders_flow(&scratch);
     signal(launched.pid(), Signal::SIGINT);
     let outcome = launched.finish();
     let report = scratch.report();
-    assert_eq!(
-        outcome.status.code(),
-        Some(0),
-        "{}\n{}",
-        outcome.errors,
-        outcome.output
-    );
+    outcome.ended_with(0);
     assert!(
         outcome
             .errors
@@ -316,13 +292,7 @@ fn limits_change_while_trading_and_wrong_ones_are_refused() {
     assert_eq!(await_some("the limit on the board", contracts), 2);
     signal(launched.pid(), Signal::SIGINT);
     let outcome = launched.finish();
-    assert_eq!(
-        outcome.status.code(),
-        Some(0),
-        "{}\n{}",
-        outcome.errors,
-        outcome.output
-    );
+    outcome.ended_with(0);
     assert!(
         outcome
             .errors

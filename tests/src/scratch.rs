@@ -41,6 +41,23 @@ pub struct Outcome {
     pub errors: String,
 }
 
+impl Outcome {
+    /// Asserts the exit code, with what was said.
+    ///
+    /// # Panics
+    ///
+    /// When it is another one.
+    #[track_caller]
+    pub fn ended_with(&self, code: i32) {
+        let Self {
+            status,
+            output,
+            errors,
+        } = self;
+        assert_eq!(status.code(), Some(code), "{errors}\n{output}");
+    }
+}
+
 impl Scratch {
     /// A copy of a shipped pipeline file.
     ///

@@ -3,10 +3,22 @@
 //! them is announced. The position database knows by them what it holds, so what it knows counts, whatever the file says.
 
 use super::database::{Database, DatabaseError};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+/// The markets that the books at `database` may hold, by number: those whose name is booked, and those that were given a
+/// number before anybody could book its name.
+///
+/// # Errors
+///
+/// When there is a database that cannot be read.
+pub(crate) fn markets(database: &Path) -> Result<BTreeMap<u32, String>, DatabaseError> {
+    let run_dir = database.parent().unwrap_or(Path::new("."));
+    let numbers = Numbers::within(run_dir).load_with(database)?.into_iter();
+    Ok(numbers.map(|(ticker, number)| (number, ticker)).collect())
+}
 
 /// Its file, and what it holds.
 pub(crate) struct Numbers {
@@ -122,5 +134,7 @@ mod tests {
             at().load_with(&path).expect("read"),
             of(&[("A", 3), ("C", 7)])
         );
+        let named = [(3, "A"), (7, "C")].map(|(number, ticker)| (number, ticker.to_owned()));
+        assert_eq!(markets(&path).expect("read"), BTreeMap::from(named));
     }
 }

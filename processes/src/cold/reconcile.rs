@@ -13,6 +13,7 @@
 
 use super::collateral_return::{advice, returned_micros};
 use super::database::{BookedFill, Database, DatabaseError, Opening};
+use super::market_numbers::markets;
 use super::settlement::{settled_unix_s, settlement};
 use crate::venue::error::VenueError;
 use crate::venue::kalshi_rest::KalshiRest;
@@ -45,7 +46,7 @@ pub enum ReconcileError {
 /// What a comparison may do to the books.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Book settlements that they lack: nobody else has them open.
+    /// Book settlements and names of markets that they lack: nobody else has them open.
     Write,
     /// Nothing.
     Read,
@@ -144,7 +145,7 @@ pub async fn reconcile(
     }
 }
 
-/// Our side, with the venue's settlements booked.
+/// Our side, with the venue's settlements booked, and the names of markets that nobody could learn from Redis in time.
 fn ledger(
     path: &Path,
     account: &Account,
@@ -156,7 +157,16 @@ fn ledger(
         Access::Read => Database::open_read_only(path)?,
     };
     let mut book = database.load()?;
-    let tickers: BTreeMap<u32, String> = database.markets()?.into_iter().collect();
+    let tickers = markets(path)?;
+    if access == Access::Write {
+        let booked: BTreeMap<u32, String> = database.markets()?.into_iter().collect();
+        for (market, ticker) in tickers
+            .iter()
+            .filter(|(market, _)| !booked.contains_key(market))
+        {
+            database.name_market(*market, ticker)?;
+        }
+    }
     for (market, ticker) in &tickers {
         let of_market = account
             .settlements

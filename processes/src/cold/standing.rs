@@ -7,6 +7,7 @@
 
 use super::collateral_return::{advice, returned_micros};
 use super::database::{Database, Opening};
+use super::market_numbers::markets;
 use super::reconcile::{ReconcileError, dollars};
 use super::settlement::settlement;
 use crate::venue::kalshi_rest::KalshiRest;
@@ -24,7 +25,7 @@ pub const LOOKS: u32 = 10;
 /// Something in which our books and the venue's differ at the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
-    /// What: a position, an order, the balance.
+    /// What: all that was held in a market, whether it is settled or not; an order; the balance.
     pub subject: String,
     /// What the venue has more than we: 1/100 contract, or micro-dollars.
     pub amount: i64,
@@ -42,19 +43,21 @@ pub async fn look(
     rest: &KalshiRest,
     opening: Opening,
 ) -> Result<Vec<Gap>, ReconcileError> {
+    // First: what is bought while we look shows in its market before it shows in the balance, which names nothing.
+    let balance_micros = rest.balance().await?.balance_micros;
     let since = jiff::Timestamp::now().as_second() - SETTLED_WITHIN_S;
     let settlements = rest.settlements(since.max(opening.unix_s)).await?;
     let resting = rest.resting_orders().await?;
     let positions = rest.positions().await?;
-    let balance_micros = rest.balance().await?.balance_micros;
     if !database.exists() {
         return Ok(Vec::new());
     }
+    let tickers = markets(database)?;
     let database = Database::open_read_only(database)?;
     if !database.is_laid_out()? {
         return Ok(Vec::new());
     }
-    let (mut book, tickers) = (PositionBook::default(), database.markets()?);
+    let mut book = PositionBook::default();
     for fill in database.fills()? {
         book.fill(&fill);
     }
@@ -108,7 +111,7 @@ pub fn resting_orders(orders: &[OrderState]) -> Vec<Gap> {
 /// What was settled of decided markets, against what we held of them; `book` has no settlements yet.
 fn settlements_apart(
     book: &PositionBook,
-    tickers: &[(u32, String)],
+    tickers: &BTreeMap<u32, String>,
     theirs: &[SettlementRecord],
 ) -> Vec<Gap> {
     let ours = held_by_ticker(book, tickers);
@@ -120,7 +123,7 @@ fn settlements_apart(
     apart
         .filter(|(_, ours, theirs)| ours != theirs)
         .map(|(ticker, ours, theirs)| Gap {
-            subject: format!("settlement of {ticker}"),
+            subject: held_in(ticker),
             amount: theirs - ours,
             words: format!(
                 "settlement of {ticker}: we held {}, the venue settled {}",
@@ -131,7 +134,15 @@ fn settlements_apart(
         .collect()
 }
 
-fn held_by_ticker<'a>(book: &PositionBook, tickers: &'a [(u32, String)]) -> BTreeMap<&'a str, i64> {
+/// A trade that is not ours stays the same difference when its market is settled.
+fn held_in(ticker: &str) -> String {
+    format!("what was held in {ticker}")
+}
+
+fn held_by_ticker<'a>(
+    book: &PositionBook,
+    tickers: &'a BTreeMap<u32, String>,
+) -> BTreeMap<&'a str, i64> {
     let positions = tickers
         .iter()
         .filter_map(|(market, ticker)| Some((ticker.as_str(), book.market(*market)?)));
@@ -142,7 +153,7 @@ fn held_by_ticker<'a>(book: &PositionBook, tickers: &'a [(u32, String)]) -> BTre
 
 fn positions_apart(
     book: &PositionBook,
-    tickers: &[(u32, String)],
+    tickers: &BTreeMap<u32, String>,
     theirs: &[PositionRecord],
 ) -> Vec<Gap> {
     let ours = held_by_ticker(book, tickers);
@@ -156,7 +167,7 @@ fn positions_apart(
         .map(|ticker| (ticker, of(&ours, ticker), of(&theirs, ticker)))
         .filter(|(_, ours, theirs)| ours != theirs)
         .map(|(ticker, ours, theirs)| Gap {
-            subject: format!("position of {ticker}"),
+            subject: held_in(ticker),
             amount: theirs - ours,
             words: format!(
                 "position of {ticker}: ours {}, the venue's {}",
@@ -178,11 +189,13 @@ impl Doubts {
         let differing: BTreeSet<&str> = gaps.iter().map(|gap| gap.subject.as_str()).collect();
         self.0
             .retain(|subject, _| differing.contains(subject.as_str()));
-        let mut certain = Vec::new();
+        let (mut certain, mut counted) = (Vec::new(), BTreeSet::new());
         for gap in gaps {
             let amounts = self.0.entry(gap.subject.clone()).or_default();
             let seen = amounts.entry(gap.amount).or_default();
-            *seen = seen.saturating_add(1);
+            if counted.insert((&gap.subject, gap.amount)) {
+                *seen = seen.saturating_add(1);
+            }
             if *seen >= LOOKS {
                 certain.push(gap.words.clone());
             }
@@ -252,6 +265,49 @@ mod tests {
     }
 
     #[test]
+    fn what_one_look_tells_twice_counts_once() {
+        let mut doubts = Doubts::default();
+        for _ in 1..LOOKS {
+            let twice = [gap("a", 100), gap("a", 100)];
+            assert_eq!(doubts.weigh(&twice), Vec::<String>::new());
+        }
+    }
+
+    /// Or the balance, in which nothing changes at the settlement of what was sold at its value, is all that is told.
+    #[test]
+    fn a_settlement_between_two_looks_begins_no_new_count() {
+        let tickers = BTreeMap::from([(1, "A".to_owned())]);
+        let book = PositionBook::default();
+        let by_hand = PositionRecord {
+            ticker: "A".into(),
+            position_centi: -100,
+            fees_paid_micros: 0,
+        };
+        let mut doubts = Doubts::default();
+        for _ in 1..LOOKS {
+            let gaps = positions_apart(&book, &tickers, std::slice::from_ref(&by_hand));
+            assert_eq!(doubts.weigh(&gaps), Vec::<String>::new());
+        }
+        let gaps = settlements_apart(&book, &tickers, &[settled("A", 0, 100)]);
+        assert_eq!(
+            doubts.weigh(&gaps),
+            ["settlement of A: we held 0.00, the venue settled -1.00"]
+        );
+    }
+
+    fn settled(ticker: &str, yes_count_centi: u32, no_count_centi: u32) -> SettlementRecord {
+        SettlementRecord {
+            ticker: ticker.into(),
+            market_result: "yes".into(),
+            yes_count_centi,
+            no_count_centi,
+            revenue_micros: 0,
+            value_e4: Some(10_000),
+            settled_time: String::new(),
+        }
+    }
+
+    #[test]
     fn positions_and_settlements_are_compared_both_ways() {
         let fill = |trade: u8, market, count_centi| Fill {
             trade: [trade; 16],
@@ -265,17 +321,9 @@ mod tests {
         for (trade, market, count_centi) in [(1, 1, 250), (2, 2, 100), (3, 3, 700)] {
             book.fill(&fill(trade, market, count_centi));
         }
-        let settled = |ticker: &str, yes_count_centi, no_count_centi| SettlementRecord {
-            ticker: ticker.into(),
-            market_result: "yes".into(),
-            yes_count_centi,
-            no_count_centi,
-            revenue_micros: 0,
-            value_e4: Some(10_000),
-            settled_time: String::new(),
-        };
         let tickers = [(1, "A"), (2, "B"), (3, "C"), (4, "D")];
         let tickers = tickers.map(|(market, ticker)| (market, ticker.to_owned()));
+        let tickers = BTreeMap::from(tickers);
         let records = [settled("C", 0, 700), settled("B", 0, 200)];
         let found = settlements_apart(&book, &tickers, &records);
         assert_eq!(found.len(), 1);

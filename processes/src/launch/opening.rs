@@ -31,7 +31,6 @@ use pipeline::Pipeline;
 use stages::execution::of_client_order_id;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    path::Path,
     time::Duration,
 };
 
@@ -180,7 +179,8 @@ fn adopt(pipeline: &Pipeline, auditor: &Auditor) -> Result<usize, Failure> {
     let orders = auditor.ask(|rest| async move { rest.orders(None).await })?;
     let fills = (|| {
         let launches = database.launches()?;
-        let numbers = numbers(database.markets()?, &pipeline.run_dir);
+        // A killed run may have traded in a market before its name was booked.
+        let numbers = Numbers::within(&pipeline.run_dir).load_with(&path)?;
         let mut adopted = 0;
         for (launch, fill, ticker) in of_ours(&lacking, &orders, &launches, &numbers) {
             database.name_market(fill.market, ticker)?;
@@ -189,13 +189,6 @@ fn adopt(pipeline: &Pipeline, auditor: &Auditor) -> Result<usize, Failure> {
         Ok::<_, DatabaseError>(adopted)
     })();
     fills.map_err(Failure::other)
-}
-
-/// The numbers of markets by ticker: those of the books, and those that were given out when nobody was left to book them.
-fn numbers(booked: Vec<(u32, String)>, run_dir: &Path) -> HashMap<String, u32> {
-    let mut numbers = Numbers::within(run_dir).load();
-    numbers.extend(booked.into_iter().map(|(number, ticker)| (ticker, number)));
-    numbers
 }
 
 /// The fills whose orders were made by one of these launches, in markets whose number is known, each with its launch and
@@ -301,19 +294,5 @@ mod tests {
             is_taker: 1,
         };
         assert_eq!(found, [("aa", mine, "A")]);
-    }
-
-    /// A killed run may have traded in a market before its name was booked.
-    #[test]
-    fn numbers_that_were_given_out_and_not_booked_are_known_and_the_books_have_the_last_word() {
-        let directory = tempfile::tempdir().expect("a directory");
-        Numbers::within(directory.path())
-            .keep(&HashMap::from([("A".to_owned(), 7), ("B".to_owned(), 8)]))
-            .unwrap();
-        let found = numbers(vec![(9, "B".into())], directory.path());
-        assert_eq!(
-            found,
-            HashMap::from([("A".to_owned(), 7), ("B".to_owned(), 9)])
-        );
     }
 }

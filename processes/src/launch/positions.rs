@@ -7,7 +7,10 @@ use super::{
     report::dollars,
 };
 use crate::{
-    cold::database::{self, Database},
+    cold::{
+        database::{self, Database},
+        market_numbers::markets,
+    },
     runtime::Failure,
 };
 use ipc::{BoardReader, Message as _, Peer};
@@ -16,7 +19,7 @@ use pipeline::Pipeline;
 use serde::Serialize;
 use stages::{attribution::Attribution, positions::Position};
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::HashSet,
     fmt::Write as _,
     io::{self, ErrorKind, Write as _},
 };
@@ -93,11 +96,7 @@ impl Statement {
             fills.map_err(Failure::other)?,
             book.map_err(Failure::other)?,
         );
-        let tickers: BTreeMap<u32, String> = database
-            .markets()
-            .map_err(Failure::other)?
-            .into_iter()
-            .collect();
+        let tickers = markets(&path).map_err(Failure::other)?;
         let prices = Prices::of(pipeline);
         let traded: HashSet<u32> = fills.iter().map(|booked| booked.fill.market).collect();
         let traded: Vec<(&str, &Position, Option<u16>)> = book

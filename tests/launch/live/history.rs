@@ -25,7 +25,7 @@ fn the_books_of_many_launches_are_one_account() {
             (number(&database, query) == launch).then_some(())
         });
         signal(launched.pid(), Signal::SIGINT);
-        assert_eq!(launched.finish().status.code(), Some(0));
+        launched.finish().ended_with(0);
     }
     let first = "SELECT unix_s FROM opening";
     let asked_from = "SELECT coalesce(agreed_unix_s, unix_s) FROM opening";

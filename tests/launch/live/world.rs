@@ -53,7 +53,7 @@ impl World {
         let file = scratch.path().join("pipeline.toml");
         fs::write(&file, toml::to_string(&scratch.pipeline).unwrap()).unwrap();
         let prepared = scratch.tell(&["prepare"]);
-        assert_eq!(prepared.status.code(), Some(0), "{}", prepared.errors);
+        prepared.ended_with(0);
         let resolved_file = scratch.pipeline.run_dir.join("pipeline.toml");
         let resolved = Pipeline::load(&resolved_file).unwrap();
         if key == KeyKind::Rsa {

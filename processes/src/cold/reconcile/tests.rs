@@ -1,9 +1,11 @@
 //! Equal accounts are equal; every single difference is found and said.
 
 use super::*;
+use crate::cold::market_numbers::Numbers;
 use bytemuck::Zeroable;
 use layouts::Side;
 use layouts::units::cost_micros;
+use std::collections::HashMap;
 
 const HOME: &str = "KXNBAGAME-26OCT20OKCSAS-SAS";
 const AWAY: &str = "KXNBAGAME-26OCT20OKCSAS-OKC";
@@ -175,6 +177,27 @@ fn what_lies_before_the_books_is_no_difference() {
     ours.opening_fees.clear();
     let differences = judge(&ours, &theirs).differences;
     assert_eq!(differences.len(), 1, "only where we trade: {differences:?}");
+}
+
+/// Whoever books a fill may be stopped before it could read from Redis in which market that was.
+#[test]
+fn a_market_that_has_a_number_and_no_name_in_the_books_is_named_and_settled() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("positions.db");
+    let mut database = Database::open(&path).expect("opens");
+    database.book("aa", &fills()).expect("booked");
+    database.name_market(1, HOME).expect("named");
+    let given = HashMap::from([(HOME.to_owned(), 1), (AWAY.to_owned(), 2)]);
+    let kept = Numbers::within(directory.path()).keep(&given);
+    kept.expect("kept");
+    let account = account();
+    let named = |access| {
+        let ours = super::ledger(&path, &account, START, access).expect("read");
+        assert_eq!(judge(&ours, &account).differences, Vec::<String>::new());
+        database.markets().expect("read").len()
+    };
+    assert_eq!(named(Access::Read), 1);
+    assert_eq!(named(Access::Write), 2);
 }
 
 #[test]
