@@ -86,6 +86,10 @@ struct Game {
     unknown_micros: i64,
     /// What positions that were closed have gained; negative when they have lost.
     closed_micros: i64,
+    /// What of its result was counted before, by whoever recalled it.
+    counted_micros: i64,
+    /// Whether something of it was held before the day began: how much of a gain is of today nobody knows.
+    is_held_over_night: bool,
     /// Decided: what is filled now is won or lost already.
     over: Option<Over>,
 }
@@ -147,6 +151,8 @@ impl Game {
             orders_micros: 0,
             unknown_micros: 0,
             closed_micros: 0,
+            counted_micros: 0,
+            is_held_over_night: false,
             over: None,
         }
     }
@@ -172,6 +178,15 @@ impl Game {
             outcome.payout_micros(team) * market.position_centi - market.paid_micros
         });
         self.closed_micros + held.sum::<i64>() - self.unknown_micros
+    }
+
+    /// What of that is of the day.
+    fn of_today(&self) -> i64 {
+        let result = self.result() - self.counted_micros;
+        match self.is_held_over_night {
+            true => result.min(0),
+            false => result,
+        }
     }
 }
 
@@ -307,10 +322,19 @@ impl Exposure {
         });
     }
 
-    /// Books what a position that was closed has gained.
+    /// Books what a position that was closed has gained, and whoever says so has counted.
     pub(super) fn close(&mut self, listing: Listing, gain_micros: i64) {
         self.change(listing.game, listing.sport, |game| {
             game.closed_micros += gain_micros;
+            game.counted_micros += gain_micros;
+        });
+    }
+
+    /// From here on the game's losses are of the day, and its gains only as far as they make up for them.
+    pub(super) fn hold_over_night(&mut self, listing: Listing) {
+        self.change(listing.game, listing.sport, |game| {
+            game.counted_micros = game.result();
+            game.is_held_over_night = true;
         });
     }
 
@@ -390,16 +414,16 @@ impl Exposure {
         self.change_known(game, change)
     }
 
-    /// Changes a game, and keeps the sums in step; what the change decides, micro-dollars.
+    /// Changes a game, and keeps the sums in step; what the change decides of the day, micro-dollars.
     fn change_known(&mut self, game: u32, change: impl FnOnce(&mut Game)) -> i64 {
         let Some(game) = self.games.get_mut(u64::from(game)) else {
             return 0;
         };
-        let before = (game.at_stake(), game.result());
+        let before = (game.at_stake(), game.of_today());
         change(game);
         let more = game.at_stake() - before.0;
         self.at_stake_micros += more;
         self.by_sport_micros[game.sport as usize] += more;
-        game.result() - before.1
+        game.of_today() - before.1
     }
 }

@@ -46,10 +46,10 @@ pub(super) fn recall(
     let board = board(context)?;
     let open = recall_orders(context, risk, acks, sent, &board)?;
     let database = database(context)?;
-    let (book, result_micros) = positions(database.as_ref(), waiting_fills(context)?, &open, day)
+    let held = positions(database.as_ref(), waiting_fills(context)?, &open, day)
         .map_err(Failure::other)?;
-    risk.recall_day(day.ends_mono_ns, result_micros);
-    let unlisted = recall_positions(risk, &book, |market| listing(&board, market));
+    risk.recall_day(day.ends_mono_ns, held.result_today_micros);
+    let unlisted = recall_positions(risk, &held, |market| listing(&board, market));
     tracing::info!(
         open = risk.open_orders(),
         at_stake_micros = risk.at_stake_micros(),
@@ -63,11 +63,11 @@ pub(super) fn recall(
 /// Tells the stage what is held and what was closed; returns what nobody lists yet.
 fn recall_positions(
     risk: &mut Risk,
-    book: &PositionBook,
+    found: &Held,
     listing: impl Fn(u32) -> Option<Listing>,
 ) -> Unlisted {
     let mut unlisted = Unlisted::new();
-    for (market, position) in book.markets() {
+    for (market, position) in found.now.markets() {
         let (held, paid) = (position.position_centi, -position.cash_micros);
         match listing(market) {
             // Decided: it is of the day's result, or of an earlier day's.
@@ -76,7 +76,13 @@ fn recall_positions(
             Some(listing) if held == 0 => risk.recall_closed(listing, -paid),
             // Its game may go on too.
             None if held == 0 => drop(unlisted.insert(market, (0, paid))),
-            Some(listing) => risk.recall_position(listing, held, paid),
+            Some(listing) => {
+                let before = found.before_today.market(market);
+                if before.is_some_and(|before| before.position_centi != 0) {
+                    risk.recall_held_over_night(listing);
+                }
+                risk.recall_position(listing, held, paid);
+            }
             None => {
                 risk.recall_unlisted(held, paid);
                 unlisted.insert(market, (held, paid));
@@ -165,14 +171,23 @@ fn database(context: &Context) -> Result<Option<Database>, Failure> {
     Ok(is_laid_out.then_some(database))
 }
 
-/// What all fills but those of the orders `without` have made, and what was gained in the markets that were
-/// decided today: those that the venue has settled, and those in which nothing is held since a fill of today.
+/// What all fills have made.
+struct Held {
+    now: PositionBook,
+    /// By the fills from before the trading day.
+    before_today: PositionBook,
+    /// What was gained in the markets that were decided today: those that the venue has settled, and those in which
+    /// nothing is held since a fill of today.
+    result_today_micros: i64,
+}
+
+/// What all fills but those of the orders `without` have made.
 fn positions(
     database: Option<&Database>,
     waiting: Vec<Fill>,
     without: &HashSet<(u64, u64)>,
     day: TradingDay,
-) -> Result<(PositionBook, i64), DatabaseError> {
+) -> Result<Held, DatabaseError> {
     let (mut book, mut before) = (PositionBook::default(), PositionBook::default());
     let mut traded_today: HashMap<[u8; 16], u32> = waiting
         .iter()
@@ -202,8 +217,11 @@ fn positions(
         position.is_some_and(|one| one.position_centi == 0 && one.settled_e4.is_none())
     };
     decided_today.extend(traded_today.iter().filter(|market| closed(market)));
-    let result_micros = result_micros(&book, &before, &decided_today);
-    Ok((book, result_micros))
+    Ok(Held {
+        result_today_micros: result_micros(&book, &before, &decided_today),
+        now: book,
+        before_today: before,
+    })
 }
 
 /// The fills that the position tracker has not committed; what it commits meanwhile it has booked.
@@ -251,10 +269,25 @@ mod tests {
     use super::*;
     use bytemuck::Zeroable as _;
     use layouts::Side;
+    use stages::limits::Limits;
+    use stages::risk::Outcome;
 
     const TODAY: TradingDay = TradingDay {
         began_unix_s: 2_000,
         ends_mono_ns: 0,
+    };
+
+    const LIMITS: Limits = Limits {
+        max_order_contracts: 100,
+        max_market_contracts: 100,
+        max_game_dollars: 10,
+        max_sport_dollars: 1_000,
+        max_exposure_dollars: 1_000,
+        max_day_loss_dollars: 1_000,
+        max_open_orders: 8,
+        max_burst_contracts: 1_000,
+        repeat_ms: 0,
+        kelly_percent: 100,
     };
 
     fn fill(trade: u8, market: u32, side: Side, price_e4: u16) -> Fill {
@@ -265,6 +298,59 @@ mod tests {
             price_e4,
             side: side as u8,
             ..Fill::zeroed()
+        }
+    }
+
+    /// What fills of yesterday and of today have made.
+    fn held(yesterday: &[Fill], today: &[Fill]) -> Held {
+        let mut now = PositionBook::default();
+        for fill in yesterday {
+            now.fill(fill);
+        }
+        let before_today = now.clone();
+        for fill in today {
+            now.fill(fill);
+        }
+        Held {
+            now,
+            before_today,
+            result_today_micros: 0,
+        }
+    }
+
+    /// Its game ends in the night, the venue settles it in the morning, and in between there was a restart.
+    #[test]
+    fn what_was_held_over_night_gains_nothing_and_loses_all_today() {
+        let listing = |market| Listing {
+            game: market,
+            team: 0,
+            sport: layouts::Sport::Nba,
+            fee_rate_e4: 0,
+        };
+        let yesterday = [fill(1, 1, Side::Bid, 4_000), fill(2, 2, Side::Bid, 4_000)];
+        let today = [fill(3, 3, Side::Bid, 4_000)];
+        let found = held(&yesterday, &today);
+        // By a successor, whom the board shows the markets, or by a new launch, which hears of them from discovery.
+        for (is_on_the_board, gain_of_today) in [(true, 6_000_000), (false, 0)] {
+            let mut risk = Risk::new(LIMITS);
+            let unlisted = recall_positions(&mut risk, &found, |market| {
+                is_on_the_board.then(|| listing(market))
+            });
+            for (market, (position_centi, paid_micros)) in unlisted {
+                risk.list(listing(market), position_centi, paid_micros);
+            }
+            let mut after = |game, outcome| {
+                risk.on_game_over(game, outcome, 1);
+                risk.result_today_micros()
+            };
+            assert_eq!(after(1, Outcome::Home), 0);
+            assert_eq!(after(2, Outcome::Away), -4_000_000);
+            assert_eq!(after(3, Outcome::Home), gain_of_today - 4_000_000);
+            // Its end is taken back.
+            risk.on_game_on(2, 1);
+            assert_eq!(risk.result_today_micros(), gain_of_today);
+            risk.on_game_on(1, 1);
+            assert_eq!(risk.result_today_micros(), gain_of_today);
         }
     }
 
@@ -294,7 +380,7 @@ mod tests {
         let told = |day| {
             let waiting = waiting.clone();
             let told = positions(Some(&database), waiting, &HashSet::new(), day);
-            told.expect("reads").1
+            told.expect("reads").result_today_micros
         };
         assert_eq!(told(TODAY), -500_000 - 100_000);
         let tomorrow = TradingDay {
@@ -333,7 +419,7 @@ mod tests {
         ];
         let told = |today: &[Fill]| {
             let told = positions(Some(&database), today.to_vec(), &HashSet::new(), TODAY);
-            told.expect("reads").1
+            told.expect("reads").result_today_micros
         };
         assert_eq!(told(&today[..2]), -500_000);
         // What of it was gained before the night nobody knows.
@@ -342,18 +428,6 @@ mod tests {
 
     #[test]
     fn a_game_remembers_what_it_cost_by_positions_that_are_closed() {
-        let limits = stages::limits::Limits {
-            max_order_contracts: 100,
-            max_market_contracts: 100,
-            max_game_dollars: 10,
-            max_sport_dollars: 1_000,
-            max_exposure_dollars: 1_000,
-            max_day_loss_dollars: 1_000,
-            max_open_orders: 8,
-            max_burst_contracts: 1_000,
-            repeat_ms: 0,
-            kelly_percent: 100,
-        };
         let wanted = layouts::Signal {
             expires_mono_ns: u64::MAX,
             game: 5,
@@ -366,10 +440,8 @@ mod tests {
         };
         // By a successor, whom the board shows the market, or by a new launch, which hears of it from discovery.
         let after = |fills: &[Fill], is_on_the_board: bool| {
-            let (mut risk, mut book) = (Risk::new(limits), PositionBook::default());
-            for fill in fills {
-                book.fill(fill);
-            }
+            let mut risk = Risk::new(LIMITS);
+            let book = held(&[], fills);
             let listing = Listing {
                 game: 5,
                 team: 1,

@@ -38,6 +38,12 @@ impl Risk {
         self.exposure.hold(listing, position_centi, paid_micros);
     }
 
+    /// Recalls that some of what is held of a game was held before the day began: its losses are of the day, its gains
+    /// are perhaps those of another, and allow no loss of this one.
+    pub fn recall_held_over_night(&mut self, listing: Listing) {
+        self.exposure.hold_over_night(listing);
+    }
+
     /// Recalls what a position that was closed has gained, negative for a loss: the game's limit counts it.
     pub fn recall_closed(&mut self, listing: Listing, gain_micros: i64) {
         self.exposure.close(listing, gain_micros);
@@ -57,6 +63,8 @@ impl Risk {
         }
         self.exposure
             .hold_elsewhere(-worst_micros(position_centi, paid_micros));
+        // Of an earlier launch, and perhaps of an earlier day.
+        self.recall_held_over_night(listing);
         self.recall_position(listing, position_centi, paid_micros);
     }
 
