@@ -33,6 +33,9 @@ pub(super) struct Standings {
     epoch: u64,
     /// No question before.
     quiet_until: Option<Instant>,
+    /// When the next market closes by the clock, Unix milliseconds: until then there is no news, unless something was
+    /// told since the last.
+    next_close_ms: Option<i64>,
 }
 
 /// One market.
@@ -86,6 +89,7 @@ impl Standings {
             answers: 0,
             said: Trading::Unknown,
         };
+        self.next_close_ms = None;
         let standing = self.markets.entry(listing.facts.market).or_insert(fresh);
         standing.listing = listing;
     }
@@ -93,6 +97,7 @@ impl Standings {
     /// Whatever the channel has told, it may have told something else since.
     pub(super) fn doubt(&mut self, now: Instant) {
         self.epoch += 1;
+        self.next_close_ms = None;
         for standing in self.markets.values_mut() {
             standing.doubt(now);
         }
@@ -100,23 +105,29 @@ impl Standings {
 
     /// The channel tells that a market trades from now on, or does not.
     pub(super) fn tell(&mut self, market: u32, trades: bool) {
-        if let Some(standing) = self.markets.get_mut(&market) {
+        if let Some(standing) = self.told_of(market) {
             standing.told = Some(trades);
         }
     }
 
     /// The channel tells that a market is decided, or that it has come back to life.
     pub(super) fn set_over(&mut self, market: u32, over: bool) {
-        if let Some(standing) = self.markets.get_mut(&market) {
+        if let Some(standing) = self.told_of(market) {
             standing.over = over;
         }
     }
 
     /// The channel tells when a market closes.
     pub(super) fn tell_close(&mut self, market: u32, unix_s: i64) {
-        if let Some(standing) = self.markets.get_mut(&market) {
+        if let Some(standing) = self.told_of(market) {
             standing.close_told = Some(unix_s.saturating_mul(1_000));
         }
+    }
+
+    /// The market of which something is told, so that there may be news.
+    fn told_of(&mut self, market: u32) -> Option<&mut Standing> {
+        self.next_close_ms = None;
+        self.markets.get_mut(&market)
     }
 
     /// What is to be asked now, no more than so many at once.
@@ -152,6 +163,7 @@ impl Standings {
             // They are due again already.
             return;
         }
+        self.next_close_ms = None;
         for standing in self.markets.values_mut() {
             let ticker = &standing.listing.ticker;
             if !question.tickers.contains(ticker) {
@@ -167,6 +179,7 @@ impl Standings {
     /// Whether the venue trades at all.
     pub(super) fn on_exchange(&mut self, status: ExchangeStatus) {
         self.exchange = Some(status);
+        self.next_close_ms = None;
     }
 
     /// A market with other price steps than were known; what discovery is to be taken to have said of it.
@@ -180,10 +193,16 @@ impl Standings {
         self.markets.get(&market).map(|known| known.listing.clone())
     }
 
-    /// What has changed for the books, by market.
+    /// What has changed for the books, by market. Asked after every frame, few of which change anything.
     pub(super) fn news(&mut self, unix_ms: u64) -> Vec<(u32, Trading)> {
         let exchange = &self.exchange;
         let unix_ms = i64::try_from(unix_ms).unwrap_or(i64::MAX);
+        if self.next_close_ms.is_some_and(|close| unix_ms < close) {
+            return Vec::new();
+        }
+        let closes = self.markets.values().filter_map(Standing::close_ms);
+        let next = closes.filter(|close| *close > unix_ms).min();
+        self.next_close_ms = Some(next.unwrap_or(i64::MAX));
         let changed = self.markets.iter_mut().filter_map(|(market, standing)| {
             let trading = standing.trading(exchange.as_ref(), unix_ms);
             let before = std::mem::replace(&mut standing.said, trading);
@@ -212,9 +231,12 @@ impl Standing {
         };
     }
 
+    fn close_ms(&self) -> Option<i64> {
+        self.close_told.or(self.close_listed)
+    }
+
     fn trading(&self, exchange: Option<&ExchangeStatus>, unix_ms: i64) -> Trading {
-        let close = self.close_told.or(self.close_listed);
-        if self.over || close.is_some_and(|close| close <= unix_ms) {
+        if self.over || self.close_ms().is_some_and(|close| close <= unix_ms) {
             return Trading::Closed;
         }
         let venue = exchange.map(|status| status.trades(self.listing.exchange_index));

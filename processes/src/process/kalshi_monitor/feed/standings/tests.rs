@@ -179,6 +179,13 @@ fn nothing_trades_while_the_venue_or_the_market_s_shard_does_not() {
         standings.on_exchange(exchange(true, true, false));
         news(&mut standings);
     }
+    // Of a shard of which nothing is said.
+    let moved = Listing {
+        exchange_index: Some(2),
+        ..listing(1)
+    };
+    standings.add(moved, Instant::now());
+    assert_eq!(news(&mut standings), [(1, Trading::Open)]);
     let mut unasked = Standings::default();
     unasked.add(listing(0), Instant::now());
     unasked.tell(0, true);
@@ -192,9 +199,11 @@ fn nothing_trades_while_the_venue_or_the_market_s_shard_does_not() {
 #[test]
 fn a_decided_market_stays_closed_through_doubts() {
     let mut standings = listed("active", Instant::now());
+    news(&mut standings);
     standings.set_over(0, true);
-    standings.doubt(Instant::now());
     assert_eq!(news(&mut standings), [(0, Trading::Closed)]);
+    standings.doubt(Instant::now());
+    assert_eq!(news(&mut standings), [(1, Trading::Unknown)]);
 }
 
 #[test]
