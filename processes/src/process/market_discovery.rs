@@ -17,6 +17,7 @@
 //! is held, and the rings what is priced.
 
 pub mod catalogue;
+mod fees;
 
 use crate::cold::announcer::{Announcer, heart};
 use crate::cold::database;
@@ -357,7 +358,7 @@ impl Finder {
             let cause = format!("events of {} cannot be read", league.series);
             self.complaints.say(&cause, &events.reason);
         }
-        if let Some(reason) = &series.changes_unread {
+        if let Some(reason) = &series.changes.unread {
             let cause = format!("changes of the fees of {} cannot be read", league.series);
             self.complaints.say(&cause, reason);
         }

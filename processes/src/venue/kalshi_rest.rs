@@ -1,9 +1,10 @@
 //! The exchange's REST interface as typed calls, over kept-alive connections.
 
 use super::error::VenueError;
+use super::kalshi_wire::fees::{EventFees, FeeChangeRecord, SeriesFees};
 use super::kalshi_wire::{
-    AccountLimits, BalanceRecord, EventRecord, ExchangeStatus, FeeChangeRecord, FillRecord,
-    MarketRecord, OrderState, PositionRecord, SeriesRecord, SettlementRecord, parse_error,
+    AccountLimits, BalanceRecord, EventRecord, ExchangeStatus, FillRecord, MarketRecord,
+    OrderState, PositionRecord, SeriesRecord, SettlementRecord, parse_error,
 };
 pub use super::pace::Pair;
 use super::pace::{CANCEL_COST, DEFAULT_COST, Pace};
@@ -284,12 +285,20 @@ impl KalshiRest {
     }
 
     /// The changes of a series' fees that are still to come, as far as they can be read.
-    pub async fn fee_changes(
+    pub async fn series_fee_changes(
         &self,
         series_ticker: &str,
-    ) -> Result<Listing<FeeChangeRecord>, VenueError> {
+    ) -> Result<Listing<FeeChangeRecord<SeriesFees>>, VenueError> {
         let query = [("series_ticker", series_ticker)];
         self.pages("/series/fee_changes", "series_fee_change_arr", &query)
+            .await
+    }
+
+    /// The changes of what events charge that are still to come, of all series, as far as they can be read.
+    pub async fn event_fee_changes(
+        &self,
+    ) -> Result<Listing<FeeChangeRecord<EventFees>>, VenueError> {
+        self.pages("/events/fee_changes", "event_fee_changes", &[])
             .await
     }
 

@@ -3,6 +3,9 @@
 //! Unknown fields are ignored and missing ones take a neutral value, because the venue adds and
 //! retires fields while it runs. What a decision depends on (ids, prices, counts) must be there.
 
+pub mod fees;
+
+use fees::{EventFees, SeriesFees};
 use layouts::Side;
 use layouts::units::{parse_centi, parse_decimal, parse_price_e4};
 use serde::de::{self, Deserializer};
@@ -320,33 +323,6 @@ pub struct SeriesRecord {
     pub fees: SeriesFees,
 }
 
-/// What the markets of a series charge.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct SeriesFees {
-    /// Such as `quadratic_with_maker_fees`.
-    #[serde(default, deserialize_with = "null_is_empty")]
-    pub fee_type: String,
-    /// Multiplier of the fee, 1/10,000; `None` where the venue gave none.
-    #[serde(
-        rename = "fee_multiplier",
-        default,
-        deserialize_with = "units::optional_multiplier_e4"
-    )]
-    pub fee_multiplier_e4: Option<u32>,
-}
-
-/// A change of a series' fees that the venue has announced.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct FeeChangeRecord {
-    /// Such as `KXNFLGAME`.
-    pub series_ticker: String,
-    /// From then on.
-    #[serde(flatten)]
-    pub fees: SeriesFees,
-    /// From when on, RFC 3339.
-    pub scheduled_ts: String,
-}
-
 /// An event: one game, with its markets where they were asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct EventRecord {
@@ -358,16 +334,9 @@ pub struct EventRecord {
     /// In words.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub title: String,
-    /// Overrides the series' type of fees; empty where it does not.
-    #[serde(default, deserialize_with = "null_is_empty")]
-    pub fee_type_override: String,
-    /// Overrides the series' multiplier, 1/10,000.
-    #[serde(
-        rename = "fee_multiplier_override",
-        default,
-        deserialize_with = "units::optional_multiplier_e4"
-    )]
-    pub fee_multiplier_override_e4: Option<u32>,
+    /// What its markets charge instead of what the series does.
+    #[serde(flatten)]
+    pub fees: EventFees,
     /// The venue's shard.
     #[serde(default)]
     pub exchange_index: Option<u32>,

@@ -1,19 +1,15 @@
 //! What the venue lists, kept for some seconds: many games of one league are looked for at once.
-//!
-//! Fees change, and the venue says when: a change counts from its time on, whether or not the series shows it
-//! by then.
 
+use super::fees::FeeChanges;
 use crate::venue::VenueError;
 use crate::venue::kalshi_rest::{KalshiRest, Listing};
-use crate::venue::kalshi_wire::{self, EventRecord, MarketRecord, SeriesFees, SeriesRecord};
+use crate::venue::kalshi_wire::{self, EventRecord, MarketRecord, SeriesRecord};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long a list of events is good.
 const EVENTS_LIFE: Duration = Duration::from_secs(5);
-/// How long after its time a change of fees counts that the series does not show yet.
-const CHANGE_LIFE_S: i64 = 3_600;
 /// The venue's taker rate at multiplier one: 0.07.
 const BASE_RATE_E4: u32 = 700;
 /// Multiplier one.
@@ -35,19 +31,8 @@ pub struct Listed {
     pub series: SeriesRecord,
     /// Its open events, as far as they can be read.
     pub events: Listing<EventRecord>,
-    /// Announced changes of the series' fees.
-    pub changes: Vec<FeeChange>,
-    /// Why the changes could not be read, or some of them.
-    pub changes_unread: Option<String>,
-}
-
-/// A change of a series' fees.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FeeChange {
-    /// From when on, Unix seconds.
-    pub from_unix_s: i64,
-    /// The fees from then on.
-    pub to: SeriesFees,
+    /// Announced changes of its fees.
+    pub changes: FeeChanges,
 }
 
 impl Catalogue {
@@ -70,17 +55,16 @@ impl Catalogue {
         if !self.series.get(ticker).is_some_and(is_fresh) {
             let series = self.rest.series(ticker).await?;
             let events = self.rest.events(ticker).await?;
-            let (mut changes, changes_unread) = self.fee_changes(ticker).await;
+            let of_series = self.rest.series_fee_changes(ticker).await;
+            let mut changes =
+                FeeChanges::of(ticker, of_series, self.rest.event_fee_changes().await);
             if let Some((_, before)) = self.series.remove(ticker) {
-                let now = jiff::Timestamp::now().as_second();
-                let is_whole = changes_unread.is_none();
-                remember(&mut changes, before.changes, is_whole, now);
+                changes.remember(before.changes, jiff::Timestamp::now().as_second());
             }
             let listed = Listed {
                 series,
                 events,
                 changes,
-                changes_unread,
             };
             self.series.insert(ticker, (Instant::now(), listed));
         }
@@ -91,34 +75,10 @@ impl Catalogue {
     #[must_use]
     pub fn next_change(&self, ticker: &str) -> Option<Duration> {
         let now = jiff::Timestamp::now().as_second();
-        let next = self.series.get(ticker)?.1.next_change_unix_s(now)?;
+        let next = self.series.get(ticker)?.1.changes.next_unix_s(now)?;
         u64::try_from(next.saturating_sub(now))
             .ok()
             .map(Duration::from_secs)
-    }
-
-    /// Without them fees are those of the last look: no reason not to trade.
-    async fn fee_changes(&self, ticker: &str) -> (Vec<FeeChange>, Option<String>) {
-        let found = match self.rest.fee_changes(ticker).await {
-            Ok(found) => found,
-            Err(error) => return (Vec::new(), Some(error.to_string())),
-        };
-        let mut unread = (found.unreadable > 0).then_some(found.reason);
-        let mut changes = Vec::new();
-        for change in found
-            .items
-            .into_iter()
-            .filter(|change| change.series_ticker == ticker)
-        {
-            match change.scheduled_ts.parse::<jiff::Timestamp>() {
-                Ok(from) => changes.push(FeeChange {
-                    from_unix_s: from.as_second(),
-                    to: change.fees,
-                }),
-                Err(error) => unread = Some(error.to_string()),
-            }
-        }
-        (changes, unread)
     }
 
     /// Forgets what the venue has said, as time does.
@@ -137,13 +97,11 @@ impl Listed {
     ///
     /// In words, when the venue charges in a way that the pipeline cannot compute.
     pub fn fee_rate_e4(&self, event: &EventRecord, now_unix_s: i64) -> Result<u16, String> {
-        let in_force = now_unix_s.saturating_sub(CHANGE_LIFE_S)..=now_unix_s;
-        let changes = self.changes.iter();
-        let changed = changes
-            .filter(|change| in_force.contains(&change.from_unix_s))
-            .max_by_key(|change| change.from_unix_s);
-        let fees = changed.map_or(&self.series.fees, |change| &change.to);
-        let kind = match event.fee_type_override.as_str() {
+        let changed = self.changes.of_series(&self.series.ticker, now_unix_s);
+        let fees = changed.unwrap_or(&self.series.fees);
+        let changed = self.changes.of_event(&event.event_ticker, now_unix_s);
+        let instead = changed.unwrap_or(&event.fees);
+        let kind = match instead.fee_type_override.as_str() {
             "" => &fees.fee_type,
             its_own => its_own,
         };
@@ -152,7 +110,7 @@ impl Listed {
                 "its fees are `{kind}`, which cannot be computed here"
             ));
         }
-        let multiplier = event
+        let multiplier = instead
             .fee_multiplier_override_e4
             .or(fees.fee_multiplier_e4)
             .unwrap_or(ONE_E4);
@@ -161,22 +119,6 @@ impl Listed {
         u16::try_from(rate.div_ceil(u64::from(ONE_E4)))
             .map_err(|_| format!("its fee multiplier is {multiplier}e-4"))
     }
-
-    /// When the fees change next, Unix seconds.
-    #[must_use]
-    pub fn next_change_unix_s(&self, now_unix_s: i64) -> Option<i64> {
-        let times = self.changes.iter().map(|change| change.from_unix_s);
-        times.filter(|from| *from > now_unix_s).min()
-    }
-}
-
-/// Adds what was known of changes. The venue stops telling of one when its time has come; one that is still to
-/// come and missing in a list that is whole was withdrawn or postponed.
-fn remember(changes: &mut Vec<FeeChange>, before: Vec<FeeChange>, is_whole: bool, now_unix_s: i64) {
-    let known = before.into_iter();
-    changes.extend(known.filter(|change| !is_whole || change.from_unix_s <= now_unix_s));
-    changes.sort_by_key(|change| change.from_unix_s);
-    changes.dedup();
 }
 
 /// The coarsest step of a market's prices: valid in all of its ranges.
@@ -187,6 +129,7 @@ pub fn tick_e4(market: &MarketRecord) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fees::tests::{changes, of_event, of_series};
     use super::*;
 
     fn listed(series: &str, event: &str) -> (Listed, EventRecord) {
@@ -200,8 +143,7 @@ mod tests {
                     unreadable: 0,
                     reason: String::new(),
                 },
-                changes: vec![],
-                changes_unread: None,
+                changes: FeeChanges::default(),
             },
             event,
         )
@@ -266,42 +208,21 @@ mod tests {
             r#"{"ticker":"S","fee_type":"quadratic","fee_multiplier":1}"#,
             r#"{"event_ticker":"E"}"#,
         );
-        let change = |from_unix_s, to: &str| FeeChange {
-            from_unix_s,
-            to: serde_json::from_str(to).expect("a change"),
-        };
-        listed.changes = vec![
-            change(20_000, r#"{"fee_type":"flat"}"#),
-            change(10_000, r#"{"fee_type":"quadratic","fee_multiplier":2}"#),
-        ];
+        listed.changes = changes(
+            &[
+                of_series(20_000, "flat", 1.0),
+                of_series(10_000, "quadratic", 2.0),
+            ],
+            &[of_event(11_000, Some(3.0)), of_event(12_000, None)],
+        );
         let at = |now| listed.fee_rate_e4(&event, now).ok();
         assert_eq!(at(9_999), Some(700));
         assert_eq!(at(10_000), Some(1_400));
+        assert_eq!(at(11_000), Some(2_100));
+        assert_eq!(at(12_000), Some(1_400), "as its series again");
         // By then the series shows it itself.
-        assert_eq!(at(10_000 + CHANGE_LIFE_S + 1), Some(700));
+        assert_eq!(at(19_999), Some(700));
         assert_eq!(at(20_000), None);
-        assert_eq!(listed.next_change_unix_s(0), Some(10_000));
-        assert_eq!(listed.next_change_unix_s(10_000), Some(20_000));
-        assert_eq!(listed.next_change_unix_s(20_000), None);
-    }
-
-    #[test]
-    fn a_change_that_is_withdrawn_or_postponed_is_forgotten() {
-        let change = |from_unix_s| FeeChange {
-            from_unix_s,
-            to: serde_json::from_str(r#"{"fee_type":"quadratic"}"#).expect("a change"),
-        };
-        let remembered = |is_whole| {
-            let mut changes = vec![change(300)];
-            let before = vec![change(99), change(100), change(101), change(300)];
-            remember(&mut changes, before, is_whole, 100);
-            changes
-                .iter()
-                .map(|change| change.from_unix_s)
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(remembered(true), [99, 100, 300]);
-        assert_eq!(remembered(false), [99, 100, 101, 300], "perhaps unread");
     }
 
     #[test]

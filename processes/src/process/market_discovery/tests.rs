@@ -9,6 +9,7 @@ use crate::venue::tls::Trust;
 use axum::http::Uri;
 use axum::{Json, Router};
 use std::path::Path;
+use tokio::sync::watch;
 
 /// A venue that lists one football game in full, one twice, and fails the first question.
 async fn venue() -> String {
@@ -287,20 +288,19 @@ async fn a_number_beyond_the_board_is_refused() {
     );
 }
 
-/// The fees of a market were those of the moment when it was found, for ever.
-#[tokio::test]
-async fn a_market_whose_fee_changes_is_announced_anew() {
-    let Some(server) = Server::start() else {
-        return;
-    };
-    let directory = tempfile::tempdir().expect("a directory");
-    // What the venue says of the event, and of changes to come.
-    let (say, said) = tokio::sync::watch::channel((json!({}), json!([])));
+/// What the venue says of an event, and of changes to come of its series' fees and its own.
+type Said = (Value, Value, Value);
+
+/// A venue that lists one game, and says what it is told to; its address.
+async fn venue_that_says(said: watch::Receiver<Said>) -> String {
     let handler = move |uri: Uri| {
-        let (event, changes) = said.borrow().clone();
+        let (event, of_series, of_event) = said.borrow().clone();
         async move {
-            if uri.path().ends_with("/fee_changes") {
-                return Json(json!({ "series_fee_change_arr": changes }));
+            if uri.path().ends_with("/series/fee_changes") {
+                return Json(json!({ "series_fee_change_arr": of_series }));
+            }
+            if uri.path().ends_with("/events/fee_changes") {
+                return Json(json!({"event_fee_changes": of_event, "cursor": ""}));
             }
             if uri.path().contains("/series/") {
                 return Json(json!({"series": {"ticker": "KXMLBGAME", "fee_multiplier": 1}}));
@@ -321,6 +321,18 @@ async fn a_market_whose_fee_changes_is_announced_anew() {
         .expect("binds");
     let base = format!("http://{}/v2", listener.local_addr().expect("bound"));
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(handler)).await });
+    base
+}
+
+/// The fees of a market were those of the moment when it was found, for ever.
+#[tokio::test]
+async fn a_market_whose_fee_changes_is_announced_anew() {
+    let Some(server) = Server::start() else {
+        return;
+    };
+    let directory = tempfile::tempdir().expect("a directory");
+    let (say, said) = watch::channel((json!({}), json!([]), json!([])));
+    let base = venue_that_says(said).await;
     let cold = server.cold().await;
     let announcer = Announcer::start(cold.clone());
     let mut finder = finder(&cold, &base, 64, directory.path());
@@ -331,19 +343,30 @@ async fn a_market_whose_fee_changes_is_announced_anew() {
         json!([{"series_ticker": "KXMLBGAME", "fee_type": "quadratic",
         "fee_multiplier": 3, "scheduled_ts": at.to_string()}])
     };
+    let instead = |at: jiff::Timestamp, multiplier| {
+        json!({"series_ticker": "KXMLBGAME", "event_ticker": "KXMLBGAME-26JUN281335CINPIT",
+        "fee_multiplier_override": multiplier, "scheduled_ts": at.to_string()})
+    };
+    let (flat, one) = (
+        json!({"fee_type_override": "flat"}),
+        json!({"fee_multiplier_override": 1}),
+    );
+    let none = || json!([]);
     let mut cursor = Cursor::default();
-    for (event, changes, rate) in [
-        (json!({}), json!([]), 700),
-        (json!({"fee_multiplier_override": 0.5}), json!([]), 350),
-        (json!({}), change(past), 2_100),
+    for (event, of_series, of_event, rate) in [
+        (json!({}), none(), none(), 700),
+        (json!({"fee_multiplier_override": 0.5}), none(), none(), 350),
+        (json!({}), change(past), none(), 2_100),
+        (flat, none(), none(), PROHIBITIVE_E4),
+        (one.clone(), change(soon), none(), 700),
         (
-            json!({"fee_type_override": "flat"}),
-            json!([]),
-            PROHIBITIVE_E4,
+            one,
+            none(),
+            json!([instead(past, 4), instead(soon, 5)]),
+            2_800,
         ),
-        (json!({"fee_multiplier_override": 1}), change(soon), 700),
     ] {
-        say.send_replace((event, changes));
+        say.send_replace((event, of_series, of_event));
         finder.catalogue.grow_old();
         for looked in finder.looked.values_mut() {
             looked.due = Instant::now();
@@ -353,7 +376,7 @@ async fn a_market_whose_fee_changes_is_announced_anew() {
             assert_eq!(market.fee_rate_e4, rate);
         }
     }
-    assert_eq!((finder.counters.markets, finder.counters.changed), (2, 8));
+    assert_eq!((finder.counters.markets, finder.counters.changed), (2, 10));
     // Looked for again when the change is due, and not only after the usual while.
     let due = finder.looked[&7].due - Instant::now();
     assert!(due <= Duration::from_secs(30), "{due:?}");

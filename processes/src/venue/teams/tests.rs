@@ -1,6 +1,7 @@
 //! Matching games to events: real tickers, and every way of getting it wrong.
 
 use super::*;
+use crate::venue::kalshi_wire::fees::EventFees;
 use crate::venue::league::LEAGUES;
 use crate::venue::recorded;
 use std::collections::BTreeSet;
@@ -26,8 +27,7 @@ fn event(ticker: &str, markets: &[(&str, &str)]) -> EventRecord {
         event_ticker: ticker.into(),
         series_ticker: String::new(),
         title: String::new(),
-        fee_type_override: String::new(),
-        fee_multiplier_override_e4: None,
+        fees: EventFees::default(),
         exchange_index: None,
         markets: markets.iter().map(market).collect(),
     }
