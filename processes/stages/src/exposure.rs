@@ -312,14 +312,14 @@ impl Exposure {
         });
     }
 
-    /// Books what is held of a market, paid for with its fees.
-    pub(super) fn hold(&mut self, listing: Listing, position_centi: i64, paid_micros: i64) {
+    /// Books what is held of a market, paid for with its fees; what that decides, micro-dollars: its game may be over.
+    pub(super) fn hold(&mut self, listing: Listing, position_centi: i64, paid_micros: i64) -> i64 {
         self.change(listing.game, listing.sport, |game| {
             if let Some(market) = game.markets.get_mut(usize::from(listing.team)) {
                 market.position_centi += position_centi;
                 market.paid_micros += paid_micros;
             }
-        });
+        })
     }
 
     /// Books what a position that was closed has gained, and whoever says so has counted.
@@ -333,8 +333,10 @@ impl Exposure {
     /// From here on the game's losses are of the day, and its gains only as far as they make up for them.
     pub(super) fn hold_over_night(&mut self, listing: Listing) {
         self.change(listing.game, listing.sport, |game| {
-            game.counted_micros = game.result();
-            game.is_held_over_night = true;
+            if !game.is_held_over_night {
+                game.counted_micros = game.result();
+                game.is_held_over_night = true;
+            }
         });
     }
 

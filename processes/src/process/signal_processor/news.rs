@@ -66,7 +66,7 @@ impl News {
                 listing,
                 position_centi,
                 paid_micros,
-            } => risk.list(listing, position_centi, paid_micros),
+            } => risk.list(listing, position_centi, paid_micros, now),
             Self::Settled {
                 position_centi,
                 paid_micros,

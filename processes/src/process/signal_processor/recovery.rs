@@ -337,7 +337,7 @@ mod tests {
                 is_on_the_board.then(|| listing(market))
             });
             for (market, (position_centi, paid_micros)) in unlisted {
-                risk.list(listing(market), position_centi, paid_micros);
+                risk.list(listing(market), position_centi, paid_micros, 1);
             }
             let mut after = |game, outcome| {
                 risk.on_game_over(game, outcome, 1);
@@ -452,7 +452,7 @@ mod tests {
                 recall_positions(&mut risk, &book, |_| is_on_the_board.then_some(listing));
             assert_eq!(unlisted.is_empty(), is_on_the_board || fills.is_empty());
             for (position_centi, paid_micros) in unlisted.into_values() {
-                risk.list(listing, position_centi, paid_micros);
+                risk.list(listing, position_centi, paid_micros, 1);
             }
             assert_eq!((risk.at_stake_micros(), risk.result_today_micros()), (0, 0));
             let order = risk.on_signal(&wanted, 1)[0];

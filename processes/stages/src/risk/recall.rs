@@ -35,6 +35,7 @@ impl Risk {
     /// Recalls a position that is held: long YES positive, and what was paid for it with fees. One that was
     /// closed is decided, and of the day on which it was ([`Risk::recall_day`]).
     pub fn recall_position(&mut self, listing: Listing, position_centi: i64, paid_micros: i64) {
+        // Nothing is known to be over yet, so nothing is gained by it.
         self.exposure.hold(listing, position_centi, paid_micros);
     }
 
@@ -57,7 +58,7 @@ impl Risk {
     }
 
     /// Says where a position belongs that was recalled unlisted, or one that was closed and not recalled at all.
-    pub fn list(&mut self, listing: Listing, position_centi: i64, paid_micros: i64) {
+    pub fn list(&mut self, listing: Listing, position_centi: i64, paid_micros: i64, now: u64) {
         if position_centi == 0 {
             return self.recall_closed(listing, -paid_micros);
         }
@@ -65,7 +66,8 @@ impl Risk {
             .hold_elsewhere(-worst_micros(position_centi, paid_micros));
         // Of an earlier launch, and perhaps of an earlier day.
         self.recall_held_over_night(listing);
-        self.recall_position(listing, position_centi, paid_micros);
+        let gain = self.exposure.hold(listing, position_centi, paid_micros);
+        self.day.book(gain, now);
     }
 
     /// Says that a position which was recalled unlisted is decided, and what it gained today.

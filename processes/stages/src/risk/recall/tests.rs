@@ -1,5 +1,6 @@
 //! A successor that is told what was left behind decides as the one that died would have.
 
+use super::super::Outcome;
 use super::super::tests::{MS, ack, leg, limits, signal};
 use super::*;
 use layouts::{Side, Signal};
@@ -130,14 +131,34 @@ fn a_position_that_nobody_lists_is_at_stake_until_it_is_listed() {
     risk.recall_unlisted(-1_000, -4_500_000);
     // The short pays a dollar a contract at the worst.
     assert_eq!(risk.at_stake_micros(), 4_000_000 + 5_500_000);
-    risk.list(listing(&signal(1, 0)), 1_000, 4_000_000);
+    risk.list(listing(&signal(1, 0)), 1_000, 4_000_000, MS);
     assert_eq!(risk.at_stake_micros(), 4_000_000 + 5_500_000);
-    risk.list(listing(&signal(1, 0)), -1_000, -4_500_000);
+    risk.list(listing(&signal(1, 0)), -1_000, -4_500_000, MS);
     assert_eq!(risk.at_stake_micros(), 0, "sold what was bought, for more");
     risk.recall_unlisted(1_000, 4_000_000);
     risk.settle_unlisted(1_000, 4_000_000, -4_000_000, MS);
     assert_eq!(risk.at_stake_micros(), 0);
     assert_eq!(risk.lost_today_micros(), 4_000_000);
+}
+
+/// One market of a game is listed before its end is told, the other after it.
+#[test]
+fn what_is_listed_when_its_game_is_over_is_decided() {
+    let mut risk = Risk::new(limits());
+    let [home, away] = [0, 1].map(|team| listing(&signal(1, team)));
+    risk.recall_unlisted(1_000, 4_000_000);
+    risk.recall_unlisted(1_000, 3_000_000);
+    risk.list(home, 1_000, 4_000_000, MS);
+    risk.on_game_over(home.game, Outcome::Away, MS);
+    assert_eq!(risk.lost_today_micros(), 4_000_000);
+    risk.list(away, 1_000, 3_000_000, MS);
+    // What the other has gained makes up for it, and allows no more.
+    assert_eq!((risk.at_stake_micros(), risk.lost_today_micros()), (0, 0));
+    assert_eq!(risk.result_today_micros(), 0);
+    risk.on_game_over(home.game, Outcome::Home, MS);
+    assert_eq!(risk.result_today_micros(), 0, "gained $6 and lost $3");
+    risk.on_game_over(home.game, Outcome::Tie, MS);
+    assert_eq!(risk.result_today_micros(), 0, "gained $1 and $2");
 }
 
 /// The second leg of a pair hedges the first: it follows what came of it.
