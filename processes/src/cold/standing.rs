@@ -33,6 +33,12 @@ pub struct Gap {
     pub words: String,
 }
 
+impl Gap {
+    fn key(&self) -> (&str, i64) {
+        (&self.subject, self.amount)
+    }
+}
+
 /// Looks once at the venue, and then at our books, which are only read. None where there are no books yet.
 ///
 /// # Errors
@@ -43,12 +49,11 @@ pub async fn look(
     rest: &KalshiRest,
     opening: Opening,
 ) -> Result<Vec<Gap>, ReconcileError> {
-    // First: what is bought while we look shows in its market before it shows in the balance, which names nothing.
-    let balance_micros = rest.balance().await?.balance_micros;
     let since = jiff::Timestamp::now().as_second() - SETTLED_WITHIN_S;
     let settlements = rest.settlements(since.max(opening.unix_s)).await?;
     let resting = rest.resting_orders().await?;
     let positions = rest.positions().await?;
+    let balance_micros = rest.balance().await?.balance_micros;
     if !database.exists() {
         return Ok(Vec::new());
     }
@@ -184,23 +189,29 @@ pub struct Doubts(BTreeMap<String, BTreeMap<i64, u32>>);
 
 impl Doubts {
     /// Takes what a look found. Returns the words of what is beyond doubt: an amount that was seen [`LOOKS`] times since
-    /// its subject last agreed. Other amounts in between are trades on their way.
+    /// its subject last agreed. Other amounts in between are trades on their way. With it is told what was seen once less:
+    /// a trade may come between two reads of one look, and the balance alone names no market.
     pub fn weigh(&mut self, gaps: &[Gap]) -> Vec<String> {
         let differing: BTreeSet<&str> = gaps.iter().map(|gap| gap.subject.as_str()).collect();
         self.0
             .retain(|subject, _| differing.contains(subject.as_str()));
-        let (mut certain, mut counted) = (Vec::new(), BTreeSet::new());
-        for gap in gaps {
-            let amounts = self.0.entry(gap.subject.clone()).or_default();
-            let seen = amounts.entry(gap.amount).or_default();
-            if counted.insert((&gap.subject, gap.amount)) {
-                *seen = seen.saturating_add(1);
-            }
-            if *seen >= LOOKS {
-                certain.push(gap.words.clone());
-            }
+        let distinct: BTreeSet<(&str, i64)> = gaps.iter().map(Gap::key).collect();
+        for (subject, amount) in distinct {
+            let amounts = self.0.entry(subject.to_owned()).or_default();
+            let seen = amounts.entry(amount).or_default();
+            *seen = seen.saturating_add(1);
         }
-        certain
+        let is_certain = gaps.iter().any(|gap| self.seen(gap) >= LOOKS);
+        gaps.iter()
+            .filter(|gap| is_certain && self.seen(gap) >= LOOKS - 1)
+            .map(|gap| gap.words.clone())
+            .collect()
+    }
+
+    fn seen(&self, gap: &Gap) -> u32 {
+        let amounts = self.0.get(&gap.subject);
+        let seen = amounts.and_then(|amounts| amounts.get(&gap.amount));
+        seen.copied().unwrap_or_default()
     }
 
     /// Whether there is something to look at again soon.
@@ -262,6 +273,18 @@ mod tests {
             );
         }
         assert_eq!(doubts.weigh(&[gap("a", 100), gap("b", 0x77)]), ["a by 100"]);
+    }
+
+    #[test]
+    fn what_began_one_look_later_is_told_with_what_is_certain() {
+        let mut doubts = Doubts::default();
+        doubts.weigh(&[gap("balance", 100)]);
+        for _ in 2..LOOKS {
+            let both = [gap("balance", 100), gap("a", 7)];
+            assert_eq!(doubts.weigh(&both), Vec::<String>::new());
+        }
+        let told = doubts.weigh(&[gap("balance", 100), gap("a", 7), gap("b", 1)]);
+        assert_eq!(told, ["balance by 100", "a by 7"]);
     }
 
     #[test]

@@ -358,9 +358,9 @@ impl Finder {
             let cause = format!("events of {} cannot be read", league.series);
             self.complaints.say(&cause, &events.reason);
         }
-        if let Some(reason) = &series.changes.unread {
+        if let Some(reason) = series.changes.unread() {
             let cause = format!("changes of the fees of {} cannot be read", league.series);
-            self.complaints.say(&cause, reason);
+            self.complaints.say(&cause, &reason);
         }
         let matched = match self.aliases.find(league, game, &events.items) {
             Match::None => return Ok(None),

@@ -86,7 +86,7 @@ struct Game {
     unknown_micros: i64,
     /// What positions that were closed have gained; negative when they have lost.
     closed_micros: i64,
-    /// What of its result was counted before, by whoever recalled it.
+    /// What of its result is counted already, and does not depend on what becomes of the rest.
     counted_micros: i64,
     /// Whether something of it was held before the day began: how much of a gain is of today nobody knows.
     is_held_over_night: bool,
@@ -330,13 +330,12 @@ impl Exposure {
         });
     }
 
-    /// From here on the game's losses are of the day, and its gains only as far as they make up for them.
+    /// From here on the game's losses are of the day, and its gains only as far as they make up for them. What it has
+    /// gained before stays counted.
     pub(super) fn hold_over_night(&mut self, listing: Listing) {
         self.change(listing.game, listing.sport, |game| {
-            if !game.is_held_over_night {
-                game.counted_micros = game.result();
-                game.is_held_over_night = true;
-            }
+            game.counted_micros += game.of_today().max(0);
+            game.is_held_over_night = true;
         });
     }
 

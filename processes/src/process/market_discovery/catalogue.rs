@@ -55,9 +55,11 @@ impl Catalogue {
         if !self.series.get(ticker).is_some_and(is_fresh) {
             let series = self.rest.series(ticker).await?;
             let events = self.rest.events(ticker).await?;
-            let of_series = self.rest.series_fee_changes(ticker).await;
-            let mut changes =
-                FeeChanges::of(ticker, of_series, self.rest.event_fee_changes().await);
+            let (of_series, of_events) = tokio::join!(
+                self.rest.series_fee_changes(ticker),
+                self.rest.event_fee_changes()
+            );
+            let mut changes = FeeChanges::of(ticker, of_series, of_events);
             if let Some((_, before)) = self.series.remove(ticker) {
                 changes.remember(before.changes, jiff::Timestamp::now().as_second());
             }

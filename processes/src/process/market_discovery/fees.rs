@@ -12,10 +12,16 @@ const CHANGE_LIFE_S: i64 = 3_600;
 /// The changes of a series and of its events, as far as they can be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FeeChanges {
-    series: Vec<FeeChange<SeriesFees>>,
-    events: Vec<FeeChange<EventFees>>,
+    series: List<SeriesFees>,
+    events: List<EventFees>,
+}
+
+/// Those of one kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct List<Fees> {
+    changes: Vec<FeeChange<Fees>>,
     /// Why they could not be read, or some of them.
-    pub unread: Option<String>,
+    unread: Option<String>,
 }
 
 /// One change.
@@ -37,103 +43,110 @@ impl FeeChanges {
         series: Result<Listing<FeeChangeRecord<SeriesFees>>, VenueError>,
         events: Result<Listing<FeeChangeRecord<EventFees>>, VenueError>,
     ) -> Self {
-        let mut unread = None;
         Self {
-            series: read(ticker, series, &mut unread),
-            events: read(ticker, events, &mut unread),
-            unread,
+            series: List::of(ticker, series),
+            events: List::of(ticker, events),
         }
+    }
+
+    /// Why they could not be read, or some of them.
+    #[must_use]
+    pub fn unread(&self) -> Option<&str> {
+        let unread = self.series.unread.as_deref();
+        unread.or(self.events.unread.as_deref())
     }
 
     /// Adds what was known before. The venue stops telling of a change when its time has come; one that is still to
     /// come and missing in a list that is whole was withdrawn or postponed.
     pub fn remember(&mut self, before: Self, now_unix_s: i64) {
-        let is_whole = self.unread.is_none();
-        remember(&mut self.series, before.series, is_whole, now_unix_s);
-        remember(&mut self.events, before.events, is_whole, now_unix_s);
+        self.series.remember(before.series, now_unix_s);
+        self.events.remember(before.events, now_unix_s);
     }
 
     /// What a series charges by now, if that was changed a while ago.
     #[must_use]
     pub fn of_series(&self, ticker: &str, now_unix_s: i64) -> Option<&SeriesFees> {
-        in_force(&self.series, ticker, now_unix_s)
+        self.series.in_force(ticker, now_unix_s)
     }
 
     /// What an event charges instead by now, if that was changed a while ago.
     #[must_use]
     pub fn of_event(&self, ticker: &str, now_unix_s: i64) -> Option<&EventFees> {
-        in_force(&self.events, ticker, now_unix_s)
+        self.events.in_force(ticker, now_unix_s)
     }
 
     /// When the next change is, Unix seconds.
     #[must_use]
     pub fn next_unix_s(&self, now_unix_s: i64) -> Option<i64> {
-        let series = self.series.iter().map(|change| change.from_unix_s);
-        let events = self.events.iter().map(|change| change.from_unix_s);
-        series.chain(events).filter(|from| *from > now_unix_s).min()
+        let times = self.series.times().chain(self.events.times());
+        times.filter(|from| *from > now_unix_s).min()
     }
 }
 
-fn read<Fees>(
-    ticker: &str,
-    found: Result<Listing<FeeChangeRecord<Fees>>, VenueError>,
-    unread: &mut Option<String>,
-) -> Vec<FeeChange<Fees>> {
-    let found = match found {
-        Ok(found) => found,
-        Err(error) => {
-            *unread = Some(error.to_string());
-            return Vec::new();
+impl<Fees: PartialEq> List<Fees> {
+    fn of(ticker: &str, found: Result<Listing<FeeChangeRecord<Fees>>, VenueError>) -> Self {
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                return Self {
+                    changes: Vec::new(),
+                    unread: Some(error.to_string()),
+                };
+            }
+        };
+        let mut list = Self {
+            changes: Vec::new(),
+            unread: (found.unreadable > 0).then_some(found.reason),
+        };
+        let records = found.items.into_iter();
+        for record in records.filter(|change| change.series_ticker == ticker) {
+            match record.scheduled_ts.parse::<jiff::Timestamp>() {
+                Ok(from) => list.changes.push(FeeChange {
+                    ticker: match record.event_ticker.is_empty() {
+                        true => record.series_ticker,
+                        false => record.event_ticker,
+                    },
+                    from_unix_s: from.as_second(),
+                    to: record.fees,
+                }),
+                Err(error) => list.unread = Some(error.to_string()),
+            }
         }
-    };
-    if found.unreadable > 0 {
-        *unread = Some(found.reason);
+        list
     }
-    let records = found.items.into_iter();
-    let ours = records.filter(|change| change.series_ticker == ticker);
-    let mut changes = Vec::new();
-    for record in ours {
-        match record.scheduled_ts.parse::<jiff::Timestamp>() {
-            Ok(from) => changes.push(FeeChange {
-                ticker: match record.event_ticker.is_empty() {
-                    true => record.series_ticker,
-                    false => record.event_ticker,
-                },
-                from_unix_s: from.as_second(),
-                to: record.fees,
-            }),
-            Err(error) => *unread = Some(error.to_string()),
+
+    fn remember(&mut self, before: Self, now_unix_s: i64) {
+        let is_whole = self.unread.is_none();
+        let known = before.changes.into_iter().filter(|change| {
+            (!is_whole || change.from_unix_s <= now_unix_s) && !self.changes.contains(change)
+        });
+        let mut all: Vec<_> = known.collect();
+        // Of two at one time the last counts: what the venue says now.
+        all.append(&mut self.changes);
+        self.changes = all;
+    }
+
+    fn in_force(&self, ticker: &str, now_unix_s: i64) -> Option<&Fees> {
+        let in_force = now_unix_s.saturating_sub(CHANGE_LIFE_S)..=now_unix_s;
+        let changes = self.changes.iter();
+        let changed = changes
+            .filter(|change| change.ticker == ticker && in_force.contains(&change.from_unix_s))
+            .max_by_key(|change| change.from_unix_s);
+        changed.map(|change| &change.to)
+    }
+
+    fn times(&self) -> impl Iterator<Item = i64> {
+        self.changes.iter().map(|change| change.from_unix_s)
+    }
+}
+
+impl<Fees> Default for List<Fees> {
+    fn default() -> Self {
+        Self {
+            changes: Vec::new(),
+            unread: None,
         }
     }
-    changes
-}
-
-fn remember<Fees: PartialEq>(
-    changes: &mut Vec<FeeChange<Fees>>,
-    before: Vec<FeeChange<Fees>>,
-    is_whole: bool,
-    now_unix_s: i64,
-) {
-    let known = before.into_iter().filter(|change| {
-        (!is_whole || change.from_unix_s <= now_unix_s) && !changes.contains(change)
-    });
-    let mut all: Vec<_> = known.collect();
-    // Of two at one time the last counts: what the venue says now.
-    all.append(changes);
-    *changes = all;
-}
-
-fn in_force<'a, Fees>(
-    changes: &'a [FeeChange<Fees>],
-    ticker: &str,
-    now_unix_s: i64,
-) -> Option<&'a Fees> {
-    let in_force = now_unix_s.saturating_sub(CHANGE_LIFE_S)..=now_unix_s;
-    let changed = changes
-        .iter()
-        .filter(|change| change.ticker == ticker && in_force.contains(&change.from_unix_s))
-        .max_by_key(|change| change.from_unix_s);
-    changed.map(|change| &change.to)
 }
 
 #[cfg(test)]
@@ -204,19 +217,29 @@ pub(super) mod tests {
 
     #[test]
     fn a_change_that_is_withdrawn_or_postponed_is_forgotten() {
-        let remembered = |unread: Option<String>| {
+        let times = |found: &FeeChanges| {
+            let sorted = |mut times: Vec<i64>| {
+                times.sort_unstable();
+                times
+            };
+            let (series, events) = (found.series.times(), found.events.times());
+            (sorted(series.collect()), sorted(events.collect()))
+        };
+        let remembered = |unread: Option<&str>| {
             let mut found = changes(&[of_series(300, "quadratic", 1.0)], &[]);
-            found.unread = unread;
+            // Of one kind alone.
+            found.series.unread = unread.map(str::to_owned);
             let before = [99, 100, 101, 300].map(|from| of_series(from, "quadratic", 1.0));
             let events = [99, 101].map(|from| self::of_event(from, Some(2.0)));
             found.remember(changes(&before, &events), 100);
-            let mut times: Vec<i64> = found.series.iter().map(|one| one.from_unix_s).collect();
-            times.sort_unstable();
-            (times, found.events.len())
+            times(&found)
         };
-        assert_eq!(remembered(None), (vec![99, 100, 300], 1));
-        let perhaps_unread = Some(String::new());
-        assert_eq!(remembered(perhaps_unread), (vec![99, 100, 101, 300], 2));
+        assert_eq!(remembered(None), (vec![99, 100, 300], vec![99]));
+        let perhaps_unread = Some("a list that cannot be read");
+        assert_eq!(
+            remembered(perhaps_unread),
+            (vec![99, 100, 101, 300], vec![99])
+        );
     }
 
     #[test]
@@ -231,14 +254,13 @@ pub(super) mod tests {
     fn what_cannot_be_read_is_said_and_hides_nothing_else() {
         let strange = json!({"series_ticker": "S", "scheduled_ts": "soon"});
         let found = changes(&[strange, of_series(5, "flat", 1.0)], &[]);
-        assert!(found.unread.is_some());
+        assert!(found.unread().is_some());
         assert!(found.of_series("S", 5).is_some());
         let failed = || VenueError::Disconnected {
             reason: "gone".into(),
         };
         let found = FeeChanges::of("S", Err(failed()), Ok(listing(&[of_event(5, None)])));
-        let why = found.unread.clone();
-        assert!(why.is_some_and(|why| why.contains("gone")));
+        assert!(found.unread().is_some_and(|why| why.contains("gone")));
         assert!(found.of_event("E", 5).is_some());
     }
 }

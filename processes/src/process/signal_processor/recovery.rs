@@ -69,6 +69,11 @@ fn recall_positions(
     let mut unlisted = Unlisted::new();
     for (market, position) in found.now.markets() {
         let (held, paid) = (position.position_centi, -position.cash_micros);
+        let before = found.before_today.market(market);
+        let is_held_over_night = before.is_some_and(|before| before.position_centi != 0);
+        // What it had gained by then is not there to be lost again.
+        let gained = before.filter(|_| !is_held_over_night);
+        let gained = gained.map_or(0, |before| before.cash_micros);
         match listing(market) {
             // Decided: it is of the day's result, or of an earlier day's.
             _ if position.settled_e4.is_some() => {}
@@ -77,13 +82,15 @@ fn recall_positions(
             // Its game may go on too.
             None if held == 0 => drop(unlisted.insert(market, (0, paid))),
             Some(listing) => {
-                let before = found.before_today.market(market);
-                if before.is_some_and(|before| before.position_centi != 0) {
+                if is_held_over_night {
                     risk.recall_held_over_night(listing);
                 }
-                risk.recall_position(listing, held, paid);
+                risk.recall_closed(listing, gained);
+                risk.recall_position(listing, held, paid + gained);
             }
             None => {
+                // What it had lost is not told apart: it counts twice over rather than not at all.
+                let paid = paid + gained.max(0);
                 risk.recall_unlisted(held, paid);
                 unlisted.insert(market, (held, paid));
             }
@@ -424,6 +431,26 @@ mod tests {
         assert_eq!(told(&today[..2]), -500_000);
         // What of it was gained before the night nobody knows.
         assert_eq!(told(&today), -500_000);
+    }
+
+    #[test]
+    fn what_a_market_had_gained_before_the_day_is_not_there_to_be_lost() {
+        let listing = Listing {
+            game: 1,
+            team: 0,
+            sport: layouts::Sport::Nba,
+            fee_rate_e4: 0,
+        };
+        let yesterday = [fill(1, 1, Side::Bid, 2_000), fill(2, 1, Side::Ask, 7_000)];
+        let found = held(&yesterday, &[fill(3, 1, Side::Bid, 4_000)]);
+        let mut risk = Risk::new(LIMITS);
+        recall_positions(&mut risk, &found, |_| None);
+        assert_eq!(risk.at_stake_micros(), 4_000_000, "as yet unlisted");
+        let mut risk = Risk::new(LIMITS);
+        recall_positions(&mut risk, &found, |_| Some(listing));
+        assert_eq!(risk.at_stake_micros(), 4_000_000);
+        risk.on_game_over(1, Outcome::Away, 1);
+        assert_eq!(risk.result_today_micros(), -4_000_000);
     }
 
     #[test]

@@ -39,8 +39,8 @@ impl Risk {
         self.exposure.hold(listing, position_centi, paid_micros);
     }
 
-    /// Recalls that some of what is held of a game was held before the day began: its losses are of the day, its gains
-    /// are perhaps those of another, and allow no loss of this one.
+    /// Recalls that some of what is held of a game was held before the day began: what it loses on balance is of the
+    /// day, what it gains is perhaps that of another, and allows no loss elsewhere.
     pub fn recall_held_over_night(&mut self, listing: Listing) {
         self.exposure.hold_over_night(listing);
     }

@@ -161,6 +161,26 @@ fn what_is_listed_when_its_game_is_over_is_decided() {
     assert_eq!(risk.result_today_micros(), 0, "gained $1 and $2");
 }
 
+/// A game of this launch, of whose other market an earlier launch has left something.
+#[test]
+fn what_is_held_over_night_makes_up_for_a_loss_of_its_game_and_spoils_no_gain() {
+    let [home, away] = [0, 1].map(|team| listing(&signal(1, team)));
+    for (outcome, before, after) in [
+        (Outcome::Away, -4_000_000, 0),
+        (Outcome::Home, 6_000_000, 3_000_000),
+    ] {
+        let mut risk = Risk::new(limits());
+        risk.recall_position(home, 1_000, 4_000_000);
+        risk.on_game_over(home.game, outcome, MS);
+        assert_eq!(risk.result_today_micros(), before);
+        risk.recall_unlisted(1_000, 3_000_000);
+        risk.list(away, 1_000, 3_000_000, MS);
+        assert_eq!(risk.result_today_micros(), after);
+        risk.on_game_on(home.game, MS);
+        assert_eq!(risk.result_today_micros(), 0, "its end is taken back");
+    }
+}
+
 /// The second leg of a pair hedges the first: it follows what came of it.
 #[test]
 fn a_half_sent_pair_is_completed_by_what_its_first_leg_has_filled() {
